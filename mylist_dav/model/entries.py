@@ -1,0 +1,82 @@
+"""What a tree consists of."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.names import FlistName
+
+
+class Kind(IntEnum):
+    """The three kinds of entry. The numbers are stored."""
+
+    FILE = 1
+    DIRECTORY = 2
+    SYMLINK = 3
+
+
+FILE_MODE = 0o644
+DIRECTORY_MODE = 0o755
+SYMLINK_MODE = 0o777
+
+
+class Entry(NamedTuple):
+    """One node of a tree at one revision.
+
+    entry_id: survives renames; unique in its flist, never used again.
+    parent_id: 0 for the root.
+    mode: the permission bits, 12 of them. mtime_ns, created_ns: since the epoch.
+    size_bytes: 0 but for files. digest: of the whole content; files only. target: symlinks only.
+    content_type: as given by whoever wrote it, or None: derived from the name when served.
+    since_jid: the commit that made this state of it.
+    """
+
+    entry_id: int
+    parent_id: int
+    name: str
+    kind: Kind
+    mode: int
+    mtime_ns: int
+    created_ns: int
+    size_bytes: int
+    digest: Digest | None
+    target: str | None
+    content_type: str | None
+    since_jid: int
+
+    @property
+    def is_directory(self) -> bool:
+        return self.kind == Kind.DIRECTORY
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind == Kind.FILE
+
+    @property
+    def etag(self) -> str | None:
+        """The strong entity tag, quoted: the digest of the content. None for what has no content."""
+        return f'"{self.digest.hex()}"' if self.digest is not None else None
+
+
+class Flist(NamedTuple):
+    """A named, versioned tree. entries and size_bytes count the head; oldest_jid is the oldest readable revision."""
+
+    flist_id: int
+    flist_name: FlistName
+    head_jid: int
+    oldest_jid: int
+    entries: int
+    size_bytes: int
+    created_ns: int
+    changed_ns: int
+
+
+class Commit(NamedTuple):
+    """One atomic change of a flist."""
+
+    jid: int
+    at_ns: int
+    actor: str
+    note: str

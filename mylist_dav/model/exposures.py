@@ -1,0 +1,63 @@
+"""An exposure attaches a flist to a host name or a URL prefix."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from mylist_dav.errors import BadName
+from mylist_dav.model.names import FlistName, check_entry_name
+
+RESERVED = frozenset(
+    "dav api flist blocks sync rpc healthz metrics files login logout share assets internal .well-known".split()
+)
+"""First path segments of the server's own routes, compared without case after decoding."""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
+
+class Mode(StrEnum):
+    PUBLIC = "public"
+    SECRET = "secret"
+    KEYS = "keys"
+
+
+class Exposure(NamedTuple):
+    """host or prefix is set, the other ''. prefix begins with '/' and has no trailing one. at_jid: None is head."""
+
+    exposure_id: int
+    host: str
+    prefix: str
+    flist_name: FlistName
+    flist_id: int
+    at_jid: int | None
+    mode: Mode
+    listing: bool
+    dav: str
+
+    @property
+    def where(self) -> str:
+        return self.host or self.prefix + "/"
+
+
+def check_host(host: str) -> str:
+    """A host name in lower case, without port. Raises BadName."""
+    name = host.lower().removesuffix(".")
+    if name.startswith("[") or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in name.split(".")):
+        raise BadName(f"{host[:80]!r} is not a host name: letters, digits, '-' and '.' are expected, and no port")
+    return name
+
+
+def check_prefix(prefix: str) -> str:
+    """A URL path prefix such as /docs, decoded, without trailing slash. Raises BadName, also for reserved ones."""
+    if not prefix.startswith("/") or not prefix.strip("/"):
+        raise BadName(f"{prefix[:80]!r} is not a prefix: it begins with '/' and has at least one name, as in /docs")
+    names = prefix.strip("/").split("/")
+    for name in names:
+        check_entry_name(name)
+    if names[0].lower() in RESERVED:
+        raise BadName(f"/{names[0]} is reserved for the server itself; take another prefix")
+    if any(name.startswith(".") for name in names):
+        raise BadName(f"{prefix[:80]!r} is not a prefix: no part may begin with a dot")
+    return "/" + "/".join(names)

@@ -1,0 +1,53 @@
+"""What an error means outside: HTTP status, JSON-RPC code, exit code. The one table; front ends only read it."""
+
+from typing import NamedTuple
+
+from mylist_dav import errors
+
+
+class Outcome(NamedTuple):
+    """http: status code; rpc: JSON-RPC 2.0 error code; exit: exit code of a command."""
+
+    http: int
+    rpc: int
+    exit: int
+
+
+OUTCOMES: dict[type[errors.MylistError], Outcome] = {
+    errors.MylistError: Outcome(500, -32000, 1),
+    errors.Invalid: Outcome(400, -32602, 2),
+    errors.BadName: Outcome(400, -32602, 2),
+    errors.BadArchive: Outcome(422, -32001, 2),
+    errors.Incomplete: Outcome(400, -32002, 1),
+    errors.Misdirected: Outcome(400, -32602, 2),
+    errors.BadSettings: Outcome(500, -32602, 2),
+    errors.Unauthenticated: Outcome(401, -32003, 3),
+    errors.Forbidden: Outcome(403, -32004, 3),
+    errors.NotFound: Outcome(404, -32005, 4),
+    errors.NotAllowed: Outcome(405, -32006, 2),
+    errors.Exists: Outcome(409, -32007, 5),
+    errors.Conflict: Outcome(409, -32008, 5),
+    errors.PreconditionFailed: Outcome(412, -32009, 5),
+    errors.Locked: Outcome(423, -32010, 5),
+    errors.TooLarge: Outcome(413, -32011, 2),
+    errors.UriTooLong: Outcome(414, -32011, 2),
+    errors.HeadersTooLarge: Outcome(431, -32011, 2),
+    errors.RangeNotSatisfiable: Outcome(416, -32011, 2),
+    errors.UnsupportedMedia: Outcome(415, -32011, 2),
+    errors.TooSlow: Outcome(408, -32012, 1),
+    errors.LimitExceeded: Outcome(422, -32013, 2),
+    errors.OutOfSpace: Outcome(507, -32014, 6),
+    errors.Busy: Outcome(503, -32015, 7),
+    errors.WritesStopped: Outcome(503, -32016, 7),
+    errors.Unsupported: Outcome(501, -32017, 2),
+    errors.Corrupt: Outcome(500, -32018, 8),
+}
+
+
+def outcome(error: BaseException) -> Outcome:
+    """The row of the nearest ancestor of the error's class; anything foreign counts as MylistError."""
+    for ancestor in type(error).__mro__:
+        row = OUTCOMES.get(ancestor)
+        if row is not None:
+            return row
+    return OUTCOMES[errors.MylistError]

@@ -1,0 +1,1 @@
+"""What must survive a restart: blocks in folders, the catalog in SQL. Only this package opens files of the data directory."""

@@ -1,0 +1,73 @@
+"""The interface of a block store. Implementations: files.py (a folder), memory.py (tests); wrappers hold a store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from mylist_dav.model.digest import Digest
+
+
+class BlockBatch(ABC):
+    """Many blocks that become durable together.
+
+    Used as a context manager. put() may be called any number of times, by one thread; nothing is promised of a block
+    before commit() has returned. Leaving without commit() drops what is not yet in the store. Blocks that were there
+    already are not written again.
+    """
+
+    @abstractmethod
+    def put(self, data: bytes, digest: Digest | None = None) -> Digest:
+        """Add a block; returns its digest. A given digest is checked: Corrupt when it is another."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make everything that was put durable, or raise (OutOfSpace, WritesStopped) with nothing promised."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drop whatever is not committed. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class BlockStore(ABC):
+    """Immutable bytes by their digest. Safe to use from many threads and several processes at once."""
+
+    @abstractmethod
+    def put(self, data: bytes, digest: Digest | None = None) -> Digest:
+        """Store a block, durable on return; returns its digest. Storing it again is cheap and changes nothing.
+
+        A given digest is checked: Corrupt when it is another. Raises OutOfSpace, WritesStopped.
+        """
+
+    @abstractmethod
+    def batch(self) -> BlockBatch:
+        """Begin a batch: many blocks, few syncs."""
+
+    @abstractmethod
+    def get(self, digest: Digest) -> bytes:
+        """The bytes of a block, checked against its digest on every read.
+
+        Raises NotFound when there is none. A block that fails the check is set aside, logged, and raises Corrupt.
+        """
+
+    @abstractmethod
+    def has(self, digest: Digest) -> bool:
+        """Whether there is a block of that name; its bytes are not read."""
+
+    @abstractmethod
+    def delete(self, digest: Digest) -> bool:
+        """Remove a block; False when there was none."""
+
+    @abstractmethod
+    def digests(self) -> Iterator[Digest]:
+        """Every block there is, in ascending order. Blocks that come or go meanwhile may or may not be among them."""

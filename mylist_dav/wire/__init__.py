@@ -1,0 +1,1 @@
+"""HTTP as values and pure functions: messages, ranges, conditions, dates, media types, quoting. No sockets, no stores."""

@@ -1,0 +1,121 @@
+"""Request and Response: what a front end sees of HTTP. Neither ASGI nor WSGI nor a socket shows through.
+
+A front end is anything with the two methods of FrontEnd. An engine calls `answer_now` first, on its event loop, and
+then, if that gave None, `respond` in a thread. Bodies never block a thread on a client: a body in arrives as whole
+pieces at a BodySink, a body out is bytes or a sequence of pieces that the engine reads as fast as the client takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mylist_dav.model.contents import BlockSlice
+
+Headers = list[tuple[str, str]]
+"""Header fields in order; in a Request the names are in lower case."""
+
+Piece = bytes | BlockSlice
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, without its body.
+
+    target: the path as sent, percent-encoded, beginning with '/', without the query (absolute-form is reduced to it).
+    query: what follows the first '?', as sent, or ''.
+    host: the checked Host without port, in lower case; authority: with the port, as sent.
+    client: the address of the peer (of the client, where a trusted proxy says so). content_length: None if chunked
+    or if there is no body; has_body tells which.
+    """
+
+    method: str
+    target: str
+    query: str
+    headers: Headers
+    host: str
+    authority: str
+    scheme: str = "http"
+    http_version: str = "1.1"
+    client: str = ""
+    request_id: str = ""
+    content_length: int | None = None
+    has_body: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The value of a header field by its lower-case name; repeated ones joined by ', ' (RFC 9110, 5.3)."""
+        found = [value for key, value in self.headers if key == name]
+        if not found:
+            return None
+        return found[0] if len(found) == 1 else ", ".join(found)
+
+
+@dataclass(slots=True)
+class Response:
+    """One response. The engine adds Date, Server, Connection, and Content-Length where it is known.
+
+    body: all of it, or its pieces in order; an iterable is pulled in a thread, one piece at a time.
+    content_length: set for an iterable body whose size is known: then exactly so many bytes are sent.
+    close: end the connection after this response.
+    account: who asked, for the access log.
+    """
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes | Iterable[Piece] = b""
+    content_length: int | None = None
+    close: bool = False
+    account: str = ""
+
+
+class BodySink(Protocol):
+    """Where a request body goes. write, finish and abort are called in threads, one after the other, never at once.
+
+    limit_bytes: past it the engine answers 413. piece_bytes: the engine collects up to so many bytes for each write.
+    Exactly one of finish and abort is called, once. A body that is cut off, too slow or too long ends in abort.
+    """
+
+    limit_bytes: int
+    piece_bytes: int
+
+    def write(self, piece: bytes) -> None: ...
+
+    def finish(self) -> Response: ...
+
+    def abort(self) -> None: ...
+
+
+class WholeBody:
+    """A BodySink for small bodies (XML, JSON): gathers everything and then calls handle(body)."""
+
+    def __init__(self, limit_bytes: int, handle: Callable[[bytes], Response]) -> None:
+        self.limit_bytes = limit_bytes
+        self.piece_bytes = limit_bytes
+        self._handle = handle
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def finish(self) -> Response:
+        return self._handle(b"".join(self._pieces))
+
+    def abort(self) -> None:
+        self._pieces.clear()
+
+
+class FrontEnd(Protocol):
+    """One way to the services. Both methods may raise MylistError; the engine renders it with `render_error`."""
+
+    def answer_now(self, request: Request) -> Response | None:
+        """An answer from memory, or None. Called on the event loop: no I/O, no waiting."""
+        ...
+
+    def respond(self, request: Request) -> Response | BodySink:
+        """The answer, or a sink for the body if there is one to read. Called in a thread."""
+        ...
+
+    def render_error(self, request: Request, error: Exception) -> Response:
+        """The answer for an error that respond, or a sink, raised."""
+        ...
