@@ -1,0 +1,193 @@
+"""Draft: everything that is written to the catalog, inside one transaction that also reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+
+from mylist_dav.errors import Exists, NotFound
+from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.contents import BlockRef, Recipe
+from mylist_dav.model.entries import Flist
+from mylist_dav.model.exposures import Exposure
+from mylist_dav.model.locks import Lock
+from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog.rows import pack_blocks
+from mylist_dav.store.catalog.trees import ROOT_PARENT, TreeDraft, empty_root
+from mylist_dav.store.catalog.views import View
+
+
+class Draft(View):
+    """A change that is being made. Reads see its own writes. now_ns: the time of the change."""
+
+    def __init__(self, connection: apsw.Connection, now_ns: int) -> None:
+        super().__init__(connection)
+        self.now_ns = now_ns
+        self._trees: dict[int, TreeDraft] = {}
+
+    def finish(self) -> None:
+        """Write the commits of all trees that were changed. Raises LimitExceeded."""
+        for tree in self._trees.values():
+            tree.finish()
+
+    # -- accounts, tokens --------------------------------------------------------------------------------------
+
+    def add_account(self, name: str, role: Role) -> None:
+        """Raises Exists."""
+        if self._sql.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchall():
+            raise Exists(f"there is already an account {name}")
+        self._sql.execute(
+            "INSERT INTO account (name, role, created_ns) VALUES (?, ?, ?)", (name, role.value, self.now_ns)
+        )
+
+    def add_token(self, token_hash: bytes, account: str, label: str, expires_ns: int) -> None:
+        """Raises NotFound when there is no such account."""
+        self._sql.execute(
+            "INSERT INTO token (token_hash, account_id, label, created_ns, expires_ns) VALUES (?, ?, ?, ?, ?)",
+            (token_hash, self._account_id(account), label, self.now_ns, expires_ns),
+        )
+        self._sql.execute("DELETE FROM token WHERE expires_ns <= ?", (self.now_ns,))
+
+    def remove_token(self, token_hash: bytes) -> bool:
+        """False when there was none."""
+        self._sql.execute("DELETE FROM token WHERE token_hash = ?", (token_hash,))
+        found = self._sql.changes() > 0
+        self._raise_generation("rights")
+        return found
+
+    def _account_id(self, account: str) -> int:
+        rows = self._sql.execute("SELECT account_id FROM account WHERE name = ?", (account,)).fetchall()
+        if not rows:
+            raise NotFound(f"there is no account {account}")
+        return int(rows[0][0])
+
+    # -- flists ------------------------------------------------------------------------------------------------
+
+    def add_flist(self, name: FlistName, actor: Actor) -> Flist:
+        """Make an empty flist; its first revision is 1. Raises Exists, NotFound (no such account)."""
+        account_id = self._account_id(name.account)
+        if self._sql.execute(
+            "SELECT 1 FROM flist WHERE account_id = ? AND name = ?", (account_id, name.name)
+        ).fetchall():
+            raise Exists(f"there is already a flist {name}")
+        self._sql.execute(
+            "INSERT INTO flist (account_id, name, head_jid, oldest_jid, entries, size_bytes, next_entry_id, created_ns,"
+            " changed_ns) VALUES (?, ?, 0, 1, -1, 0, 1, ?, ?)",
+            (account_id, name.name, self.now_ns, self.now_ns),
+        )
+        tree = self.draft_tree(self.flist(name), actor)
+        tree.note = "created"
+        tree.insert(ROOT_PARENT, "", empty_root(self.now_ns))
+        tree.finish()
+        del self._trees[tree.flist.flist_id]
+        return self.flist(name)
+
+    def remove_flist(self, flist: Flist) -> None:
+        """Delete a flist with its history, locks, properties and exposures. Its blocks stay for the collector."""
+        for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure", "flist"):
+            self._sql.execute(f"DELETE FROM {table} WHERE flist_id = ?", (flist.flist_id,))
+        self._sql.execute("DELETE FROM held WHERE flist_id = ?", (flist.flist_id,))
+        self._raise_generation("exposures")
+
+    def draft_tree(self, flist: Flist, actor: Actor, entries_max: int = 10_000_000) -> TreeDraft:
+        """The head of a flist, to be changed. All changes of one draft to one flist make one commit."""
+        tree = self._trees.get(flist.flist_id)
+        if tree is None:
+            tree = TreeDraft(self._sql, self.flist_by_id(flist.flist_id), self.now_ns, actor.label, entries_max)
+            self._trees[flist.flist_id] = tree
+        return tree
+
+    # -- contents ----------------------------------------------------------------------------------------------
+
+    def register(self, recipe: Recipe) -> None:
+        """Note that the blocks of a content are durably stored, and how they make it up."""
+        self.register_blocks(recipe.blocks)
+        if len(recipe.blocks) > 1:
+            self._sql.execute(
+                "INSERT OR IGNORE INTO recipe (digest, size_bytes, chunker, blocks) VALUES (?, ?, ?, ?)",
+                (recipe.digest, recipe.size_bytes, recipe.chunker, pack_blocks(recipe.blocks)),
+            )
+            self._sql.executemany(
+                "INSERT OR IGNORE INTO recipe_block (block_digest, recipe_digest) VALUES (?, ?)",
+                [(ref.digest, recipe.digest) for ref in recipe.blocks],
+            )
+
+    def register_blocks(self, blocks: Iterable[BlockRef]) -> None:
+        """Note that these blocks are durably stored."""
+        self._sql.executemany(
+            "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
+            " ON CONFLICT (digest) DO UPDATE SET state = 'stored' WHERE state <> 'stored'",
+            [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
+        )
+
+    # -- locks, properties -------------------------------------------------------------------------------------
+
+    def add_lock(self, flist_id: int, lock: Lock) -> None:
+        """Store a lock; expired ones of the flist go."""
+        self._sql.execute("DELETE FROM lock WHERE flist_id = ? AND expires_ns <= ?", (flist_id, self.now_ns))
+        self._sql.execute(
+            "INSERT INTO lock (token, flist_id, entry_id, scope, infinite, owner_xml, principal, timeout_seconds,"
+            " expires_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                lock.token, flist_id, lock.entry_id, lock.scope.value, int(lock.infinite), lock.owner_xml,
+                lock.principal, lock.timeout_seconds, lock.expires_ns,
+            ),
+        )  # fmt: skip
+
+    def refresh_lock(self, token: str, timeout_seconds: int, expires_ns: int) -> None:
+        """Let a lock live on."""
+        self._sql.execute(
+            "UPDATE lock SET timeout_seconds = ?, expires_ns = ? WHERE token = ?", (timeout_seconds, expires_ns, token)
+        )
+
+    def remove_lock(self, token: str) -> None:
+        """Drop a lock."""
+        self._sql.execute("DELETE FROM lock WHERE token = ?", (token,))
+
+    def set_property(self, flist_id: int, entry_id: int, name: str, value_xml: str) -> None:
+        """Set a dead property."""
+        self._sql.execute(
+            "INSERT INTO property VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (flist_id, entry_id, name) DO UPDATE SET value_xml = excluded.value_xml",
+            (flist_id, entry_id, name, value_xml),
+        )
+
+    def remove_property(self, flist_id: int, entry_id: int, name: str) -> None:
+        """Remove a dead property; it need not be there."""
+        self._sql.execute(
+            "DELETE FROM property WHERE flist_id = ? AND entry_id = ? AND name = ?", (flist_id, entry_id, name)
+        )
+
+    def copy_properties(self, source_flist_id: int, source_id: int, flist_id: int, entry_id: int) -> None:
+        """Give an entry the dead properties of another, and no others."""
+        self._sql.execute("DELETE FROM property WHERE flist_id = ? AND entry_id = ?", (flist_id, entry_id))
+        self._sql.execute(
+            "INSERT INTO property SELECT ?, ?, name, value_xml FROM property WHERE flist_id = ? AND entry_id = ?",
+            (flist_id, entry_id, source_flist_id, source_id),
+        )
+
+    # -- exposures ---------------------------------------------------------------------------------------------
+
+    def put_exposure(self, exposure: Exposure) -> None:
+        """Attach a flist to a host or prefix; what was attached there before is replaced."""
+        self._sql.execute(
+            "INSERT INTO exposure (host, prefix, flist_id, at_jid, mode, listing, dav) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (host, prefix) DO UPDATE SET flist_id = excluded.flist_id, at_jid = excluded.at_jid,"
+            " mode = excluded.mode, listing = excluded.listing, dav = excluded.dav",
+            (
+                exposure.host, exposure.prefix, exposure.flist_id, exposure.at_jid, exposure.mode.value,
+                int(exposure.listing), exposure.dav,
+            ),
+        )  # fmt: skip
+        self._raise_generation("exposures")
+
+    def remove_exposure(self, host: str, prefix: str) -> bool:
+        """False when there was none."""
+        self._sql.execute("DELETE FROM exposure WHERE host = ? AND prefix = ?", (host, prefix))
+        found = self._sql.changes() > 0
+        self._raise_generation("exposures")
+        return found
+
+    def _raise_generation(self, kind: str) -> None:
+        self._sql.execute("UPDATE generation SET number = number + 1 WHERE kind = ?", (kind,))

@@ -1,0 +1,64 @@
+"""Rows to values and back."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from mylist_dav.model.contents import BlockRef, Recipe
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.entries import Entry, Flist, Kind
+from mylist_dav.model.exposures import Exposure, Mode
+from mylist_dav.model.locks import Lock, Scope
+from mylist_dav.model.names import FlistName
+
+Row = tuple[Any, ...]
+
+ENTRY_COLUMNS = (
+    "entry_id, parent_id, name, kind, mode, mtime_ns, created_ns, size_bytes, digest, target, content_type, since_jid"
+)
+FLIST_COLUMNS = (
+    "f.flist_id, a.name, f.name, f.head_jid, f.oldest_jid, f.entries, f.size_bytes, f.created_ns, f.changed_ns"
+)
+LOCK_COLUMNS = "token, entry_id, scope, infinite, owner_xml, principal, timeout_seconds, expires_ns"
+EXPOSURE_COLUMNS = "x.exposure_id, x.host, x.prefix, a.name, f.name, x.flist_id, x.at_jid, x.mode, x.listing, x.dav"
+
+_KINDS = {int(kind): kind for kind in Kind}
+_BLOCK = struct.Struct(">32sI")
+
+
+def to_entry(row: Row) -> Entry:
+    """A row of ENTRY_COLUMNS."""
+    digest = row[8]
+    return Entry(
+        row[0], row[1], row[2], _KINDS[row[3]], row[4], row[5], row[6], row[7],
+        Digest(digest) if digest is not None else None, row[9], row[10], row[11],
+    )  # fmt: skip
+
+
+def to_flist(row: Row) -> Flist:
+    """A row of FLIST_COLUMNS."""
+    return Flist(row[0], FlistName(row[1], row[2]), *row[3:])
+
+
+def to_lock(row: Row) -> Lock:
+    """A row of LOCK_COLUMNS."""
+    return Lock(row[0], row[1], Scope(row[2]), bool(row[3]), *row[4:])
+
+
+def to_exposure(row: Row) -> Exposure:
+    """A row of EXPOSURE_COLUMNS."""
+    return Exposure(
+        row[0], row[1], row[2], FlistName(row[3], row[4]), row[5], row[6], Mode(row[7]), bool(row[8]), row[9]
+    )
+
+
+def pack_blocks(blocks: tuple[BlockRef, ...]) -> bytes:
+    """The blocks column of a recipe."""
+    return b"".join(_BLOCK.pack(ref.digest, ref.size_bytes) for ref in blocks)
+
+
+def to_recipe(row: Row) -> Recipe:
+    """A row of (digest, size_bytes, chunker, blocks)."""
+    blocks = tuple(BlockRef(Digest(digest), size) for digest, size in _BLOCK.iter_unpack(row[3]))
+    return Recipe(Digest(row[0]), row[1], row[2], blocks)

@@ -1,0 +1,216 @@
+"""View: everything that is read from the catalog, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from mylist_dav.errors import Corrupt, NotFound
+from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.entries import Commit, Flist
+from mylist_dav.model.exposures import Exposure
+from mylist_dav.model.locks import Lock
+from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog.rows import (
+    EXPOSURE_COLUMNS,
+    FLIST_COLUMNS,
+    LOCK_COLUMNS,
+    to_exposure,
+    to_flist,
+    to_lock,
+    to_recipe,
+)
+from mylist_dav.store.catalog.trees import TreeView
+
+_FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
+_EXPOSURE = (
+    f"SELECT {EXPOSURE_COLUMNS} FROM exposure x JOIN flist f USING (flist_id) JOIN account a USING (account_id)"
+)
+
+
+class View:
+    """Reads of one consistent state. Lists are in ascending order of name unless said otherwise."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._sql = connection
+
+    # -- accounts, tokens --------------------------------------------------------------------------------------
+
+    def accounts(self) -> list[str]:
+        """The names of all accounts."""
+        return [row[0] for row in self._sql.execute("SELECT name FROM account ORDER BY name")]
+
+    def account_role(self, name: str) -> Role | None:
+        """The role of an account that may log in; None when it is unknown or disabled."""
+        rows = self._sql.execute("SELECT role FROM account WHERE name = ? AND NOT disabled", (name,)).fetchall()
+        return Role(rows[0][0]) if rows else None
+
+    def token_actor(self, token_hash: bytes, now_ns: int) -> Actor | None:
+        """Who a token stands for; None when it is unknown, expired, or its account disabled."""
+        rows = self._sql.execute(
+            "SELECT a.name, a.role FROM token t JOIN account a USING (account_id)"
+            " WHERE t.token_hash = ? AND t.expires_ns > ? AND NOT a.disabled",
+            (token_hash, now_ns),
+        ).fetchall()
+        return Actor(rows[0][0], Role(rows[0][1])) if rows else None
+
+    def tokens(self) -> list[tuple[bytes, str, str, int, int]]:
+        """All tokens as (hash, account, label, created_ns, expires_ns), newest first."""
+        return self._sql.execute(
+            "SELECT t.token_hash, a.name, t.label, t.created_ns, t.expires_ns FROM token t"
+            " JOIN account a USING (account_id) ORDER BY t.created_ns DESC"
+        ).fetchall()
+
+    # -- flists ------------------------------------------------------------------------------------------------
+
+    def flist(self, name: FlistName) -> Flist:
+        """Raises NotFound."""
+        rows = self._sql.execute(f"{_FLIST} WHERE a.name = ? AND f.name = ?", name).fetchall()
+        if not rows:
+            raise NotFound(f"there is no flist {name}")
+        return to_flist(rows[0])
+
+    def flist_by_id(self, flist_id: int) -> Flist:
+        """Raises NotFound."""
+        rows = self._sql.execute(f"{_FLIST} WHERE f.flist_id = ?", (flist_id,)).fetchall()
+        if not rows:
+            raise NotFound("the flist is gone")
+        return to_flist(rows[0])
+
+    def flists(self, account: str | None = None) -> list[Flist]:
+        """All flists, or those of one account."""
+        where = "WHERE a.name = ?" if account is not None else ""
+        found = self._sql.execute(
+            f"{_FLIST} {where} ORDER BY a.name, f.name", (account,) if account is not None else ()
+        )
+        return [to_flist(row) for row in found]
+
+    def head_jid(self, flist_id: int) -> int | None:
+        """The newest jid; None when the flist is gone."""
+        rows = self._sql.execute("SELECT head_jid FROM flist WHERE flist_id = ?", (flist_id,)).fetchall()
+        return int(rows[0][0]) if rows else None
+
+    def tree(self, flist: Flist, at_jid: int | None = None) -> TreeView:
+        """The tree of a flist at a revision; None is the head. Raises NotFound for a revision that is not there."""
+        if at_jid is None or at_jid == flist.head_jid:
+            return TreeView(self._sql, flist, None)
+        if not flist.oldest_jid <= at_jid <= flist.head_jid:
+            raise NotFound(
+                f"{flist.flist_name} has no revision {at_jid}: {flist.oldest_jid} to {flist.head_jid} are there"
+            )
+        return TreeView(self._sql, flist, at_jid)
+
+    def commits(self, flist: Flist, before_jid: int | None = None, limit: int = 100) -> list[Commit]:
+        """The commits of a flist, newest first, at most limit, all with a jid below before_jid."""
+        rows = self._sql.execute(
+            "SELECT jid, at_ns, actor, note FROM commit_ WHERE flist_id = ? AND jid < ? ORDER BY jid DESC LIMIT ?",
+            (flist.flist_id, before_jid if before_jid is not None else flist.head_jid + 1, limit),
+        )
+        return [Commit(*row) for row in rows]
+
+    def committed_ns(self, flist_id: int, jid: int) -> int:
+        """When the state of since_jid = jid was published: the time of the first commit at or after it; 0 if none."""
+        rows = self._sql.execute(
+            "SELECT at_ns FROM commit_ WHERE flist_id = ? AND jid >= ? ORDER BY jid LIMIT 1", (flist_id, jid)
+        ).fetchall()
+        return int(rows[0][0]) if rows else 0
+
+    # -- contents ----------------------------------------------------------------------------------------------
+
+    def recipe(self, digest: Digest, size_bytes: int) -> Recipe:
+        """The blocks of a content. Raises Corrupt when the catalog has lost them."""
+        if size_bytes == 0:
+            return Recipe(digest, 0, "", ())
+        if size_bytes <= WHOLE_BYTES_MAX:
+            return Recipe(digest, size_bytes, "", (BlockRef(digest, size_bytes),))
+        rows = self._sql.execute(
+            "SELECT digest, size_bytes, chunker, blocks FROM recipe WHERE digest = ?", (digest,)
+        ).fetchall()
+        if not rows or rows[0][1] != size_bytes:
+            raise Corrupt(f"the recipe of content {digest} is missing")
+        return to_recipe(rows[0])
+
+    def recipe_known(self, digest: Digest) -> Recipe | None:
+        """A recipe that was stored before for this content, if any."""
+        rows = self._sql.execute(
+            "SELECT digest, size_bytes, chunker, blocks FROM recipe WHERE digest = ?", (digest,)
+        ).fetchall()
+        return to_recipe(rows[0]) if rows else None
+
+    def blocks_registered(self, after: Digest | None = None, limit: int = 1000) -> list[BlockRef]:
+        """Registered blocks in ascending order of digest, past after, at most limit."""
+        rows = self._sql.execute(
+            "SELECT digest, size_bytes FROM block WHERE digest > ? AND state = 'stored' ORDER BY digest LIMIT ?",
+            (after or b"", limit),
+        )
+        return [BlockRef(Digest(digest), size) for digest, size in rows]
+
+    def totals(self) -> dict[str, int]:
+        """Counts for an operator: accounts, flists, entries, size_bytes of all heads, blocks, block_bytes."""
+        row = self._sql.execute(
+            "SELECT (SELECT count(*) FROM account), count(*), coalesce(sum(entries), 0), coalesce(sum(size_bytes), 0),"
+            " (SELECT count(*) FROM block), (SELECT coalesce(sum(size_bytes), 0) FROM block) FROM flist"
+        ).fetchall()[0]
+        names = ("accounts", "flists", "entries", "size_bytes", "blocks", "block_bytes")
+        return dict(zip(names, row, strict=True))
+
+    # -- locks, properties -------------------------------------------------------------------------------------
+
+    def locks(self, flist_id: int, now_ns: int) -> list[Lock]:
+        """All locks in a flist that have not expired."""
+        rows = self._sql.execute(
+            f"SELECT {LOCK_COLUMNS} FROM lock WHERE flist_id = ? AND expires_ns > ?", (flist_id, now_ns)
+        )
+        return [to_lock(row) for row in rows]
+
+    def locks_on(self, flist_id: int, entry_ids: Sequence[int], now_ns: int) -> list[Lock]:
+        """The locks held directly on these entries."""
+        marks = ",".join("?" * len(entry_ids))
+        rows = self._sql.execute(
+            f"SELECT {LOCK_COLUMNS} FROM lock WHERE flist_id = ? AND expires_ns > ? AND entry_id IN ({marks})",
+            (flist_id, now_ns, *entry_ids),
+        )
+        return [to_lock(row) for row in rows]
+
+    def has_locks(self, flist_id: int, now_ns: int) -> bool:
+        """Whether there is any lock in a flist."""
+        return bool(
+            self._sql.execute(
+                "SELECT 1 FROM lock WHERE flist_id = ? AND expires_ns > ? LIMIT 1", (flist_id, now_ns)
+            ).fetchall()
+        )
+
+    def properties(self, flist_id: int, entry_id: int) -> dict[str, str]:
+        """The dead properties of an entry: Clark name to serialised XML."""
+        return dict(
+            self._sql.execute(
+                "SELECT name, value_xml FROM property WHERE flist_id = ? AND entry_id = ? ORDER BY name",
+                (flist_id, entry_id),
+            ).fetchall()
+        )
+
+    def properties_of_members(self, flist_id: int, parent_id: int) -> dict[int, dict[str, str]]:
+        """The dead properties of all members of a folder that have any, by entry id."""
+        found: dict[int, dict[str, str]] = {}
+        if not self._sql.execute("SELECT 1 FROM property WHERE flist_id = ? LIMIT 1", (flist_id,)).fetchall():
+            return found
+        for entry_id, name, value in self._sql.execute(
+            "SELECT p.entry_id, p.name, p.value_xml FROM entry e CROSS JOIN property p"
+            " ON p.flist_id = e.flist_id AND p.entry_id = e.entry_id WHERE e.flist_id = ? AND e.parent_id = ?",
+            (flist_id, parent_id),
+        ):
+            found.setdefault(entry_id, {})[name] = value
+        return found
+
+    # -- exposures ---------------------------------------------------------------------------------------------
+
+    def exposures(self) -> list[Exposure]:
+        """All exposures, hosts first, each in order of name."""
+        return [to_exposure(row) for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")]
+
+    def generations(self) -> dict[str, int]:
+        """The generation number of each kind: a cache of that kind is fresh while its number stays."""
+        return dict(self._sql.execute("SELECT kind, number FROM generation").fetchall())
