@@ -1,1 +1,1 @@
-"""HTTP as values and pure functions: messages, ranges, conditions, dates, media types, quoting. No sockets, no stores."""
+"""HTTP as values and pure functions: messages, ranges, conditions, dates, quoting. No sockets, no stores."""
