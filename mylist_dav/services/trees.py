@@ -1,0 +1,316 @@
+"""Reading and changing the tree of a flist. Every change is one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mylist_dav.errors import Conflict, Exists, Forbidden, Invalid, NotAllowed, NotFound, PreconditionFailed
+from mylist_dav.model.actors import Actor
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
+from mylist_dav.model.contents import BlockSlice, Recipe
+from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
+from mylist_dav.model.paths import TreePath
+from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
+from mylist_dav.services.rights import require_read, require_write
+from mylist_dav.store.blocks import BlockStore
+from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft
+from mylist_dav.store.contents import read_slices
+
+WALK_ENTRIES_MAX = 1_000_000
+
+
+class Moved(NamedTuple):
+    """What COPY or MOVE has done: the entry at the destination, and whether there was none before."""
+
+    entry: Entry
+    created: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attributes:
+    """What may be set of an entry; None leaves it as it is."""
+
+    mtime_ns: int | None = None
+    mode: int | None = None
+    content_type: str | None = None
+
+
+class Trees:
+    """The verbs on entries. Paths are given as Place(flist name, path)."""
+
+    def __init__(self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int) -> None:
+        self._catalog = catalog
+        self._blocks = blocks
+        self._clock = clock
+        self._entries_max = entries_max
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def stat(self, actor: Actor, place: Place, at_jid: int | None = None) -> Entry:
+        """The entry at a place. Raises NotFound."""
+        require_read(actor, place.flist_name)
+        with self._catalog.view() as view:
+            entry = view.tree(view.flist(place.flist_name), at_jid).find(place.path)
+        return _there(entry, place)
+
+    def list(
+        self, actor: Actor, place: Place, at_jid: int | None = None, after: str = "", limit: int = -1
+    ) -> tuple[Entry, list[Entry]]:
+        """A folder and its members in order of name. Raises NotFound, NotAllowed (it is no folder)."""
+        require_read(actor, place.flist_name)
+        with self._catalog.view() as view:
+            tree = view.tree(view.flist(place.flist_name), at_jid)
+            folder = _there(tree.find(place.path), place)
+            if not folder.is_directory:
+                raise NotAllowed(f"/{place.path} is not a folder")
+            return folder, tree.children(folder.entry_id, after, limit)
+
+    def walk(self, actor: Actor, place: Place, at_jid: int | None = None) -> Iterator[tuple[TreePath, Entry]]:
+        """Everything below a folder, parents first, as one consistent state. Raises NotFound.
+
+        The view stays open while the iterator is used: use it up, or close it, in the same thread.
+        """
+        require_read(actor, place.flist_name)
+        with self._catalog.view() as view:
+            tree = view.tree(view.flist(place.flist_name), at_jid)
+            folder = _there(tree.find(place.path), place)
+            if folder.is_directory:
+                yield from tree.walk(folder, place.path)
+
+    def recipe(self, entry: Entry) -> Recipe:
+        """The blocks of a file that the caller has been given. Raises NotAllowed for what is no file."""
+        if entry.digest is None:
+            raise NotAllowed(f"{entry.name!r} is not a file")
+        with self._catalog.view() as view:
+            return view.recipe(entry.digest, entry.size_bytes)
+
+    def pieces(self, entry: Entry) -> Callable[[int, int], Iterator[BlockSlice]]:
+        """A reader of a file that the caller has been given: (offset, length) to slices of blocks, lazily."""
+
+        def read(offset: int, length: int) -> Iterator[BlockSlice]:
+            return read_slices(self.recipe(entry), offset, length)
+
+        return read
+
+    # -- changing ----------------------------------------------------------------------------------------------
+
+    def make_directory(self, actor: Actor, place: Place, conditions: Conditions = UNCONDITIONAL) -> Entry:
+        """Make one folder. Raises Exists (anything is there), Conflict (no parent folder), Locked, ..."""
+        require_write(actor, place.flist_name)
+
+        def make(draft: Draft) -> Entry:
+            tree = self._tree(draft, actor, place)
+            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            if tree.find(place.path) is not None:
+                raise Exists(f"there is already something at /{place.path}")
+            parent = parent_folder(tree, place.path)
+            guard_change(draft, tree, place.path, actor, conditions, draft.now_ns, names=True)
+            new = NewEntry(Kind.DIRECTORY, DIRECTORY_MODE, draft.now_ns, draft.now_ns)
+            tree.note = f"mkdir /{place.path}"
+            return tree.insert(parent.entry_id, place.path.name, new)
+
+        return self._catalog.change(make)
+
+    def delete(self, actor: Actor, place: Place, conditions: Conditions = UNCONDITIONAL) -> None:
+        """Delete an entry and all that is below it. Raises NotFound, Locked, Forbidden (the root), ..."""
+        require_write(actor, place.flist_name)
+        refuse_root(place)
+
+        def make(draft: Draft) -> None:
+            tree = self._tree(draft, actor, place)
+            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            entry = _there(tree.find(place.path), place)
+            self._take_away(draft, tree, place.path, entry, actor, conditions)
+            tree.note = f"delete /{place.path}"
+
+        self._catalog.change(make)
+
+    def set_attributes(
+        self, actor: Actor, place: Place, attributes: Attributes, conditions: Conditions = UNCONDITIONAL
+    ) -> Entry:
+        """Set attributes of an entry; no commit if they are so already. Raises NotFound, Locked, ..."""
+        require_write(actor, place.flist_name)
+
+        def make(draft: Draft) -> Entry:
+            tree = self._tree(draft, actor, place)
+            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            entry = _there(tree.find(place.path), place)
+            guard_change(draft, tree, place.path, actor, conditions, draft.now_ns, names=False)
+            return set_attributes(tree, entry, attributes)
+
+        return self._catalog.change(make)
+
+    def move(
+        self, actor: Actor, source: Place, target: Place, *, overwrite: bool, conditions: Conditions = UNCONDITIONAL
+    ) -> Moved:
+        """Move an entry, within its flist or to another. Raises NotFound, Conflict, PreconditionFailed, Locked, ...
+
+        Within a flist it keeps its id. To another it is a copy and a deletion: two commits in one transaction.
+        """
+        self._require_two(actor, source, target)
+        refuse_root(source)
+        require_write(actor, source.flist_name)
+
+        def make(draft: Draft) -> Moved:
+            return self._move(draft, actor, source, target, overwrite, conditions)
+
+        return self._catalog.change(make)
+
+    def copy(
+        self,
+        actor: Actor,
+        source: Place,
+        target: Place,
+        *,
+        overwrite: bool,
+        members: bool = True,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> Moved:
+        """Copy an entry; members=False leaves out what is in a folder (Depth: 0). No content is touched."""
+        self._require_two(actor, source, target)
+
+        def make(draft: Draft) -> Moved:
+            return self._copy(draft, actor, source, target, overwrite, members, conditions)
+
+        return self._catalog.change(make)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _tree(self, draft: Draft, actor: Actor, place: Place) -> TreeDraft:
+        return draft.draft_tree(draft.flist(place.flist_name), actor, self._entries_max)
+
+    def _require_two(self, actor: Actor, source: Place, target: Place) -> None:
+        require_read(actor, source.flist_name)
+        require_write(actor, target.flist_name)
+        if source == target:
+            raise Forbidden("the source and the destination are the same")
+        refuse_root(target)
+
+    def _move(
+        self, draft: Draft, actor: Actor, source: Place, target: Place, overwrite: bool, conditions: Conditions
+    ) -> Moved:
+        tree = self._tree(draft, actor, source)
+        check_conditions(draft, tree, source.path, conditions, draft.now_ns)
+        entry = _there(tree.find(source.path), source)
+        if source.flist_name != target.flist_name:
+            moved = self._copy(draft, actor, source, target, overwrite, True, conditions)
+            self._take_away(draft, tree, source.path, entry, actor, conditions)
+            tree.note = f"move /{source.path} to {target.flist_name}/{target.path}"
+            return moved
+        refuse_cycle(tree, entry, target.path)
+        for lock in guard_removal(draft, tree, source.path, entry, actor, conditions, draft.now_ns):
+            draft.remove_lock(lock.token)
+        existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
+        parent = parent_folder(tree, target.path)
+        placed = tree.replace(entry, entry._replace(parent_id=parent.entry_id, name=target.path.name))
+        tree.note = f"move /{source.path} to /{target.path}"
+        return Moved(placed, existing is None)
+
+    def _copy(
+        self,
+        draft: Draft,
+        actor: Actor,
+        source: Place,
+        target: Place,
+        overwrite: bool,
+        members: bool,
+        conditions: Conditions,
+    ) -> Moved:
+        source_tree = self._tree(draft, actor, source) if source.flist_name == target.flist_name else None
+        reading = source_tree or draft.tree(draft.flist(source.flist_name))
+        check_conditions(draft, reading, source.path, conditions, draft.now_ns)
+        entry = _there(reading.find(source.path), source)
+        tree = source_tree or self._tree(draft, actor, target)
+        if members and source_tree is not None:
+            refuse_cycle(tree, entry, target.path)
+        existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
+        parent = parent_folder(tree, target.path)
+        copied = tree.insert(parent.entry_id, target.path.name, NewEntry(*entry[3:11]))
+        draft.copy_properties(reading.flist.flist_id, entry.entry_id, tree.flist.flist_id, copied.entry_id)
+        if members and entry.is_directory:
+            tree.copy_members(reading, entry, copied)
+        tree.note = f"copy {source.flist_name}/{source.path} to /{target.path}"
+        return Moved(copied, existing is None)
+
+    def _make_room(
+        self,
+        draft: Draft,
+        tree: TreeDraft,
+        target: Place,
+        actor: Actor,
+        conditions: Conditions,
+        overwrite: bool,
+        keep: Entry,
+    ) -> Entry | None:
+        """Take away what is at the destination; returns it. Raises PreconditionFailed unless overwrite."""
+        existing = tree.find(target.path)
+        if existing is None:
+            guard_change(draft, tree, target.path, actor, conditions, draft.now_ns, names=True)
+            return None
+        if existing.entry_id == keep.entry_id:
+            return None  # a rename to another normal form, or case, of the same name
+        if not overwrite:
+            raise PreconditionFailed(f"there is already something at /{target.path}")
+        if keep.entry_id in {ancestor.entry_id for ancestor in tree.chain(target.path)[:-1]}:
+            raise Conflict(f"/{target.path} lies inside of what is to be put there")
+        source_way = tree.path_of(keep.entry_id)
+        if source_way is not None and existing.entry_id in source_way[1][:-1]:
+            raise Conflict(f"/{target.path} holds what is to be put in its place")
+        self._take_away(draft, tree, target.path, existing, actor, conditions)
+        return existing
+
+    def _take_away(
+        self,
+        draft: Draft,
+        tree: TreeDraft,
+        path: TreePath,
+        entry: Entry,
+        actor: Actor,
+        conditions: Conditions,
+    ) -> None:
+        for lock in guard_removal(draft, tree, path, entry, actor, conditions, draft.now_ns):
+            draft.remove_lock(lock.token)
+        tree.remove(entry)
+
+
+def parent_folder(tree: TreeDraft, path: TreePath) -> Entry:
+    """The folder that an entry at path would be in. Raises Conflict when there is none (RFC 4918, 9.3.1)."""
+    parent = tree.find(path.parent)
+    if parent is None or not parent.is_directory:
+        raise Conflict(f"there is no folder /{path.parent}: make it first")
+    return parent
+
+
+def refuse_root(place: Place) -> None:
+    """Raises Forbidden for the root of a flist: it is neither replaced nor taken away by a change of its tree."""
+    if not place.path:
+        raise Forbidden(f"{place.flist_name} itself cannot be moved, replaced or deleted this way")
+
+
+def refuse_cycle(tree: TreeDraft, entry: Entry, target: TreePath) -> None:
+    """Raises Conflict when target lies inside of the entry."""
+    if entry.is_directory and any(e.entry_id == entry.entry_id for e in tree.chain(target.parent)):
+        raise Conflict("a folder cannot be put inside of itself")
+
+
+def set_attributes(tree: TreeDraft, entry: Entry, attributes: Attributes) -> Entry:
+    """Set what is not None; writes nothing if all is so already. Raises Invalid for a mode out of range."""
+    if attributes.mode is not None and not 0 <= attributes.mode <= 0o7777:
+        raise Invalid(f"{attributes.mode:o} is not a mode: 0 to 7777 is allowed")
+    changed = entry._replace(
+        mtime_ns=entry.mtime_ns if attributes.mtime_ns is None else attributes.mtime_ns,
+        mode=entry.mode if attributes.mode is None else attributes.mode,
+        content_type=entry.content_type if attributes.content_type is None else attributes.content_type,
+    )
+    if changed == entry:
+        return entry
+    tree.note = "attributes"
+    return tree.replace(entry, changed)
+
+
+def _there(entry: Entry | None, place: Place) -> Entry:
+    if entry is None:
+        raise NotFound(f"there is nothing at /{place.path} in {place.flist_name}")
+    return entry
