@@ -1,0 +1,1 @@
+"""The tests. Folders mirror the package; tests/tidy reads the sources themselves."""
