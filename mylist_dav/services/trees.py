@@ -225,6 +225,8 @@ class Trees:
         tree = source_tree or self._tree(draft, actor, target)
         if members and source_tree is not None:
             refuse_cycle(tree, entry, target.path)
+        if source_tree is not None and (there := tree.find(target.path)) and there.entry_id == entry.entry_id:
+            raise Forbidden("the source and the destination are the same")
         existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
         parent = parent_folder(tree, target.path)
         copied = tree.insert(parent.entry_id, target.path.name, NewEntry(*entry[3:11]))

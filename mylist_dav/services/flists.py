@@ -1,0 +1,80 @@
+"""Flists as a whole: make, list, log, roll back, delete."""
+
+from __future__ import annotations
+
+from mylist_dav.errors import NotFound
+from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.entries import Commit, Flist
+from mylist_dav.model.names import FlistName
+from mylist_dav.services.rights import may_list, require_admin, require_known, require_read, require_write
+from mylist_dav.store.catalog import Catalog, Draft
+
+
+class Flists:
+    """The verbs on flists and on the accounts that hold them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def accounts(self, actor: Actor) -> list[str]:
+        """The accounts of which the caller may see anything."""
+        require_known(actor)
+        if actor.role is Role.ADMIN:
+            with self._catalog.view() as view:
+                return view.accounts()
+        return sorted({flist.flist_name.account for flist in self.list(actor)})
+
+    def list(self, actor: Actor, account: str | None = None) -> list[Flist]:
+        """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there."""
+        require_known(actor)
+        with self._catalog.view() as view:
+            found = [flist for flist in view.flists(account) if may_list(actor, flist.flist_name)]
+            if not found and account is not None and account not in view.accounts():
+                raise NotFound(f"there is no account {account}")
+            return found
+
+    def get(self, actor: Actor, name: FlistName) -> Flist:
+        """Raises NotFound."""
+        require_read(actor, name)
+        with self._catalog.view() as view:
+            return view.flist(name)
+
+    def create(self, actor: Actor, name: FlistName, *, make_account: bool = False) -> Flist:
+        """Make an empty flist. make_account: also its account, as a user, if that is new. Raises Exists, NotFound."""
+        require_admin(actor)
+        checked = FlistName.checked(*name)
+
+        def make(draft: Draft) -> Flist:
+            if make_account and checked.account not in draft.accounts():
+                draft.add_account(checked.account, Role.USER)
+            return draft.add_flist(checked, actor)
+
+        return self._catalog.change(make)
+
+    def delete(self, actor: Actor, name: FlistName) -> None:
+        """Delete a flist with its whole history. Raises NotFound."""
+        require_admin(actor)
+        self._catalog.change(lambda draft: draft.remove_flist(draft.flist(name)))
+
+    def log(self, actor: Actor, name: FlistName, before_jid: int | None = None, limit: int = 100) -> list[Commit]:
+        """The commits of a flist, newest first. Raises NotFound."""
+        require_read(actor, name)
+        with self._catalog.view() as view:
+            return view.commits(view.flist(name), before_jid, limit)
+
+    def rollback(self, actor: Actor, name: FlistName, jid: int) -> Flist:
+        """Make the head what it was at a revision, as one new commit. Raises NotFound.
+
+        No commit is made when the head is so already.
+        """
+        require_write(actor, name)
+
+        def make(draft: Draft) -> None:
+            flist = draft.flist(name)
+            draft.tree(flist, jid)
+            tree = draft.draft_tree(flist, actor)
+            tree.note = f"rollback to {jid}"
+            tree.restore(jid)
+
+        self._catalog.change(make)
+        return self.get(actor, name)

@@ -1,0 +1,154 @@
+"""Receiving the bytes of one file: blocks first and durable, then one transaction. Nothing is visible before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mylist_dav.errors import Conflict, Incomplete, NotAllowed
+from mylist_dav.model.actors import Actor
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
+from mylist_dav.model.contents import Recipe
+from mylist_dav.model.entries import FILE_MODE, Entry, Kind
+from mylist_dav.services.guards import check_conditions, guard_change
+from mylist_dav.services.rights import require_write
+from mylist_dav.services.trees import parent_folder
+from mylist_dav.store.blocks import BlockStore
+from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft, View
+from mylist_dav.store.catalog.trees import TreeView
+from mylist_dav.store.contents import ContentWriter
+
+
+class Stored(NamedTuple):
+    """A file that has been committed; created: there was none before. jid: of the head after it."""
+
+    entry: Entry
+    created: bool
+
+
+class Uploads:
+    """Opens uploads."""
+
+    def __init__(self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int) -> None:
+        self._catalog = catalog
+        self._blocks = blocks
+        self._clock = clock
+        self._entries_max = entries_max
+
+    def open(
+        self,
+        actor: Actor,
+        place: Place,
+        *,
+        size_bytes: int | None = None,
+        mtime_ns: int | None = None,
+        content_type: str | None = None,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> Upload:
+        """Begin to receive a file. size_bytes: what must arrive, if it was declared.
+
+        What can be known is checked now, so that nobody sends a body in vain, and again when it is committed.
+        Raises NotFound, Conflict (no parent folder), NotAllowed (a folder is there), Locked, PreconditionFailed, ...
+        """
+        require_write(actor, place.flist_name)
+        if not place.path:
+            raise NotAllowed(f"{place.flist_name} is a folder: it has no content")
+        with self._catalog.view() as view:
+            tree = view.tree(view.flist(place.flist_name))
+            _check(view, tree, place, actor, conditions, self._clock())
+        return Upload(self, actor, place, size_bytes, mtime_ns, content_type, conditions)
+
+    def writer(self) -> ContentWriter:
+        """A writer of content into the block store."""
+        return ContentWriter(self._blocks)
+
+    def commit(self, upload: Upload, recipe: Recipe) -> Stored:
+        """Make a received content the file at its place."""
+        return self._catalog.change(lambda draft: self._put(draft, upload, recipe))
+
+    def _put(self, draft: Draft, upload: Upload, recipe: Recipe) -> Stored:
+        place = upload.place
+        tree = draft.draft_tree(draft.flist(place.flist_name), upload.actor, self._entries_max)
+        existing = _check(draft, tree, place, upload.actor, upload.conditions, draft.now_ns)
+        draft.register(recipe)
+        tree.note = f"put /{place.path}"
+        mtime_ns = draft.now_ns if upload.mtime_ns is None else upload.mtime_ns
+        return put_content(tree, place, existing, recipe, mtime_ns, upload.content_type)
+
+
+class Upload:
+    """One file that is being received. write any number of times, then finish or abort; by one thread at a time."""
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        actor: Actor,
+        place: Place,
+        size_bytes: int | None,
+        mtime_ns: int | None,
+        content_type: str | None,
+        conditions: Conditions,
+    ) -> None:
+        self._uploads = uploads
+        self.actor = actor
+        self.place = place
+        self.size_bytes = size_bytes
+        self.mtime_ns = mtime_ns
+        self.content_type = content_type
+        self.conditions = conditions
+        self._writer = uploads.writer()
+        self._received_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        """The next bytes. Raises Incomplete past the declared size, OutOfSpace, WritesStopped."""
+        self._received_bytes += len(piece)
+        if self.size_bytes is not None and self._received_bytes > self.size_bytes:
+            raise Incomplete(f"more than the declared {self.size_bytes} bytes arrived; nothing was kept")
+        self._writer.write(piece)
+
+    def finish(self) -> Stored:
+        """Everything has arrived: commit it. Raises Incomplete when it is less than declared; nothing is kept then."""
+        if self.size_bytes is not None and self._received_bytes != self.size_bytes:
+            self.abort()
+            raise Incomplete(
+                f"{self._received_bytes} of the declared {self.size_bytes} bytes arrived; nothing was kept"
+            )
+        return self._uploads.commit(self, self._writer.finish())
+
+    def abort(self) -> None:
+        """Drop what has arrived. The file stays as it was."""
+        self._writer.abort()
+
+
+def put_content(
+    tree: TreeDraft, place: Place, existing: Entry | None, recipe: Recipe, mtime_ns: int, content_type: str | None
+) -> Stored:
+    """Write the entry: a new one, or new content for the one that is there, which keeps its id and mode."""
+    if existing is None:
+        parent = parent_folder(tree, place.path)
+        new = NewEntry(
+            Kind.FILE, FILE_MODE, mtime_ns, tree.now_ns, recipe.size_bytes, recipe.digest, None, content_type
+        )
+        return Stored(tree.insert(parent.entry_id, place.path.name, new), True)
+    changed = existing._replace(
+        mtime_ns=mtime_ns,
+        size_bytes=recipe.size_bytes,
+        digest=recipe.digest,
+        content_type=content_type or existing.content_type,
+    )
+    return Stored(existing if changed == existing else tree.replace(existing, changed), False)
+
+
+def _check(
+    view: View, tree: TreeView, place: Place, actor: Actor, conditions: Conditions, now_ns: int
+) -> Entry | None:
+    """All that must hold for a file to be written at place; returns what is there now."""
+    check_conditions(view, tree, place.path, conditions, now_ns)
+    chain = tree.chain(place.path)
+    existing = chain[-1] if len(chain) == len(place.path) + 1 else None
+    if existing is None and (len(chain) != len(place.path) or not chain[-1].is_directory):
+        raise Conflict(f"there is no folder /{place.path.parent}: make it first")
+    if existing is not None and not existing.is_file:
+        raise NotAllowed(f"/{place.path} is a {existing.kind.name.lower()}: it cannot be written as a file")
+    guard_change(view, tree, place.path, actor, conditions, now_ns, names=existing is None)
+    return existing
