@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from mylist_dav.errors import Corrupt, TooLarge
 from mylist_dav.model.digest import Digest
+
+BLOCK_BYTES_MAX = 4 * 1024 * 1024
+"""The largest block any store takes: the longest chunk that the chunker cuts."""
 
 
 class BlockBatch(ABC):
@@ -20,7 +24,7 @@ class BlockBatch(ABC):
 
     @abstractmethod
     def put(self, data: bytes, digest: Digest | None = None) -> Digest:
-        """Add a block; returns its digest. A given digest is checked: Corrupt when it is another."""
+        """Add a block; returns its digest. A given digest is checked: Corrupt when it is another. Raises TooLarge."""
 
     @abstractmethod
     def commit(self) -> None:
@@ -46,7 +50,7 @@ class BlockStore(ABC):
     def put(self, data: bytes, digest: Digest | None = None) -> Digest:
         """Store a block, durable on return; returns its digest. Storing it again is cheap and changes nothing.
 
-        A given digest is checked: Corrupt when it is another. Raises OutOfSpace, WritesStopped.
+        A given digest is checked: Corrupt when it is another. Raises TooLarge, OutOfSpace, WritesStopped.
         """
 
     @abstractmethod
@@ -71,3 +75,13 @@ class BlockStore(ABC):
     @abstractmethod
     def digests(self) -> Iterator[Digest]:
         """Every block there is, in ascending order. Blocks that come or go meanwhile may or may not be among them."""
+
+
+def checked_digest(data: bytes, claimed: Digest | None) -> Digest:
+    """The digest of data. Raises TooLarge beyond BLOCK_BYTES_MAX, Corrupt when it is not the claimed one."""
+    if len(data) > BLOCK_BYTES_MAX:
+        raise TooLarge(f"a block may have {BLOCK_BYTES_MAX} bytes, and this one has {len(data)}")
+    digest = Digest.of(data)
+    if claimed is not None and claimed != digest:
+        raise Corrupt(f"the bytes that came as block {claimed} have the digest {digest}; send them again")
+    return digest
