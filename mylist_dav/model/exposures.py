@@ -10,7 +10,7 @@ from mylist_dav.errors import BadName
 from mylist_dav.model.names import FlistName, check_entry_name
 
 RESERVED = frozenset(
-    "dav api flist blocks sync rpc healthz metrics files login logout share assets internal .well-known".split()
+    "dav api flist blocks sync rpc healthz metrics files login logout share assets internal .well-known".split()  # noqa: SIM905
 )
 """First path segments of the server's own routes, compared without case after decoding."""
 
@@ -45,14 +45,18 @@ def check_host(host: str) -> str:
     """A host name in lower case, without port. Raises BadName."""
     name = host.lower().removesuffix(".")
     if name.startswith("[") or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in name.split(".")):
-        raise BadName(f"{host[:80]!r} is not a host name: letters, digits, '-' and '.' are expected, and no port")
+        raise BadName(
+            f"{host[:80]!r} is not a host name: letters, digits, '-' and '.' are expected, and no port"
+        )
     return name
 
 
 def check_prefix(prefix: str) -> str:
     """A URL path prefix such as /docs, decoded, without trailing slash. Raises BadName, also for reserved ones."""
     if not prefix.startswith("/") or not prefix.strip("/"):
-        raise BadName(f"{prefix[:80]!r} is not a prefix: it begins with '/' and has at least one name, as in /docs")
+        raise BadName(
+            f"{prefix[:80]!r} is not a prefix: it begins with '/' and has at least one name, as in /docs"
+        )
     names = prefix.strip("/").split("/")
     for name in names:
         check_entry_name(name)

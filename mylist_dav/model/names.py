@@ -38,7 +38,9 @@ def check_entry_name(name: str) -> str:
     else:
         length = len(name)
     if length > NAME_BYTES_MAX:
-        raise BadName(f"{name[:40]!r}… cannot name an entry: {length} bytes, and {NAME_BYTES_MAX} are allowed")
+        raise BadName(
+            f"{name[:40]!r}… cannot name an entry: {length} bytes, and {NAME_BYTES_MAX} are allowed"
+        )
     return name
 
 

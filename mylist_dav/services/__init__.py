@@ -1,12 +1,12 @@
 """The verbs of the product. Rights, conditions and limits are checked here and nowhere else.
 
-    rights.py       who may do what
-    trees.py        reading and changing one tree: stat, list, make, move, copy, delete, attributes
-    uploads.py      receiving the bytes of one file
-    guards.py       conditions and locks, checked inside the transaction
-    locks.py        WebDAV locks          properties.py   WebDAV dead properties
-    flists.py       flists, their log, rollback
-    exposures.py    host names and prefixes     sites.py  what an exposure answers for a path
-    identity.py     accounts and tokens
-    opening.py      Library: all of them over one data directory
+rights.py       who may do what
+trees.py        reading and changing one tree: stat, list, make, move, copy, delete, attributes
+uploads.py      receiving the bytes of one file
+guards.py       conditions and locks, checked inside the transaction
+locks.py        WebDAV locks          properties.py   WebDAV dead properties
+flists.py       flists, their log, rollback
+exposures.py    host names and prefixes     sites.py  what an exposure answers for a path
+identity.py     accounts and tokens
+opening.py      Library: all of them over one data directory
 """

@@ -24,15 +24,6 @@ class Flists:
                 return view.accounts()
         return sorted({flist.flist_name.account for flist in self.list(actor)})
 
-    def list(self, actor: Actor, account: str | None = None) -> list[Flist]:
-        """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there."""
-        require_known(actor)
-        with self._catalog.view() as view:
-            found = [flist for flist in view.flists(account) if may_list(actor, flist.flist_name)]
-            if not found and account is not None and account not in view.accounts():
-                raise NotFound(f"there is no account {account}")
-            return found
-
     def get(self, actor: Actor, name: FlistName) -> Flist:
         """Raises NotFound."""
         require_read(actor, name)
@@ -56,7 +47,9 @@ class Flists:
         require_admin(actor)
         self._catalog.change(lambda draft: draft.remove_flist(draft.flist(name)))
 
-    def log(self, actor: Actor, name: FlistName, before_jid: int | None = None, limit: int = 100) -> list[Commit]:
+    def log(
+        self, actor: Actor, name: FlistName, before_jid: int | None = None, limit: int = 100
+    ) -> list[Commit]:
         """The commits of a flist, newest first. Raises NotFound."""
         require_read(actor, name)
         with self._catalog.view() as view:
@@ -78,3 +71,12 @@ class Flists:
 
         self._catalog.change(make)
         return self.get(actor, name)
+
+    def list(self, actor: Actor, account: str | None = None) -> list[Flist]:
+        """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there."""
+        require_known(actor)
+        with self._catalog.view() as view:
+            found = [flist for flist in view.flists(account) if may_list(actor, flist.flist_name)]
+            if not found and account is not None and account not in view.accounts():
+                raise NotFound(f"there is no account {account}")
+            return found

@@ -65,7 +65,8 @@ def _state_of(view: View, place: Place, now_ns: int) -> tuple[str | None, frozen
     chain = tree.chain(place.path)
     complete = len(chain) == len(place.path) + 1
     tokens = frozenset(
-        lock.token for lock in covering(view, tree.flist, chain, now_ns, parent_counts=False, complete=complete)
+        lock.token
+        for lock in covering(view, tree.flist, chain, now_ns, parent_counts=False, complete=complete)
     )
     return (chain[-1].etag if complete else None), tokens
 
@@ -107,11 +108,20 @@ def require_tokens(locks: Iterable[Lock], actor: Actor, conditions: Conditions, 
         by_entry.setdefault(lock.entry_id, []).append(lock)
     for held in by_entry.values():
         if not any(lock.token in conditions.lock_tokens and lock.principal == actor.account for lock in held):
-            raise Locked(f"/{path} is locked; submit the lock token, or wait until the lock is released", str(path))
+            raise Locked(
+                f"/{path} is locked; submit the lock token, or wait until the lock is released", str(path)
+            )
 
 
 def guard_change(
-    view: View, tree: TreeView, path: TreePath, actor: Actor, conditions: Conditions, now_ns: int, *, names: bool
+    view: View,
+    tree: TreeView,
+    path: TreePath,
+    actor: Actor,
+    conditions: Conditions,
+    now_ns: int,
+    *,
+    names: bool,
 ) -> None:
     """The locks that a change of the entry at path must respect; names: also its name in its parent (RFC 4918, 7.5)."""
     chain = tree.chain(path)
@@ -121,7 +131,13 @@ def guard_change(
 
 
 def guard_removal(
-    view: View, tree: TreeView, path: TreePath, entry: Entry, actor: Actor, conditions: Conditions, now_ns: int
+    view: View,
+    tree: TreeView,
+    path: TreePath,
+    entry: Entry,
+    actor: Actor,
+    conditions: Conditions,
+    now_ns: int,
 ) -> list[Lock]:
     """The locks that taking away an entry and all below it must respect; returns those that go with it."""
     guard_change(view, tree, path, actor, conditions, now_ns, names=True)

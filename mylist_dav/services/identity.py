@@ -87,7 +87,10 @@ class Identity:
         self._catalog.change(lambda draft: draft.remove_token(matching[0]))
 
     def actor_for(self, token: str, account: str | None = None) -> Actor:
-        """Who a token stands for; with Basic its account must be the user name. Raises Unauthenticated, always alike."""
+        """Who a token stands for; with Basic its account must be the user name.
+
+        Raises Unauthenticated, in the same words whatever is wrong.
+        """
         found = None
         if token.startswith(TOKEN_PREFIX) and len(token) <= TOKEN_CHARS_MAX and token.isascii():
             with self._catalog.view() as view:

@@ -20,7 +20,6 @@ from mylist_dav.services.uploads import put_content
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
 OWNER_BYTES_MAX = 4096
-LOCKS_MAX = 10_000
 
 
 class Locking(NamedTuple):
@@ -32,18 +31,20 @@ class Locking(NamedTuple):
 
 
 class Locks:
-    """Take, refresh, release and list write locks. seconds_max bounds every timeout."""
+    """Take, refresh, release and list write locks. seconds_max bounds every timeout, locks_max the locks of a flist."""
 
     def __init__(
         self,
         catalog: Catalog,
         clock: Callable[[], int],
         seconds_max: int,
+        locks_max: int = 10_000,
         new_token: Callable[[], str] = lambda: f"urn:uuid:{uuid.uuid4()}",
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._seconds_max = seconds_max
+        self._locks_max = locks_max
         self._new_token = new_token
 
     def take(
@@ -73,17 +74,17 @@ class Locks:
             created = entry is None
             if entry is None:
                 entry = self._make_empty(draft, tree, place, actor, conditions)
-            if len(draft.locks(tree.flist.flist_id, draft.now_ns)) >= LOCKS_MAX:
-                raise LimitExceeded(f"{place.flist_name} has {LOCKS_MAX} locks, and more are not allowed")
+            if len(draft.locks(tree.flist.flist_id, draft.now_ns)) >= self._locks_max:
+                raise LimitExceeded(
+                    f"{place.flist_name} has {self._locks_max} locks, and more are not allowed"
+                )
             lock = self._lock(entry, scope, infinite, owner_xml, actor, timeout_seconds, draft.now_ns)
             draft.add_lock(tree.flist.flist_id, lock)
             return Locking(lock, place.path, created)
 
         return self._catalog.change(make)
 
-    def refresh(
-        self, actor: Actor, place: Place, timeout_seconds: int, conditions: Conditions
-    ) -> Locking:
+    def refresh(self, actor: Actor, place: Place, timeout_seconds: int, conditions: Conditions) -> Locking:
         """Let the submitted lock on a place, or one that covers it, live on (RFC 4918, 9.10.2).
 
         Raises PreconditionFailed when none of the submitted tokens is a lock of the caller here.
@@ -104,7 +105,10 @@ class Locks:
         return self._catalog.change(make)
 
     def release(self, actor: Actor, place: Place, token: str) -> None:
-        """Release a lock that covers a place (RFC 4918, 9.11). Raises Conflict when there is no such lock of the caller."""
+        """Release a lock that covers a place (RFC 4918, 9.11).
+
+        Raises Conflict when the caller has no such lock.
+        """
         require_write(actor, place.flist_name)
 
         def make(draft: Draft) -> None:
@@ -164,7 +168,9 @@ class Locks:
         self, draft: Draft, tree: TreeDraft, place: Place, entry: Entry | None, scope: Scope, infinite: bool
     ) -> None:
         chain = tree.chain(place.path)
-        held = covering(draft, tree.flist, chain, draft.now_ns, parent_counts=False, complete=entry is not None)
+        held = covering(
+            draft, tree.flist, chain, draft.now_ns, parent_counts=False, complete=entry is not None
+        )
         rooted = [(lock, place.path) for lock in held]
         if infinite and entry is not None and entry.is_directory:
             rooted += below(draft, tree, entry, draft.now_ns)

@@ -62,7 +62,9 @@ class Properties:
         require_write(actor, place.flist_name)
         for one in changes:
             if one.value_xml is not None and len(one.value_xml.encode()) > VALUE_BYTES_MAX:
-                raise LimitExceeded(f"a property of more than {VALUE_BYTES_MAX} bytes is not kept: {one.name[:200]}")
+                raise LimitExceeded(
+                    f"a property of more than {VALUE_BYTES_MAX} bytes is not kept: {one.name[:200]}"
+                )
 
         def make(draft: Draft) -> Entry:
             tree = draft.draft_tree(draft.flist(place.flist_name), actor)
@@ -83,4 +85,6 @@ class Properties:
             else:
                 draft.set_property(flist_id, entry.entry_id, one.name, one.value_xml)
         if len(draft.properties(flist_id, entry.entry_id)) > PROPERTIES_MAX:
-            raise LimitExceeded(f"an entry may have {PROPERTIES_MAX} properties, and this one would have more")
+            raise LimitExceeded(
+                f"an entry may have {PROPERTIES_MAX} properties, and this one would have more"
+            )

@@ -40,7 +40,9 @@ class Attributes:
 class Trees:
     """The verbs on entries. Paths are given as Place(flist name, path)."""
 
-    def __init__(self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int) -> None:
+    def __init__(
+        self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int
+    ) -> None:
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
@@ -143,7 +145,13 @@ class Trees:
         return self._catalog.change(make)
 
     def move(
-        self, actor: Actor, source: Place, target: Place, *, overwrite: bool, conditions: Conditions = UNCONDITIONAL
+        self,
+        actor: Actor,
+        source: Place,
+        target: Place,
+        *,
+        overwrite: bool,
+        conditions: Conditions = UNCONDITIONAL,
     ) -> Moved:
         """Move an entry, within its flist or to another. Raises NotFound, Conflict, PreconditionFailed, Locked, ...
 
@@ -189,7 +197,13 @@ class Trees:
         refuse_root(target)
 
     def _move(
-        self, draft: Draft, actor: Actor, source: Place, target: Place, overwrite: bool, conditions: Conditions
+        self,
+        draft: Draft,
+        actor: Actor,
+        source: Place,
+        target: Place,
+        overwrite: bool,
+        conditions: Conditions,
     ) -> Moved:
         tree = self._tree(draft, actor, source)
         check_conditions(draft, tree, source.path, conditions, draft.now_ns)

@@ -14,8 +14,7 @@ from mylist_dav.services.guards import check_conditions, guard_change
 from mylist_dav.services.rights import require_write
 from mylist_dav.services.trees import parent_folder
 from mylist_dav.store.blocks import BlockStore
-from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft, View
-from mylist_dav.store.catalog.trees import TreeView
+from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft, TreeView, View
 from mylist_dav.store.contents import ContentWriter
 
 
@@ -29,7 +28,9 @@ class Stored(NamedTuple):
 class Uploads:
     """Opens uploads."""
 
-    def __init__(self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int) -> None:
+    def __init__(
+        self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int
+    ) -> None:
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
@@ -121,7 +122,12 @@ class Upload:
 
 
 def put_content(
-    tree: TreeDraft, place: Place, existing: Entry | None, recipe: Recipe, mtime_ns: int, content_type: str | None
+    tree: TreeDraft,
+    place: Place,
+    existing: Entry | None,
+    recipe: Recipe,
+    mtime_ns: int,
+    content_type: str | None,
 ) -> Stored:
     """Write the entry: a new one, or new content for the one that is there, which keeps its id and mode."""
     if existing is None:

@@ -1,16 +1,16 @@
 """The catalog: accounts, flists, their trees at every revision, locks, exposures. In SQL, and SQL is only here.
 
-    connections.py   opening SQLite, migrations, what its errors mean
-    transactions.py  Catalog: read views, and changes with group commit
-    views.py         View: everything that is read
-    trees.py         TreeView, TreeDraft: the temporal tree of one flist
-    drafts.py        Draft: everything that is written
-    rows.py          rows to values and back
+connections.py   opening SQLite, migrations, what its errors mean
+transactions.py  Catalog: read views, and changes with group commit
+views.py         View: everything that is read
+trees.py         TreeView, TreeDraft: the temporal tree of one flist
+drafts.py        Draft: everything that is written
+rows.py          rows to values and back
 """
 
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
-from mylist_dav.store.catalog.trees import NewEntry, TreeDraft
+from mylist_dav.store.catalog.trees import NewEntry, TreeDraft, TreeView
 from mylist_dav.store.catalog.views import View
 
-__all__ = ["Catalog", "Draft", "NewEntry", "Pulse", "TreeDraft", "View"]
+__all__ = ["Catalog", "Draft", "NewEntry", "Pulse", "TreeDraft", "TreeView", "View"]

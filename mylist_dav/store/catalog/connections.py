@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -28,9 +29,13 @@ def sql_errors() -> Iterator[None]:
     except apsw.FullError as error:
         raise errors.OutOfSpace("the disk that holds the catalog is full") from error
     except apsw.IOError as error:
-        raise errors.WritesStopped("the disk that holds the catalog reports an error; see the error log") from error
+        raise errors.WritesStopped(
+            "the disk that holds the catalog reports an error; see the error log"
+        ) from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise errors.Corrupt("the catalog is damaged; restore it from a backup or run: mylist check") from error
+        raise errors.Corrupt(
+            "the catalog is damaged; restore it from a backup or run: mylist check"
+        ) from error
     except apsw.ReadOnlyError as error:
         raise errors.WritesStopped("the catalog cannot be written: the disk or file is read-only") from error
 
@@ -95,7 +100,8 @@ def migrate(connection: apsw.Connection, clock: Callable[[], int]) -> None:
 def _version(connection: apsw.Connection) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'").fetchall():
         return 0
-    return int(connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0])
+    found: Any = connection.execute("SELECT max(version) FROM schema_version").fetchall()
+    return int(found[0][0])
 
 
 def _steps() -> dict[int, str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
-
 from mylist_dav.errors import Exists, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.contents import BlockRef, Recipe
@@ -13,7 +11,7 @@ from mylist_dav.model.entries import Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
-from mylist_dav.store.catalog.rows import pack_blocks
+from mylist_dav.store.catalog.rows import Statements, pack_blocks
 from mylist_dav.store.catalog.trees import ROOT_PARENT, TreeDraft, empty_root
 from mylist_dav.store.catalog.views import View
 
@@ -21,7 +19,7 @@ from mylist_dav.store.catalog.views import View
 class Draft(View):
     """A change that is being made. Reads see its own writes. now_ns: the time of the change."""
 
-    def __init__(self, connection: apsw.Connection, now_ns: int) -> None:
+    def __init__(self, connection: Statements, now_ns: int) -> None:
         super().__init__(connection)
         self.now_ns = now_ns
         self._trees: dict[int, TreeDraft] = {}
@@ -94,7 +92,9 @@ class Draft(View):
         """The head of a flist, to be changed. All changes of one draft to one flist make one commit."""
         tree = self._trees.get(flist.flist_id)
         if tree is None:
-            tree = TreeDraft(self._sql, self.flist_by_id(flist.flist_id), self.now_ns, actor.label, entries_max)
+            tree = TreeDraft(
+                self._sql, self.flist_by_id(flist.flist_id), self.now_ns, actor.label, entries_max
+            )
             self._trees[flist.flist_id] = tree
         return tree
 
@@ -138,7 +138,8 @@ class Draft(View):
     def refresh_lock(self, token: str, timeout_seconds: int, expires_ns: int) -> None:
         """Let a lock live on."""
         self._sql.execute(
-            "UPDATE lock SET timeout_seconds = ?, expires_ns = ? WHERE token = ?", (timeout_seconds, expires_ns, token)
+            "UPDATE lock SET timeout_seconds = ?, expires_ns = ? WHERE token = ?",
+            (timeout_seconds, expires_ns, token),
         )
 
     def remove_lock(self, token: str) -> None:
@@ -156,7 +157,8 @@ class Draft(View):
     def remove_property(self, flist_id: int, entry_id: int, name: str) -> None:
         """Remove a dead property; it need not be there."""
         self._sql.execute(
-            "DELETE FROM property WHERE flist_id = ? AND entry_id = ? AND name = ?", (flist_id, entry_id, name)
+            "DELETE FROM property WHERE flist_id = ? AND entry_id = ? AND name = ?",
+            (flist_id, entry_id, name),
         )
 
     def copy_properties(self, source_flist_id: int, source_id: int, flist_id: int, entry_id: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.digest import Digest
@@ -14,14 +15,37 @@ from mylist_dav.model.names import FlistName
 
 Row = tuple[Any, ...]
 
+
+class Rows(Protocol):
+    """The result of a statement."""
+
+    def fetchall(self) -> list[Row]: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Statements(Protocol):
+    """What is used of a SQLite connection to read and write rows."""
+
+    def execute(self, statements: str, bindings: Sequence[Any] = ()) -> Rows: ...
+
+    def executemany(self, statements: str, sequenceofbindings: Iterable[Sequence[Any]]) -> Rows: ...
+
+    def changes(self) -> int: ...
+
+
 ENTRY_COLUMNS = (
-    "entry_id, parent_id, name, kind, mode, mtime_ns, created_ns, size_bytes, digest, target, content_type, since_jid"
+    "entry_id, parent_id, name, kind, mode, mtime_ns, created_ns, size_bytes, digest, target, content_type,"
+    " since_jid"
 )
 FLIST_COLUMNS = (
-    "f.flist_id, a.name, f.name, f.head_jid, f.oldest_jid, f.entries, f.size_bytes, f.created_ns, f.changed_ns"
+    "f.flist_id, a.name, f.name, f.head_jid, f.oldest_jid, f.entries, f.size_bytes, f.created_ns,"
+    " f.changed_ns"
 )
 LOCK_COLUMNS = "token, entry_id, scope, infinite, owner_xml, principal, timeout_seconds, expires_ns"
-EXPOSURE_COLUMNS = "x.exposure_id, x.host, x.prefix, a.name, f.name, x.flist_id, x.at_jid, x.mode, x.listing, x.dav"
+EXPOSURE_COLUMNS = (
+    "x.exposure_id, x.host, x.prefix, a.name, f.name, x.flist_id, x.at_jid, x.mode, x.listing, x.dav"
+)
 
 _KINDS = {int(kind): kind for kind in Kind}
 _BLOCK = struct.Struct(">32sI")

@@ -15,12 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import apsw
 
 from mylist_dav.store.catalog.connections import connect, migrate, sql_errors
 from mylist_dav.store.catalog.drafts import Draft
+from mylist_dav.store.catalog.rows import Statements
 from mylist_dav.store.catalog.views import View
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Pulse:
     @property
     def view(self) -> View:
         """Reads on this pulse's own connection, outside of any transaction."""
-        return View(self._connection)
+        return View(cast(Statements, self._connection))
 
 
 class Catalog:
@@ -77,7 +78,7 @@ class Catalog:
         self,
         path: Path,
         *,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int],
         durability: str = "full",
         busy_seconds: float = 10.0,
         may_write: Callable[[], None] = lambda: None,
@@ -108,7 +109,7 @@ class Catalog:
         with sql_errors():
             connection.execute("BEGIN")
             try:
-                yield View(connection)
+                yield View(cast(Statements, connection))
             finally:
                 connection.execute("COMMIT")
 
@@ -147,7 +148,9 @@ class Catalog:
             self._writer.close(True)
 
     def _connect(self) -> apsw.Connection:
-        return connect(self._path, durability=self._durability, busy_seconds=self._busy_seconds, readonly=True)
+        return connect(
+            self._path, durability=self._durability, busy_seconds=self._busy_seconds, readonly=True
+        )
 
     def _reader(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
@@ -197,7 +200,7 @@ class Catalog:
     def _run(self, waiting: _Waiting[object]) -> None:
         self._writer.execute("SAVEPOINT one")
         try:
-            draft = Draft(self._writer, self._clock())
+            draft = Draft(cast(Statements, self._writer), self._clock())
             waiting.result = waiting.make(draft)
             draft.finish()
         except Exception as error:
@@ -258,7 +261,9 @@ class _Checkpointer:
             connection.close()
 
     def _checkpoint(self, connection: apsw.Connection) -> None:
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE if self._pages < WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_RESTART
+        mode = (
+            apsw.SQLITE_CHECKPOINT_PASSIVE if self._pages < WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_RESTART
+        )
         try:
             connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:

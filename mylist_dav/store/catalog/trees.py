@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import apsw
-
 from mylist_dav.errors import LimitExceeded
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
 from mylist_dav.model.names import other_normal_form
 from mylist_dav.model.paths import ROOT, TreePath
-from mylist_dav.store.catalog.rows import ENTRY_COLUMNS, to_entry
+from mylist_dav.store.catalog.rows import ENTRY_COLUMNS, Statements, to_entry
 
 ROOT_PARENT = 0
 STAGE_PARENT = -1
@@ -34,7 +32,9 @@ _THEN = f"{_NOW} AND since_jid <= ?3"
 _CHILD_NOW = f"{_NOW} AND name = ?3"
 _CHILD_THEN = f"{_THEN} AND name = ?4 UNION ALL {_PAST} AND name = ?4"
 _CHILDREN_NOW = f"{_NOW} AND name > ?3 ORDER BY name LIMIT ?4"
-_CHILDREN_THEN = f"SELECT * FROM ({_THEN} AND name > ?4 UNION ALL {_PAST} AND name > ?4) ORDER BY name LIMIT ?5"
+_CHILDREN_THEN = (
+    f"SELECT * FROM ({_THEN} AND name > ?4 UNION ALL {_PAST} AND name > ?4) ORDER BY name LIMIT ?5"
+)
 
 # The join order is fixed by CROSS JOIN: the planner's own choice reads the whole flist for each folder.
 _TOTALS = f"""
@@ -76,7 +76,7 @@ class NewEntry(NamedTuple):
 class TreeView:
     """One flist at one revision; at_jid None is the head."""
 
-    def __init__(self, connection: apsw.Connection, flist: Flist, at_jid: int | None) -> None:
+    def __init__(self, connection: Statements, flist: Flist, at_jid: int | None) -> None:
         self._sql = connection
         self.flist = flist
         self.at_jid = at_jid
@@ -92,7 +92,9 @@ class TreeView:
         if self.at_jid is None:
             rows = self._sql.execute(_CHILD_NOW, (self.flist.flist_id, parent_id, name)).fetchall()
         else:
-            rows = self._sql.execute(_CHILD_THEN, (self.flist.flist_id, parent_id, self.at_jid, name)).fetchall()
+            rows = self._sql.execute(
+                _CHILD_THEN, (self.flist.flist_id, parent_id, self.at_jid, name)
+            ).fetchall()
         return to_entry(rows[0]) if rows else None
 
     def member(self, parent_id: int, name: str) -> Entry | None:
@@ -126,7 +128,9 @@ class TreeView:
         if self.at_jid is None:
             rows = self._sql.execute(_CHILDREN_NOW, (self.flist.flist_id, parent_id, after, limit))
         else:
-            rows = self._sql.execute(_CHILDREN_THEN, (self.flist.flist_id, parent_id, self.at_jid, after, limit))
+            rows = self._sql.execute(
+                _CHILDREN_THEN, (self.flist.flist_id, parent_id, self.at_jid, after, limit)
+            )
         return [to_entry(row) for row in rows]
 
     def walk(self, top: Entry, path: TreePath = ROOT) -> Iterator[tuple[TreePath, Entry]]:
@@ -154,7 +158,8 @@ class TreeView:
     def by_id(self, entry_id: int) -> Entry | None:
         """The open row of an entry of the head, reachable or not."""
         rows = self._sql.execute(
-            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE flist_id = ? AND entry_id = ?", (self.flist.flist_id, entry_id)
+            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE flist_id = ? AND entry_id = ?",
+            (self.flist.flist_id, entry_id),
         ).fetchall()
         return to_entry(rows[0]) if rows else None
 
@@ -178,7 +183,9 @@ class TreeDraft(TreeView):
     jid: of the commit that is drafted. The draft that made this one calls finish().
     """
 
-    def __init__(self, connection: apsw.Connection, flist: Flist, now_ns: int, actor: str, entries_max: int) -> None:
+    def __init__(
+        self, connection: Statements, flist: Flist, now_ns: int, actor: str, entries_max: int
+    ) -> None:
         super().__init__(connection, flist, None)
         self.jid = flist.head_jid + 1
         self.now_ns = now_ns
@@ -257,8 +264,8 @@ class TreeDraft(TreeView):
             return 0
         first = self._take_ids(count)
         self._sql.execute(
-            f"INSERT INTO entry ({_COLUMNS}) SELECT ?1, ?2, name, ?3 + row_number() OVER (ORDER BY name) - 1, kind, mode,"
-            " mtime_ns, created_ns, size_bytes, digest, target, content_type, ?4 FROM entry"
+            f"INSERT INTO entry ({_COLUMNS}) SELECT ?1, ?2, name, ?3 + row_number() OVER (ORDER BY name) - 1, kind,"
+            " mode, mtime_ns, created_ns, size_bytes, digest, target, content_type, ?4 FROM entry"
             " WHERE flist_id = ?5 AND parent_id = ?6",
             (self.flist.flist_id, target_id, first, self.jid, source_flist_id, source_id),
         )
@@ -266,7 +273,9 @@ class TreeDraft(TreeView):
         return count
 
     def _copy_properties(self, source_flist_id: int, source_id: int, target_id: int) -> None:
-        if not self._sql.execute("SELECT 1 FROM property WHERE flist_id = ? LIMIT 1", (source_flist_id,)).fetchall():
+        if not self._sql.execute(
+            "SELECT 1 FROM property WHERE flist_id = ? LIMIT 1", (source_flist_id,)
+        ).fetchall():
             return
         self._sql.execute(
             "INSERT INTO property SELECT ?1, t.entry_id, p.name, p.value_xml FROM entry s"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import apsw
-
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
@@ -18,6 +16,7 @@ from mylist_dav.store.catalog.rows import (
     EXPOSURE_COLUMNS,
     FLIST_COLUMNS,
     LOCK_COLUMNS,
+    Statements,
     to_exposure,
     to_flist,
     to_lock,
@@ -26,15 +25,13 @@ from mylist_dav.store.catalog.rows import (
 from mylist_dav.store.catalog.trees import TreeView
 
 _FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
-_EXPOSURE = (
-    f"SELECT {EXPOSURE_COLUMNS} FROM exposure x JOIN flist f USING (flist_id) JOIN account a USING (account_id)"
-)
+_EXPOSURE = f"SELECT {EXPOSURE_COLUMNS} FROM exposure x JOIN flist f USING (flist_id) JOIN account a USING (account_id)"
 
 
 class View:
     """Reads of one consistent state. Lists are in ascending order of name unless said otherwise."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Statements) -> None:
         self._sql = connection
 
     # -- accounts, tokens --------------------------------------------------------------------------------------
@@ -45,7 +42,9 @@ class View:
 
     def account_role(self, name: str) -> Role | None:
         """The role of an account that may log in; None when it is unknown or disabled."""
-        rows = self._sql.execute("SELECT role FROM account WHERE name = ? AND NOT disabled", (name,)).fetchall()
+        rows = self._sql.execute(
+            "SELECT role FROM account WHERE name = ? AND NOT disabled", (name,)
+        ).fetchall()
         return Role(rows[0][0]) if rows else None
 
     def token_actor(self, token_hash: bytes, now_ns: int) -> Actor | None:
@@ -209,7 +208,10 @@ class View:
 
     def exposures(self) -> list[Exposure]:
         """All exposures, hosts first, each in order of name."""
-        return [to_exposure(row) for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")]
+        return [
+            to_exposure(row)
+            for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")
+        ]
 
     def generations(self) -> dict[str, int]:
         """The generation number of each kind: a cache of that kind is fresh while its number stays."""

@@ -1,0 +1,59 @@
+"""Library: all services over one data directory. Any number of processes may have one open at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mylist_dav.services.exposures import Exposures
+from mylist_dav.services.flists import Flists
+from mylist_dav.services.identity import Identity
+from mylist_dav.services.locks import Locks
+from mylist_dav.services.properties import Properties
+from mylist_dav.services.trees import Trees
+from mylist_dav.services.uploads import Uploads
+from mylist_dav.settings import Settings
+from mylist_dav.store.cached import CachedBlocks
+from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.files import Durability, FileBlocks
+from mylist_dav.store.stopping import StopSign
+
+
+class Library:
+    """The services of one data directory.
+
+    Opening it makes the directory when it is new, and brings its catalog to the newest schema. close() lets go of
+    everything. The attributes are the services; blocks is the store that the slices of contents are read from.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+        """clock: nanoseconds since the epoch. Raises BadSettings (catalog of a newer version), OutOfSpace, ..."""
+        self.settings = settings
+        self.clock = clock
+        root = Path(settings.store.data)
+        durability: Durability = "full" if settings.store.durability == "full" else "os"
+        limits = settings.limits
+        self.stop_sign = StopSign(root / "writes-stopped")
+        self.files = FileBlocks(root, durability, stop_sign=self.stop_sign)
+        self.blocks = CachedBlocks(self.files, settings.store.cache_bytes)
+        self.catalog = Catalog(
+            root / "catalog.sqlite",
+            clock=clock,
+            durability=durability,
+            busy_seconds=settings.catalog.busy_seconds,
+            may_write=self.stop_sign.check,
+            on_write_failure=self.stop_sign.stop,
+        )
+        self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
+        self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max)
+        self.locks = Locks(self.catalog, clock, limits.lock_seconds_max, limits.locks_max)
+        self.properties = Properties(self.catalog)
+        self.flists = Flists(self.catalog)
+        self.exposures = Exposures(self.catalog)
+        self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+
+    def close(self) -> None:
+        """Close the catalog and the block store. Requests that still run end with an error."""
+        self.catalog.close()
+        self.files.close()
+        self.stop_sign.close()
