@@ -41,10 +41,9 @@ def _host(authority: str) -> str:
     if host.startswith("["):
         _check_address(host)
         return host
-    name = host.removesuffix(".")
-    if not name or ".." in name or name.startswith("."):
+    if ".." in host or host.startswith("."):
         raise Misdirected(f"{authority[:80]!r} is not a host name: a part of it is empty")
-    return name
+    return host.removesuffix(".")
 
 
 def _check_address(bracketed: str) -> None:
