@@ -16,6 +16,7 @@ from mylist_dav import errors
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 _BROKEN = frozenset({errno.EIO, errno.EROFS})
+_SYNC_FILE_RANGE_WRITE = 2
 _SYNCFS_REPORTS_SINCE = (5, 8)
 """Linux before 5.8 answers 0 to syncfs even when a page could not be written: no good as a promise."""
 
@@ -25,6 +26,7 @@ class Disk:
 
     def __init__(self) -> None:
         self._syncfs = _find_syncfs()
+        self._sync_range = _find_sync_file_range()
 
     @property
     def can_sync_file_system(self) -> bool:
@@ -65,10 +67,10 @@ class Disk:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
 
-    def start_writing_out(self, descriptor: int) -> None:
-        """Let the kernel begin to write a file's pages now; promises nothing."""
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    def begin_writing_out(self, descriptor: int) -> None:
+        """Let the device begin on a file's bytes now, so that a later sync has less to wait for. Promises nothing."""
+        if self._sync_range is not None:
+            self._sync_range(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
     def rename(self, source: Path | str, target: Path | str) -> None:
         """Give a file another name on the same file system; atomically replaces what has that name."""
@@ -114,5 +116,16 @@ def _find_syncfs() -> ctypes._NamedFuncPointer | None:
     except (OSError, AttributeError):
         return None
     function.argtypes = [ctypes.c_int]
+    function.restype = ctypes.c_int
+    return function
+
+
+def _find_sync_file_range() -> ctypes._NamedFuncPointer | None:
+    """sync_file_range of the C library (os has none), or None where it is missing."""
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
     function.restype = ctypes.c_int
     return function

@@ -61,7 +61,7 @@ class FileBlocks(BlockStore):
 
     def get(self, digest: Digest) -> bytes:
         try:
-            data = _read(self._filing.path(digest))
+            data = _read(self._filing.folders.path(digest))
         except FileNotFoundError as error:
             raise NotFound(f"there is no block {digest}") from error
         except OSError as error:
@@ -74,7 +74,7 @@ class FileBlocks(BlockStore):
 
     def has(self, digest: Digest) -> bool:
         try:
-            return os.stat(self._filing.path(digest)).st_size > 0 or digest == EMPTY
+            return os.stat(self._filing.folders.path(digest)).st_size > 0 or digest == EMPTY
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -83,7 +83,7 @@ class FileBlocks(BlockStore):
     def delete(self, digest: Digest) -> bool:
         self._filing.stop_sign.check()
         try:
-            self._disk.unlink(self._filing.path(digest))
+            self._disk.unlink(self._filing.folders.path(digest))
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -103,7 +103,7 @@ class FileBlocks(BlockStore):
     def _set_aside(self, digest: Digest) -> MylistError:
         """Move a file that is not what its name says to quarantine/; the error to raise."""
         message = f"block {digest} was damaged on disk and is set aside. Bring it back from a peer or a fresh upload"
-        source = self._filing.path(digest)
+        source = self._filing.folders.path(digest)
         target = f"{self._root}/quarantine/{digest}.{self._clock_ns()}"
         try:
             self._move_to_quarantine(source, target, digest)

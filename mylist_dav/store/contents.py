@@ -1,0 +1,152 @@
+"""From the bytes of a file to blocks and a recipe, and back.
+
+The server's own hashing is done here: a recipe comes from bytes that went through a ContentWriter, and nobody's claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+from blake3 import blake3
+
+from mylist_dav.model.chunking import CHUNKER, Chunker
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, BlockSlice, Recipe
+from mylist_dav.model.digest import EMPTY, Digest
+from mylist_dav.store.blocks import BlockBatch, BlockStore
+
+_PIECE_BYTES = 4 * 1024 * 1024
+_STORING_THREADS = 4
+
+
+class ContentWriter:
+    """The bytes of one file on their way into a store.
+
+    write() any number of times, then finish() once, or abort(). As a context manager it aborts what is not finished.
+    For one thread at a time. Holds some 30 MiB at most: while pieces are cut here, the blocks of the pieces before are
+    hashed and written by another thread, and write() waits when that one is behind.
+    """
+
+    def __init__(self, blocks: BlockStore, storing: Executor | None = None) -> None:
+        """storing: runs the hashing and writing of long contents; by default a small pool for the whole process."""
+        self._blocks = blocks
+        self._storing = storing
+        self._head = bytearray()  # all there is, until it is too long to stay whole
+        self._long: _LongContent | None = None
+        self.size_bytes = 0
+
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
+        """Take in the next bytes; they may be reused afterwards. Raises OutOfSpace, WritesStopped, Busy."""
+        self.size_bytes += len(piece)
+        if self._long is None:
+            if self.size_bytes <= WHOLE_BYTES_MAX:
+                self._head += piece
+                return
+            self._long = _LongContent(self._blocks.batch(), self._storing or _shared_pool())
+            self._long.write(bytes(self._head))
+            self._head.clear()
+        view = memoryview(piece)
+        for start in range(0, len(view), _PIECE_BYTES):
+            self._long.write(bytes(view[start : start + _PIECE_BYTES]))
+
+    def finish(self) -> Recipe:
+        """Make it durable and say what it is. Raises OutOfSpace, WritesStopped, Busy; then nothing is promised."""
+        if self._long is None:
+            return store_whole(self._blocks, bytes(self._head))
+        long, self._long = self._long, None
+        try:
+            return long.finish(self.size_bytes)
+        finally:
+            long.close()
+
+    def abort(self) -> None:
+        """Drop everything. May be called at any time, also twice or after finish()."""
+        self._head.clear()
+        if self._long is not None:
+            long, self._long = self._long, None
+            long.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def store_whole(blocks: BlockStore, data: bytes) -> Recipe:
+    """Store a content of at most WHOLE_BYTES_MAX bytes as one block, durable on return; the empty one has no block."""
+    assert len(data) <= WHOLE_BYTES_MAX, "a longer content is cut into blocks"
+    if not data:
+        return Recipe(EMPTY, 0, "", ())
+    digest = blocks.put(data)
+    return Recipe(digest, len(data), "", (BlockRef(digest, len(data)),))
+
+
+def read_slices(recipe: Recipe, offset: int, length: int) -> Iterator[BlockSlice]:
+    """The pieces of blocks that make the bytes from offset on, in order; what lies past the end is left out."""
+    assert offset >= 0 and length >= 0, "a range is checked before it is read"
+    end = min(offset + length, recipe.size_bytes)
+    start = 0
+    for block in recipe.blocks:
+        if start >= end:
+            return
+        first = max(offset - start, 0)
+        last = min(end - start, block.size_bytes)
+        if first < last:
+            yield BlockSlice(block.digest, first, last - first)
+        start += block.size_bytes
+
+
+class _LongContent:
+    """A content of several blocks: cut in the calling thread, hashed and stored in one other, a step behind."""
+
+    def __init__(self, batch: BlockBatch, storing: Executor) -> None:
+        self._batch = batch
+        self._storing = storing
+        self._chunker = Chunker()
+        self._whole = blake3()
+        self._refs: list[BlockRef] = []
+        self._step: Future[None] | None = None
+
+    def write(self, piece: bytes) -> None:
+        self._store(piece, self._chunker.feed(piece))
+
+    def finish(self, size_bytes: int) -> Recipe:
+        self._store(b"", self._chunker.finish())
+        self._wait()
+        self._batch.commit()
+        recipe = Recipe(Digest(self._whole.digest()), size_bytes, CHUNKER, tuple(self._refs))
+        assert sum(ref.size_bytes for ref in recipe.blocks) == size_bytes, "no byte is lost in cutting"
+        return recipe
+
+    def close(self) -> None:
+        """Drop what is not committed, after the step that is under way."""
+        if self._step is not None:
+            self._step.exception()  # whoever aborts does not want to hear of it
+        self._batch.close()
+
+    def _store(self, piece: bytes, blocks: list[bytes]) -> None:
+        self._wait()
+        self._step = self._storing.submit(self._hash_and_put, piece, blocks)
+
+    def _wait(self) -> None:
+        """Wait for the step before, and raise what it raised."""
+        if self._step is not None:
+            step, self._step = self._step, None
+            step.result()
+
+    def _hash_and_put(self, piece: bytes, blocks: list[bytes]) -> None:
+        self._whole.update(piece)
+        for block in blocks:
+            self._refs.append(BlockRef(self._batch.put(block), len(block)))
+
+
+@cache
+def _shared_pool() -> ThreadPoolExecutor:
+    """A step lasts some 10 ms and never waits for another one, so that few threads serve many uploads."""
+    return ThreadPoolExecutor(_STORING_THREADS, thread_name_prefix="store-content")
