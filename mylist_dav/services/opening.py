@@ -11,6 +11,7 @@ from mylist_dav.services.identity import Identity
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.trees import Trees
+from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
 from mylist_dav.settings import Settings
 from mylist_dav.store.cached import CachedBlocks
@@ -50,6 +51,7 @@ class Library:
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.exposures = Exposures(self.catalog)
+        self.upkeep = Upkeep(self.catalog, self.files, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
 
     def close(self) -> None:

@@ -156,6 +156,11 @@ class View:
         names = ("accounts", "flists", "entries", "size_bytes", "blocks", "block_bytes")
         return dict(zip(names, row, strict=True))
 
+    def integrity_problems(self) -> list[str]:
+        """What SQLite finds wrong with its file; at most 100 sentences."""
+        found = [row[0] for row in self._sql.execute("PRAGMA integrity_check(100)")]
+        return [f"the catalog is damaged: {text}" for text in found if text != "ok"]
+
     # -- locks, properties -------------------------------------------------------------------------------------
 
     def locks(self, flist_id: int, now_ns: int) -> list[Lock]:
