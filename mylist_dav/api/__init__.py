@@ -1,0 +1,1 @@
+"""The JSON API. So far: /healthz."""

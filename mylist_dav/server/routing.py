@@ -1,0 +1,59 @@
+"""Which front end answers: by host name first, then by the first segment of the path."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+from urllib.parse import unquote
+
+from mylist_dav.model.exposures import RESERVED
+from mylist_dav.wire.messages import BodySink, FrontEnd, Request, Response
+
+
+class Sites(FrontEnd, Protocol):
+    """The front end of all exposures, and what it knows of host names."""
+
+    def is_exposed_host(self, host: str) -> bool:
+        """Whether there is an exposure on this host name. From memory."""
+        ...
+
+    def any_exposed_host(self) -> bool:
+        """Whether there is an exposure on any host name. From memory."""
+        ...
+
+
+class Router:
+    """A front end of front ends.
+
+    A host name with an exposure shows that site and nothing else. The server's own hosts (own_hosts; empty: any other)
+    show routes by their first segment, and exposures by prefix. Any further host shows nothing, once it can be told
+    from the own ones.
+    """
+
+    def __init__(
+        self, sites: Sites, routes: Mapping[str, FrontEnd], nowhere: FrontEnd, own_hosts: Collection[str]
+    ) -> None:
+        self._sites = sites
+        self._routes = dict(routes)
+        self._nowhere = nowhere
+        self._own_hosts = frozenset(own_hosts)
+
+    def answer_now(self, request: Request) -> Response | None:
+        return self._choose(request).answer_now(request)
+
+    def respond(self, request: Request) -> Response | BodySink:
+        return self._choose(request).respond(request)
+
+    def render_error(self, request: Request, error: Exception) -> Response:
+        return self._choose(request).render_error(request, error)
+
+    def _choose(self, request: Request) -> FrontEnd:
+        if self._sites.is_exposed_host(request.host):
+            return self._sites
+        if self._own_hosts and request.host not in self._own_hosts and self._sites.any_exposed_host():
+            return self._nowhere
+        segment = request.target.split("/", 2)[1] if request.target.startswith("/") else "*"
+        route = self._routes.get(segment)
+        if route is not None:
+            return route
+        return self._nowhere if unquote(segment).lower() in RESERVED else self._sites
