@@ -1,0 +1,1 @@
+"""Checks on the sources: what no type checker and no linter says."""
