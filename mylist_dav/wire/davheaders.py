@@ -49,11 +49,9 @@ def parse_overwrite(value: str | None) -> bool:
 
 
 def parse_timeout(value: str | None, default_seconds: int, cap_seconds: int) -> int:
-    """The time a lock shall last, 1 to cap_seconds: the first choice of the Timeout header that is
-    understood.
+    """How long a lock shall last, 1 to cap_seconds: what Timeout asks for first that is understood.
 
-    Infinite means cap_seconds; no header, or none that is understood, means default_seconds (RFC 4918, 10.7:
-    a wish).
+    Infinite means cap_seconds; no header, or nothing understood in it, means default_seconds (RFC 4918, 10.7).
     """
     for choice in (value or "")[:_TIMEOUT_CHARS_MAX].split(","):
         wish = choice.strip(" \t")
@@ -87,7 +85,7 @@ def parse_destination(value: str | None, host: str, limit_bytes: int = TARGET_BY
     if value is None:
         raise Invalid("COPY and MOVE need a Destination header")
     target = split_target(value.strip(" \t"), limit_bytes)
-    if target.query or "?" in value or target.path == "*":
+    if "?" in value:
         raise Invalid("a Destination is an absolute URL or path without a query; send %3F for a '?'")
     if target.authority is None and target.path.startswith("//"):
         raise Invalid("a Destination that is a path does not begin with '//' (RFC 3986, 3.3)")

@@ -17,7 +17,7 @@ _TOKEN = re.compile(
         <(?P<url>[!#-;=?-~]+)>
       | \[[ \t]*(?P<etag>(?:W/)?"[\x20\x21\x23-\x7e\x80-\xff]*")[ \t]*\]
       | (?P<mark>[()])
-      | (?P<not>[Nn][Oo][Tt])(?=[ \t<\[])
+      | (?P<not>[Nn][Oo][Tt])
     )[ \t]*""",
     re.VERBOSE,
 )

@@ -34,10 +34,10 @@ _OF_THE_FILE = _OF_THE_BYTES | frozenset(
 class Representation(NamedTuple):
     """A file as it can be sent.
 
-    etag: with its quotes; strong if it names exactly these bytes, else W/"...", or None. last_modified_s:
-    since the epoch, or None where there is no date. pieces(offset, length): that stretch of the bytes, in
-    order; asked only within size_bytes, and only for a length of at least 1. small: all of the bytes, where
-    they are at hand; then pieces is not called.
+    etag: with its quotes; strong if it derives from a digest of just these bytes, else W/"...", or None.
+    last_modified_s: since the epoch, not later than now (RFC 9110, 8.8.2.1), or None where there is no date.
+    pieces(offset, length): that stretch of the bytes, in order; asked only within size_bytes, and only for a
+    length of at least 1. small: all of the bytes, where they are at hand; then pieces is not called.
     """
 
     etag: str | None
@@ -81,7 +81,7 @@ def _ranged(whole: Representation, asked: Preconditions, range_text: str, extra_
         response = _refusal(416, f"There are only {whole.size_bytes} bytes.\n", extra_headers, head=False)
         response.headers.append(("Content-Range", f"bytes */{whole.size_bytes}"))
         return response
-    if ranges is None:
+    if ranges is None or (len(ranges) > 1 and not _names_its_bytes(whole.etag)):
         return _whole(whole, extra_headers, head=False)
     if len(ranges) == 1:
         return _one_range(whole, ranges[0], extra_headers)
@@ -136,9 +136,14 @@ def _several_ranges(whole: Representation, ranges: tuple[ByteRange, ...], extra_
     return response
 
 
+def _names_its_bytes(etag: str | None) -> bool:
+    """Whether the tag is strong. Only then are several ranges sent: their boundary must be one nobody can foresee."""
+    return etag is not None and etag.startswith('"')
+
+
 def _boundary(whole: Representation, ranges: tuple[ByteRange, ...]) -> str:
-    """A boundary that the content cannot hold: it derives from the entity tag, itself a digest of the content."""
-    return str(Digest.of(repr((whole.etag, whole.last_modified_s, whole.size_bytes, ranges)).encode()))[:40]
+    """A boundary that is not in the content: it derives from the strong tag, and that from the content's digest."""
+    return str(Digest.of(repr((whole.etag, whole.size_bytes, ranges)).encode()))[:40]
 
 
 def _stretch(whole: Representation, offset: int, length: int) -> bytes | Iterable[Piece]:

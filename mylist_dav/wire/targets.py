@@ -17,8 +17,7 @@ TARGET_BYTES_MAX = 8000
 """RFC 9110, 4.1 asks for support of at least 8,000 octets."""
 
 SAFE = "!$&'()*+,;=:@"
-"""What stays as it is in a quoted name, beside letters, digits and - . _ ~ : all of pchar (RFC 3986, 3.3),
-no more.
+"""What stays as it is in a quoted name, beside letters, digits and - . _ ~ : just pchar (RFC 3986, 3.3).
 
 GVfs compares the hrefs of a listing with its own request path as text, and quotes just what is not pchar;
 other clients decode before they compare. '&' and "'" are for whoever writes XML or HTML to escape.

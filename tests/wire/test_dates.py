@@ -66,6 +66,10 @@ def test_what_is_no_date_is_none(text: str) -> None:
     assert parse_http_date(text) is None
 
 
+def test_a_date_before_the_epoch_is_a_negative_number() -> None:
+    assert parse_http_date("Fri, 01 Jan 1960 00:00:00 GMT") == -315_619_200
+
+
 @given(st.integers(0, LAST_SECOND))
 def test_a_date_is_read_back_as_it_was(seconds: int) -> None:
     assert parse_http_date(http_date(seconds)) == seconds

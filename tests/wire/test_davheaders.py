@@ -82,6 +82,10 @@ def test_a_lock_lasts_for_the_first_wish_that_is_understood_and_never_past_the_c
     assert parse_timeout(value, default_seconds=600, cap_seconds=3600) == seconds
 
 
+def test_the_cap_holds_for_the_default_too() -> None:
+    assert parse_timeout(None, default_seconds=600, cap_seconds=60) == 60
+
+
 @given(st.text("Second-Ifite,0123456789 ", max_size=60))
 def test_any_timeout_lies_between_one_second_and_the_cap(value: str) -> None:
     assert 1 <= parse_timeout(value, default_seconds=600, cap_seconds=3600) <= 3600

@@ -86,6 +86,8 @@ def test_the_lists_of_an_if_header_are_read_with_their_tags(
         "(Not Not <u:1>)",
         "(NotX<u:1>)",
         "((<u:1>))",
+        ")<u:1>)",
+        "(<u:1>(",
         "</a>",
         "</a></b>(<u:1>)",
         "</a>(<u:1>)</b>",
