@@ -19,8 +19,9 @@ TARGET_BYTES_MAX = 8000
 SAFE = "!$&'()*+,;=:@"
 """What stays as it is in a quoted name, beside letters, digits and - . _ ~ : just pchar (RFC 3986, 3.3).
 
-GVfs compares the hrefs of a listing with its own request path as text, and quotes just what is not pchar;
-other clients decode before they compare. '&' and "'" are for whoever writes XML or HTML to escape.
+Most clients decode an href before they compare it with what they asked for. Old GVfs compared it as text,
+with upper-case %XX and no quoting of parentheses, and every client may send pchar as it is; so one spelling,
+with the least quoting there can be, suits all. '&' and "'" are for whoever writes XML or HTML to escape.
 """
 
 _NOT_IN_TARGET = re.compile(r"[^!-~]|#")
