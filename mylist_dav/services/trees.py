@@ -13,6 +13,7 @@ from mylist_dav.model.contents import BlockSlice, Recipe
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
+from mylist_dav.services.links import resolve
 from mylist_dav.services.rights import require_read, require_write
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft
@@ -56,6 +57,19 @@ class Trees:
         with self._catalog.view() as view:
             entry = view.tree(view.flist(place.flist_name), at_jid).find(place.path)
         return _there(entry, place)
+
+    def resolve(
+        self, actor: Actor, place: Place, at_jid: int | None = None, *, last: bool = True
+    ) -> tuple[Place, Entry | None]:
+        """Where a place really lies once symbolic links are followed, and what is there; see links.resolve.
+
+        Raises NotFound for the flist only.
+        """
+        require_read(actor, place.flist_name)
+        with self._catalog.view() as view:
+            tree = view.tree(view.flist(place.flist_name), at_jid)
+            path, entry = resolve(tree, place.path, last=last)
+        return Place(place.flist_name, path), entry
 
     def list(
         self, actor: Actor, place: Place, at_jid: int | None = None, after: str = "", limit: int = -1
