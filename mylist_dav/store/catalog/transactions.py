@@ -47,24 +47,34 @@ class _Waiting(Generic[T]):
 
 
 class Pulse:
-    """Tells whether the catalog may have changed since it was last asked. For one thread; costs about 2 µs."""
+    """Tells whether the catalog may have changed since it was last asked. For one thread; costs about 1.5 µs.
+
+    It never waits: in the rare moments when the catalog cannot be read at once, it raises Busy.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
+        connection.setbusyhandler(None)
         self._connection = connection
+        self._version = connection.cursor()
         self._seen = -1
 
     def moved(self) -> bool:
-        """True if any connection, of this or another process, has committed since the last call."""
-        version = self._connection.pragma("data_version")
+        """True if any connection, of this or another process, has committed since the last call. Raises Busy, ..."""
+        try:
+            version: int = self._version.execute("PRAGMA data_version").get
+        except apsw.Error as error:
+            with sql_errors():
+                raise error
         if version == self._seen:
             return False
         self._seen = version
         return True
 
-    @property
-    def view(self) -> View:
-        """Reads on this pulse's own connection, outside of any transaction."""
-        return View(cast(Statements, self._connection))
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """Reads on this pulse's own connection, each one of the state at its own time. Raises Busy, ..."""
+        with sql_errors():
+            yield View(self._connection)
 
 
 class Catalog:

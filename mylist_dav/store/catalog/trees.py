@@ -35,6 +35,10 @@ _CHILDREN_NOW = f"{_NOW} AND name > ?3 ORDER BY name LIMIT ?4"
 _CHILDREN_THEN = (
     f"SELECT * FROM ({_THEN} AND name > ?4 UNION ALL {_PAST} AND name > ?4) ORDER BY name LIMIT ?5"
 )
+_CHILDREN_NOW_BACK = f"{_NOW} AND name < ?3 ORDER BY name DESC LIMIT ?4"
+_CHILDREN_THEN_BACK = (
+    f"SELECT * FROM ({_THEN} AND name < ?4 UNION ALL {_PAST} AND name < ?4) ORDER BY name DESC LIMIT ?5"
+)
 
 # The join order is fixed by CROSS JOIN: the planner's own choice reads the whole flist for each folder.
 _TOTALS = f"""
@@ -130,6 +134,16 @@ class TreeView:
         else:
             rows = self._sql.execute(
                 _CHILDREN_THEN, (self.flist.flist_id, parent_id, self.at_jid, after, limit)
+            )
+        return [to_entry(row) for row in rows]
+
+    def children_before(self, parent_id: int, before: str, limit: int) -> list[Entry]:
+        """The members of a folder whose names come before `before`, the last limit of them, in descending order."""
+        if self.at_jid is None:
+            rows = self._sql.execute(_CHILDREN_NOW_BACK, (self.flist.flist_id, parent_id, before, limit))
+        else:
+            rows = self._sql.execute(
+                _CHILDREN_THEN_BACK, (self.flist.flist_id, parent_id, self.at_jid, before, limit)
             )
         return [to_entry(row) for row in rows]
 
