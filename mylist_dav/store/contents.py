@@ -5,6 +5,7 @@ The server's own hashing is done here: a recipe comes from bytes that went throu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache
@@ -150,3 +151,6 @@ class _LongContent:
 def _shared_pool() -> ThreadPoolExecutor:
     """A step lasts some 10 ms and never waits for another one, so that few threads serve many uploads."""
     return ThreadPoolExecutor(_STORING_THREADS, thread_name_prefix="store-content")
+
+
+os.register_at_fork(after_in_child=_shared_pool.cache_clear)  # the threads of a pool do not survive a fork
