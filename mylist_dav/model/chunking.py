@@ -46,7 +46,7 @@ class Chunker:
         return self._cut(final=True)
 
     def _cut(self, final: bool) -> list[bytes]:
-        """Cut the buffer. A cut at its very end is certain only if nothing follows or the chunk is of the largest size."""
+        """Cut the buffer. A cut at its very end is certain only if nothing follows, or for the longest chunk."""
         blocks: list[bytes] = []
         done = 0
         with memoryview(self._buffer) as view:

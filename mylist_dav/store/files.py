@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from mylist_dav.errors import Corrupt, MylistError, NotFound
+from mylist_dav.errors import Corrupt, MylistError, NotFound, WritesStopped
 from mylist_dav.model.digest import EMPTY, Digest
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX, BlockBatch, BlockStore, checked_digest
 from mylist_dav.store.disk import Disk, turned
@@ -46,6 +46,7 @@ class FileBlocks(BlockStore):
         stop_sign: shared with whatever else writes there; by default the store opens its own on root/writes-stopped.
         """
         self._root = root.absolute()
+        self._quarantine = f"{self._root}/quarantine"
         self._disk = disk or Disk()
         self._clock_ns = clock_ns
         self._filing = Filing(self._root, durability == "full", self._disk, stop_sign)
@@ -102,30 +103,30 @@ class FileBlocks(BlockStore):
 
     def _set_aside(self, digest: Digest) -> MylistError:
         """Move a file that is not what its name says to quarantine/; the error to raise."""
-        message = f"block {digest} was damaged on disk and is set aside. Bring it back from a peer or a fresh upload"
-        source = self._filing.folders.path(digest)
-        target = f"{self._root}/quarantine/{digest}.{self._clock_ns()}"
         try:
-            self._move_to_quarantine(source, target, digest)
+            self._move_to_quarantine(digest)
         except FileNotFoundError:
             pass  # another reader was faster, and has logged it
-        except OSError as error:
-            _log.error(
-                "block %s is damaged and could not be set aside: %s", digest, os.strerror(error.errno or 0)
-            )
-        return Corrupt(message)
+        except (OSError, WritesStopped) as error:
+            self._filing.distrust(digest)
+            reason = error.strerror if isinstance(error, OSError) else error
+            _log.error("block %s is damaged and could not be set aside: %s", digest, reason)
+        return Corrupt(
+            f"block {digest} is damaged and not served; bring it back from a peer or a fresh upload"
+        )
 
-    def _move_to_quarantine(self, source: str, target: str, digest: Digest) -> None:
+    def _move_to_quarantine(self, digest: Digest) -> None:
+        source = self._filing.folders.path(digest)
+        target = f"{self._quarantine}/{digest}.{self._clock_ns()}"
         with contextlib.suppress(FileExistsError):
-            self._disk.make_folder(f"{self._root}/quarantine")
-            self._disk.sync_folder(self._root)
+            self._disk.make_folder(self._quarantine)
+            self._filing.sync_folders({self._filing.root}, ())
         self._disk.rename(source, target)
         if self._is_whole(target, digest):  # rewritten between our reading and our moving it: put it back
             self._disk.rename(target, source)
             return
         _log.error("block %s is damaged: moved to quarantine/", digest)
-        self._disk.sync_folder(f"{self._root}/quarantine")
-        self._disk.sync_folder(os.path.dirname(source))
+        self._filing.sync_folders({self._quarantine, os.path.dirname(source)}, ())
 
     @staticmethod
     def _is_whole(path: str, digest: Digest) -> bool:

@@ -26,6 +26,7 @@ from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.stopping import StopSign
 
 _CONFIRMED_MAX = 16_384
+_DAMAGED_MAX = 10_000
 _WRITE_OUT_FROM_BYTES = 128 * 1024
 
 
@@ -38,6 +39,7 @@ class Filing:
         self.root = str(root)
         self.folders = Folders(f"{root}/blocks", disk)
         self._scratch = Scratch(root / "tmp", disk)
+        self._damaged: set[Digest] = set()
         self._confirmed: dict[Digest, tuple[int, int]] = {}  # (inode, mtime_ns) of files known to be durable
         with self.failing_as("make the folder of blocks"):
             self._make_root(root)
@@ -60,7 +62,12 @@ class Filing:
             found = os.stat(self.folders.path(digest))
         except FileNotFoundError:
             return None
-        return found if found.st_size == size_bytes else None
+        return found if found.st_size == size_bytes and digest not in self._damaged else None
+
+    def distrust(self, digest: Digest) -> None:
+        """The block's file is damaged and could not be moved away: the next put() is to write it anew."""
+        if len(self._damaged) < _DAMAGED_MAX:
+            self._damaged.add(digest)
 
     def confirm(self, digest: Digest, found: os.stat_result) -> None:
         """Make a file durable that somebody else has written, perhaps this very moment; once for each file."""
@@ -92,6 +99,11 @@ class Filing:
         finally:
             os.close(descriptor)
         return path
+
+    def move_in(self, temporary: str, digest: Digest) -> None:
+        """Give a temporary file its name; its folder has been made."""
+        self.disk.rename(temporary, self.folders.path(digest))
+        self._damaged.discard(digest)
 
     def sync_file(self, descriptor: int) -> None:
         """fsync; a failure stops all writes, unless it only says that the disk is full: the file is dropped then."""
@@ -153,7 +165,7 @@ class Filing:
         temporary = self.write_temporary(data, sync=self.durable)
         try:
             new = self.folders.make(digest)
-            self.disk.rename(temporary, self.folders.path(digest))
+            self.move_in(temporary, digest)
         except BaseException:
             self.discard(temporary)
             raise

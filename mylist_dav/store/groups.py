@@ -102,6 +102,6 @@ class FileBatch(BlockBatch):
         for digest in sorted(self._waiting):
             new += self._filing.folders.make(digest)
             folders.add(self._filing.folders.folder(digest))
-            self._filing.disk.rename(self._waiting[digest], self._filing.folders.path(digest))
+            self._filing.move_in(self._waiting[digest], digest)
             del self._waiting[digest]
         return folders, new

@@ -73,6 +73,7 @@ class StopSign:
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor, text, 1)
             os.pwrite(self._descriptor, b"\1", 0)
+            self._stopped_here = False  # the shared sign is set, and whoever clears that clears it for us too
             os.fsync(self._descriptor)
 
     def clear(self) -> None:
