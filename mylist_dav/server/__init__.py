@@ -1,0 +1,1 @@
+"""The edge: connections, engines and worker processes. Front ends are put together and served here."""

@@ -1,0 +1,72 @@
+"""Where everything is put together: from settings to the app of one worker, and to the service that runs it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import cast
+
+from mylist_dav.api.health import HealthFrontEnd
+from mylist_dav.dav import DavFrontEnd
+from mylist_dav.server.access_log import LogFormat
+from mylist_dav.server.app import App
+from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.routing import Router
+from mylist_dav.server.running import EngineName, Service
+from mylist_dav.services.opening import Library
+from mylist_dav.settings import Settings
+from mylist_dav.web import NowhereFrontEnd, SiteFrontEnd
+
+WORKERS_MAX = 4
+
+
+def build(settings: Settings) -> App:
+    """The app of one worker process, over a library of its own. Raises BadSettings, OutOfSpace, WritesStopped."""
+    library = Library(settings, time.time_ns)
+    sites = SiteFrontEnd(library)
+    routes = {
+        "dav": DavFrontEnd(library),
+        "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
+    }
+    router = Router(sites, routes, NowhereFrontEnd(), settings.server.hosts)
+    return App(router, library.blocks, library.close)
+
+
+def service(settings: Settings) -> Service:
+    """How `running.serve` is to run it."""
+    server = settings.server
+    return Service(
+        factory=f"{__name__}:build",
+        settings=settings,
+        listen=server.listen,
+        engine=cast(EngineName, server.engine),
+        workers=server.workers or one_per_core(),
+        limits=engine_limits(settings),
+        access_log=cast(LogFormat, server.access_log),
+        access_log_file=Path(server.access_log_file) if server.access_log_file else None,
+    )
+
+
+def one_per_core() -> int:
+    """The worker processes of a machine that is not asked for a number: the cores this process may use, at most 4."""
+    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """The settings that bound the engine, as it knows them."""
+    limits = settings.limits
+    return EngineLimits(
+        header_bytes=limits.header_bytes_max,
+        header_fields=limits.header_fields_max,
+        target_bytes=limits.target_bytes_max,
+        header_timeout_seconds=limits.header_timeout_seconds,
+        idle_timeout_seconds=limits.idle_timeout_seconds,
+        body_idle_seconds=limits.body_idle_seconds,
+        body_rate_bytes=limits.body_rate_bytes_min,
+        body_budget_bytes=limits.body_budget_bytes,
+        write_stall_seconds=limits.write_stall_seconds,
+        connections=limits.connections_max,
+        threads=settings.server.threads,
+        stop_seconds=settings.server.stop_seconds,
+    )

@@ -1,0 +1,253 @@
+"""One exchange, from a checked header section to the last byte of the answer; the same for every asyncio engine.
+
+The order of things: the front end is asked in a thread; a short declared body is there by then, so that one hop does
+all of a small request; a longer one is gathered on the loop and goes to the sink piece by piece. A body out is pulled
+slice by slice. No thread ever waits for a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from mylist_dav.errors import Incomplete, Invalid, MylistError, TooLarge, TooSlow
+from mylist_dav.server.body_in import BodyCollector, check_declared, check_received, write_whole
+from mylist_dav.server.body_out import BodyReader
+from mylist_dav.server.budget import BodyBudget, HeldBytes
+from mylist_dav.server.heads import Framing, framing_of
+from mylist_dav.server.runtime import Runtime, log, new_request_id
+from mylist_dav.server.streams import Gone, Stream
+from mylist_dav.server.threads import CallThreads
+from mylist_dav.wire.messages import BodySink, Piece, Request, Response
+
+_QUICK_SECONDS = 0.05
+"""A client that has not taken a slice after so long is slow: its block is let go."""
+
+
+_BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
+"""After these a body is not worth reading to its end."""
+
+
+class _Answer(NamedTuple):
+    """A response with its first slice, or a sink that waits for the body."""
+
+    response: Response | None
+    reader: BodyReader | None = None
+    first: bytes = b""
+    sink: BodySink | None = None
+
+
+class _Unsendable(Exception):
+    """A response that broke after its header section had gone out."""
+
+
+class Exchanges:
+    """Runs exchanges of one worker on its event loop."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        limits = runtime.limits
+        self.runtime = runtime
+        self._threads = CallThreads(limits.threads, limits.queued_calls)
+        self._bodies = BodyBudget(limits.body_budget_bytes)
+        self._held = HeldBytes(limits.held_blocks_bytes)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.close()
+
+    async def run(self, request: Request, stream: Stream, given: Response | None = None) -> None:
+        """Answer one request (with `given`, if the front end has answered already). Never raises.
+
+        A client that left, and an answer that cannot be completed, end in stream.abort().
+        """
+        began = self.runtime.monotonic()
+        request.request_id = request.request_id or new_request_id()
+        try:
+            answer = await self._answer(request, stream, given)
+            await self._send(request, stream, answer, began)
+        except (Gone, _Unsendable):
+            stream.abort()
+        except Exception as error:  # noqa: BLE001 the border of a connection: a fault here must end only this one
+            log.error("%s the exchange failed", request.request_id, exc_info=error)
+            stream.abort()
+
+    async def _answer(self, request: Request, stream: Stream, given: Response | None) -> _Answer:
+        """The answer, or that of the error that came instead. Raises Gone only."""
+        try:
+            if given is not None:
+                return await self._opened(given, request)
+            answer = await self._ask(request, stream)
+            if answer.sink is None:
+                return answer
+            collector = BodyCollector(stream, answer.sink, request, self._bodies, self._threads)
+            return await self._opened(await collector.run(), request)
+        except Gone:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever the front end or a sink raised becomes an answer
+            response = self.runtime.render(request, error)
+            if request.has_body and isinstance(error, _BREAK_OFF):
+                response = replace(response, close=True)
+            return await self._opened(response, request)
+
+    async def _ask(self, request: Request, stream: Stream) -> _Answer:
+        if not self._is_small(request):
+            return await self._threads.admit(self._respond, request, None)
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while data := await stream.read():
+                chunks.append(data)
+                size += len(data)
+                self._bodies.take(len(data))
+            return await self._threads.admit(self._respond, request, b"".join(chunks))
+        finally:
+            self._bodies.give_back(size)
+
+    def _is_small(self, request: Request) -> bool:
+        """Whether the body is read before the front end is asked: not where the client waits for a word first."""
+        if not request.has_body:
+            return False
+        length = request.content_length
+        return (
+            length is not None
+            and length <= self.runtime.limits.small_body_bytes
+            and not expects_continue(request)
+        )
+
+    def _respond(self, request: Request, body: bytes | None) -> _Answer:
+        """In a thread: ask; with a whole body at hand, or none to come, go on to the answer and its first slice."""
+        found = self.runtime.front_end.respond(request)
+        if not isinstance(found, Response):
+            if body is None and request.has_body:
+                return _Answer(None, sink=found)
+            found = _finished(found, request, body or b"")
+        return self._open(found, request)
+
+    async def _opened(self, response: Response, request: Request) -> _Answer:
+        if isinstance(response.body, bytes):
+            return _Answer(response)
+        return await self._threads.start(self._open, response, request)
+
+    def _open(self, response: Response, request: Request) -> _Answer:
+        """In a thread: a reader of the body with its first slice, so that what fails at once still has a status."""
+        if isinstance(response.body, bytes):
+            return _Answer(response)
+        reader = BodyReader(
+            response.body, self.runtime.app.blocks, self._held, self.runtime.limits.slice_bytes
+        )
+        try:
+            first = reader.next_slice() if framing_of(request, response).body else b""
+        except BaseException:
+            reader.close()
+            raise
+        return _Answer(response, reader, first)
+
+    async def _send(self, request: Request, stream: Stream, answer: _Answer, began: float) -> None:
+        response = answer.response
+        assert response is not None
+        sent = 0
+        framing = framing_of(request, response)
+        sender = _Sender(self._threads, stream, framing)
+        try:
+            stream.begin(response, framing, request.request_id)
+            await sender.send_all(response.body, answer.reader, answer.first)
+            await stream.end()
+        except (Gone, _Unsendable):
+            raise
+        except Exception as error:
+            log.error("%s %s broke off", request.request_id, request.target, exc_info=error)
+            raise _Unsendable from error
+        finally:
+            sent = sender.sent_bytes
+            if answer.reader is not None:
+                await self._threads.start(_close_quietly, answer.reader)
+            self.runtime.note(request, response, sent, began)
+
+
+class _Sender:
+    """Sends one body and counts it."""
+
+    def __init__(self, threads: CallThreads, stream: Stream, framing: Framing) -> None:
+        self._threads = threads
+        self._stream = stream
+        self._framing = framing
+        self.sent_bytes = 0
+
+    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None, first: bytes) -> None:
+        """Send the body. Raises Gone, and _Unsendable or the error of the body when it is not what was announced."""
+        if self._framing.body and reader is not None:
+            await self._send_slices(reader, first)
+        elif self._framing.body and isinstance(body, bytes) and body:
+            self._send(body)
+            await self._stream.flushed(None)
+        else:
+            return
+        if self._framing.length is not None and self._framing.length != self.sent_bytes:
+            raise _short_of(self._framing.length, self.sent_bytes)
+
+    async def _send_slices(self, reader: BodyReader, piece: bytes) -> None:
+        quick = True
+        while piece:
+            self._send(piece)
+            piece = b""  # the stream holds it now; nothing else should
+            ahead = None
+            if quick and not (piece := reader.at_hand()):
+                ahead = self._threads.start(reader.next_slice)
+            try:
+                quick = await self._stream.flushed(_QUICK_SECONDS)
+                if not quick:
+                    await _settled(ahead)
+                    reader.let_go()
+                    await self._stream.flushed(None)
+            finally:
+                await _settled(ahead)
+            if not piece:
+                piece = await (ahead or self._threads.start(reader.next_slice))
+
+    def _send(self, piece: bytes) -> None:
+        self.sent_bytes += len(piece)
+        length = self._framing.length
+        if length is not None and self.sent_bytes > length:
+            self.sent_bytes -= len(piece)
+            raise _short_of(length, self.sent_bytes + len(piece))
+        self._stream.send(piece)
+
+
+async def _settled(future: asyncio.Future[bytes] | None) -> None:
+    """Wait until a call has ended, whatever came of it: its reader must not be touched meanwhile."""
+    if future is None:
+        return
+    if not future.done():
+        await asyncio.wait([future])
+    if not future.cancelled():
+        future.exception()  # seen; who needs it awaits the future
+
+
+def _short_of(declared: int, found: int) -> MylistError:
+    return Incomplete(f"a body of {declared} bytes was announced, and it has {found} or more")
+
+
+def _finished(sink: BodySink, request: Request, body: bytes) -> Response:
+    try:
+        check_declared(sink, request)
+        check_received(len(body), sink, request, complete=True)
+    except BaseException:
+        sink.abort()
+        raise
+    return write_whole(sink, body)
+
+
+def _close_quietly(reader: BodyReader) -> None:
+    try:
+        reader.close()
+    except Exception as error:  # noqa: BLE001 the answer has gone out: there is only the log left
+        log.error("closing a response body failed", exc_info=error)
+
+
+def expects_continue(request: Request) -> bool:
+    """Whether the client waits for 100 Continue before it sends its body (RFC 9110, 10.1.1)."""
+    return (
+        request.http_version != "1.0" and (request.header("expect") or "").strip().lower() == "100-continue"
+    )

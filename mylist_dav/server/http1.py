@@ -1,0 +1,546 @@
+"""HTTP/1.1 over an asyncio transport, with llhttp as the parser: the connections of the default engine.
+
+An answer from memory costs no task and no coroutine: it is made and written inside the callback of the parser. All
+else runs as one task an exchange (exchange.py) over Http1Stream. Answers go out in the order of the requests; while
+one is being made, what else the client has sent stays unparsed, and the connection is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections import deque
+from typing import cast
+
+import httptools
+
+from mylist_dav.errors import HeadersTooLarge, Invalid, MylistError, TooSlow, Unsupported, UriTooLong
+from mylist_dav.server.connections import Connections
+from mylist_dav.server.heads import framing_of, plain_refusal, request_of
+from mylist_dav.server.http1_stream import Http1Stream, head_bytes
+from mylist_dav.server.runtime import log, new_request_id
+from mylist_dav.server.stall import Stall
+from mylist_dav.server.streams import Gone
+from mylist_dav.wire.messages import Headers, Request, Response
+
+_FEED_BYTES = 16 * 1024
+"""What the parser is given at once: bounds how many pipelined requests one read turns into objects."""
+_BODY_AHEAD_BYTES = 64 * 1024
+"""How much of a body may lie parsed and not yet fetched by its exchange."""
+_WRITE_HIGH_BYTES, _WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
+_ONE_WRITE_BYTES = 64 * 1024
+_TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no seconds: the peer gets a reset, which no client takes for the end of a body."""
+_NAMES = {
+    spelling.encode(): name.lower()
+    for name in (
+        *(
+            "Host",
+            "User-Agent",
+            "Accept",
+            "Accept-Encoding",
+            "Accept-Language",
+            "Connection",
+            "Cookie",
+            "Origin",
+        ),
+        *(
+            "Authorization",
+            "Content-Length",
+            "Content-Type",
+            "Transfer-Encoding",
+            "Expect",
+            "Referer",
+            "Pragma",
+        ),
+        *(
+            "If-None-Match",
+            "If-Modified-Since",
+            "If-Match",
+            "If",
+            "Range",
+            "If-Range",
+            "Cache-Control",
+            "Depth",
+        ),
+        *("Destination", "Overwrite", "Lock-Token", "Timeout", "Upgrade-Insecure-Requests"),
+    )
+    for spelling in (name, name.lower())
+}
+
+
+class _Refused(Exception):
+    """Stops the parser; what to answer is set."""
+
+
+class Http1Connection(asyncio.Protocol):
+    """One connection. Everything happens on the event loop.
+
+    The slow path has one current exchange; requests that were parsed behind it wait in a queue, which one feed of the
+    parser bounds. A deaf connection parses nothing more; it closes when what it has accepted is answered.
+    """
+
+    def __init__(self, shared: Connections, scheme: str = "http") -> None:
+        self.shared = shared
+        self._scheme = scheme
+        self._limits = shared.limits
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._client = ""
+        self._current: Http1Stream | None = None
+        self._receiving: Http1Stream | None = None
+        self._queue: deque[Http1Stream] = deque()
+        self._held: deque[memoryview] = deque()
+        self._request: Request | None = None
+        self._headers: Headers = []
+        self._target = b""
+        self._head_bytes = 0
+        self._barren_bytes = 0
+        self._head_since = 0.0
+        self._idle_since = 0.0
+        self._idle_seconds = shared.limits.header_timeout_seconds
+        self._linger_until = 0.0
+        self._refusal: Response | None = None
+        self._flush_waiter: asyncio.Future[None] | None = None
+        self._stall = Stall(shared.limits.write_stall_seconds)
+        self._parsing = False
+        self._reading = True
+        self._write_paused = False
+        self._deaf = False
+        self._ended = False
+        self._closing = False
+        self._closed = False
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)  # that of uvloop is no subclass
+        if not self.shared.admit(self):
+            self._deaf = self._closing = True
+            transport.write(_TOO_MANY)
+            transport.close()
+            return
+        transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES, low=_WRITE_LOW_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._idle_since = self.shared.now
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = self._closing = self._deaf = True
+        self._held.clear()
+        self._queue.clear()
+        if self._current is not None:
+            self._current.fail(Gone())
+        self._wake_flush()
+        self.shared.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return  # what is still sent to a closing connection is dropped
+        if self._held or len(data) > _FEED_BYTES or not self._takes_more():
+            self._held.append(memoryview(data))
+            self.pump()
+        else:
+            self._feed(data)
+            if self._held:
+                self.pump()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still wait for answers, so the transport stays open."""
+        self._ended = True
+        if self._closing:
+            self._transport.close()
+        else:
+            self._advance()
+        return True
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        self._stall.begin(self.shared.now)
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._wake_flush()
+        if self._current is None and not self._closing:
+            self._advance()
+
+    # What comes in.
+
+    def _takes_more(self) -> bool:
+        """Whether the parser may go on: not past the end of a request that is being answered."""
+        current = self._current
+        if current is None:
+            return not self._write_paused
+        return current is self._receiving and current.buffered_bytes < _BODY_AHEAD_BYTES
+
+    def pump(self) -> None:
+        """Parse what was held back, as far as may be now; read from the client only while nothing is held."""
+        if self._parsing:
+            return
+        while self._held and not self._deaf and self._takes_more():
+            view = self._held.popleft()
+            if len(view) > _FEED_BYTES:
+                self._held.appendleft(view[_FEED_BYTES:])
+                view = view[:_FEED_BYTES]
+            self._feed(view)
+        if self._ended and not self._held and self._receiving is not None:
+            self._receiving.fail(Gone())
+            self._receiving = None
+        self._read_on(not self._held)
+
+    def _read_on(self, wanted: bool) -> None:
+        if wanted is self._reading or self._ended or self._closed or self._transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        self._parsing = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_unupgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._parser_failed(error)
+        finally:
+            self._parsing = False
+        if self._head_since or self._receiving is not None:
+            self._bound_unfinished(len(data))
+        if self._queue or self._deaf:
+            self._start_queued()
+            self._close_when_done()
+
+    def _bound_unfinished(self, size_bytes: int) -> None:
+        """A single endless field or chunk extension reaches no callback: count what a feed brought without any."""
+        self._barren_bytes += size_bytes
+        if self._barren_bytes <= self._limits.header_bytes + _FEED_BYTES:
+            return
+        error = HeadersTooLarge("the header or trailer section is too long")
+        if self._receiving is None:
+            self._refuse(error)
+        else:
+            self._break_body(error)
+
+    def _parser_failed(self, error: httptools.HttpParserError) -> None:
+        if self._deaf:
+            return  # refused already, or there was more after the last request
+        if isinstance(error, httptools.HttpParserCallbackError):
+            log.error("a callback of the parser failed", exc_info=error)
+            self._refuse(MylistError("an unexpected error"))
+        elif self._receiving is not None:
+            self._break_body(Invalid(f"the body is malformed: {error}"))
+        elif isinstance(error, httptools.HttpParserInvalidMethodError):
+            self._refuse(Unsupported("this method is not known here"))
+        else:
+            self._refuse(Invalid(f"this is not HTTP/1.1: {error}"))
+
+    def _break_body(self, error: MylistError) -> None:
+        assert self._receiving is not None
+        self._receiving.fail(error)
+        self._receiving = None
+        self._deaf = True
+
+    def _refuse(self, error: MylistError, status: int | None = None) -> None:
+        """Answer this after all that came before, and close."""
+        if not self._deaf:
+            self._deaf = True
+            self._refusal = plain_refusal(error, status)
+
+    def _go_on_unupgraded(self, rest: bytes | memoryview) -> None:
+        """No upgrade is offered, so it is ignored (RFC 9110, 7.8). The parser thinks that the request has no body.
+
+        With a body (Java sends such ones to plain HTTP) a fresh parser is told of it, and the connection ends there.
+        """
+        receiving = self._receiving
+        if receiving is not None and not receiving.complete:
+            length = receiving.request.content_length
+            size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+            self._parser = httptools.HttpRequestParser(_BodyEvents(self))
+            self._parser.feed_data(f"POST / HTTP/1.1\r\nConnection: close\r\n{size}\r\n\r\n".encode())
+        if len(rest):
+            self._held.appendleft(memoryview(rest))
+
+    # What the parser tells.
+
+    def on_url(self, url: bytes) -> None:
+        if not self._head_since:
+            self._head_since = self.shared.now or 1.0
+            self._barren_bytes = 0
+        self._target += url
+        if len(self._target) > self._limits.target_bytes:
+            self._refuse(UriTooLong(f"a request target may have {self._limits.target_bytes} bytes"))
+            raise _Refused
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self._limits.header_bytes:
+            self._too_long()
+        if self._receiving is None:  # else a trailer: dropped
+            self._headers.append(
+                (_NAMES.get(name) or name.lower().decode("latin-1"), value.decode("latin-1"))
+            )
+
+    def _too_long(self) -> None:
+        error = HeadersTooLarge(f"a header section may have {self._limits.header_bytes} bytes")
+        if self._receiving is None:
+            self._refuse(error)
+        else:
+            self._break_body(error)
+        raise _Refused
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        headers, self._headers = self._headers, []
+        target, self._target = self._target, b""
+        self._head_bytes = 0
+        self._head_since = 0.0
+        version = parser.get_http_version()
+        try:
+            if version not in ("1.1", "1.0"):
+                raise Unsupported("HTTP/1.1 and HTTP/1.0 are spoken here")
+            request = request_of(
+                parser.get_method().decode(),
+                target.decode(),
+                version,
+                headers,
+                self._client,
+                self._scheme,
+                self._limits,
+            )
+        except MylistError as error:
+            self._refuse(error, 505 if version not in ("1.1", "1.0") else None)
+            raise _Refused from error
+        self._request = request
+        if request.has_body:
+            self._begin_body(request)
+
+    def _begin_body(self, request: Request) -> None:
+        if (request.header("expect") or "100-continue").strip().lower() != "100-continue":
+            self._refuse(Invalid("the only expectation known is 100-continue"), 417)
+            raise _Refused
+        stream = Http1Stream(
+            self, request, self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        )
+        self._barren_bytes = 0
+        self._receiving = stream
+        self._queue.append(stream)
+
+    def on_body(self, body: bytes) -> None:
+        self._barren_bytes = 0
+        if self._receiving is not None:
+            self._receiving.feed(body)
+
+    def on_message_complete(self) -> None:
+        stream, request = self._receiving, self._request
+        self._request = None
+        if stream is not None:
+            if not self._parser.should_upgrade():
+                self._body_complete(stream)
+        elif request is not None and not self._deaf:
+            self._request_complete(request, self._parser.should_keep_alive())
+
+    def _body_complete(self, stream: Http1Stream) -> None:
+        self._receiving = None
+        self._deaf = self._deaf or stream.last
+        stream.completed()
+        if stream.discarding:
+            self._current = None
+            self._idle_since = self.shared.now
+
+    def _request_complete(self, request: Request, keep_alive: bool) -> None:
+        """A request without a body: answered here and now if the front end can."""
+        if not keep_alive:
+            self._deaf = True
+        if self._current is not None or self._queue or self._write_paused:
+            self._queue.append(Http1Stream(self, request, keep_alive))
+            return
+        response = self._ask(request)
+        if response is not None and isinstance(response.body, bytes):
+            self._answer(request, response, keep_alive)
+        else:
+            self._run(Http1Stream(self, request, keep_alive), response)
+
+    # What goes out.
+
+    def _ask(self, request: Request) -> Response | None:
+        try:
+            return self.shared.front_end.answer_now(request)
+        except Exception as error:  # noqa: BLE001 the border: whatever the front end raised becomes an answer
+            return self.shared.runtime.render(request, error)
+
+    def _answer(self, request: Request, response: Response, keep_alive: bool) -> None:
+        """Write an answer that is whole."""
+        shared = self.shared
+        close = response.close or not keep_alive or shared.stopping
+        framing = framing_of(request, response)
+        lines = shared.date_lines
+        if response.status >= 400:
+            request.request_id = request.request_id or new_request_id()
+            lines = b"X-Request-Id: %b\r\n%b" % (request.request_id.encode(), lines)
+        body = response.body if framing.body and isinstance(response.body, bytes) else b""
+        if framing.body and framing.length != len(body):
+            log.error("%s %s: a body has another size than it says", request.method, request.target)
+            self.cut()
+            return
+        head = head_bytes(response, framing, lines, request.http_version == "1.0", close)
+        if len(body) <= _ONE_WRITE_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+        self._idle_since = shared.now
+        self._idle_seconds = self._limits.idle_timeout_seconds
+        if shared.runtime.access_log is not None:
+            shared.runtime.note(request, response, len(body), shared.runtime.monotonic())
+        if close:
+            self._deaf = True
+
+    def _start_queued(self) -> None:
+        while self._queue and self._current is None and not self._write_paused and not self._closed:
+            stream = self._queue.popleft()
+            response = self._ask(stream.request)
+            if stream.complete and response is not None and isinstance(response.body, bytes):
+                self._answer(stream.request, response, not stream.close)
+            else:
+                self._run(stream, response)
+
+    def _run(self, stream: Http1Stream, response: Response | None) -> None:
+        self._current = stream
+        stream.task = self.shared.loop.create_task(self._exchange(stream, response))
+
+    async def _exchange(self, stream: Http1Stream, response: Response | None) -> None:
+        await self.shared.exchanges.run(stream.request, stream, response)
+        self._idle_since = self.shared.now
+        self._idle_seconds = self._limits.idle_timeout_seconds
+        if stream.close or self._closed:
+            self._current = None
+            self._queue.clear()
+            self._close()
+        elif stream.complete:
+            self._current = None
+            self._advance()
+        else:
+            stream.discard()
+            self.pump()
+
+    def discarded(self, size_bytes: int) -> None:
+        """So much of a body nobody wants has been dropped."""
+        if size_bytes > self._limits.drain_bytes:
+            self._deaf = True
+            self._current = None
+
+    def _advance(self) -> None:
+        """Go on with what waits, and close if that was all there will be."""
+        self._start_queued()
+        self.pump()
+        self._close_when_done()
+
+    def _close_when_done(self) -> None:
+        if self._current is not None or self._queue or self._closing:
+            return
+        if self._deaf or (self._ended and not self._held):
+            if self._refusal is not None:
+                self._answer(_NO_REQUEST, self._refusal, False)
+            self._close()
+
+    def _close(self) -> None:
+        """Close after what is written. Where input is left, read on a while: a reset would eat the answer."""
+        if self._closing:
+            return
+        left = (
+            bool(self._held) or self._receiving is not None or self._refusal is not None or not self._reading
+        )
+        self._deaf = self._closing = True
+        self._held.clear()
+        self._receiving = None
+        self._stall.begin(self.shared.now)
+        if left and not self._ended and self._transport.can_write_eof():
+            self._linger_until = self.shared.now + self._limits.linger_seconds
+            self._transport.write_eof()
+            self._read_on(True)
+        else:
+            self._transport.close()
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes, unless the connection has ended."""
+        if not self._closed:
+            self._transport.write(data)
+
+    async def flushed(self, within_seconds: float | None) -> bool:
+        """See Stream.flushed."""
+        if self._write_paused and not self._closed:
+            await asyncio.sleep(0)  # the loop writes at the end of its turn: mostly that is enough
+        if self._write_paused and not self._closed:
+            await self._flush(within_seconds)
+        if self._closed:
+            raise Gone
+        return not self._write_paused
+
+    async def _flush(self, within_seconds: float | None) -> None:
+        waiter = self._flush_waiter = self.shared.loop.create_future()
+        timer = (
+            None if within_seconds is None else self.shared.loop.call_later(within_seconds, self._wake_flush)
+        )
+        try:
+            await waiter
+        finally:
+            self._flush_waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake_flush(self) -> None:
+        if self._flush_waiter is not None and not self._flush_waiter.done():
+            self._flush_waiter.set_result(None)
+
+    # What Connections asks.
+
+    def sweep(self, now: float) -> None:
+        """See connections.Connection."""
+        if self._linger_until:
+            if now > self._linger_until:
+                self._transport.abort()
+        elif (self._write_paused or self._closing) and self._stall.lasts_too_long(self._transport, now):
+            self.cut()
+        elif self._current is not None:
+            self._current.check_pace(now)
+        elif self._head_since:
+            if now - self._head_since > self._limits.header_timeout_seconds:
+                self._refuse(TooSlow("the header section took too long"))
+                self._close_when_done()
+        elif not self._write_paused and now - self._idle_since > self._idle_seconds:
+            self._transport.close()
+
+    def stop(self) -> None:
+        """See connections.Connection."""
+        if self._current is None and not self._queue and not self._held:
+            self._close()
+
+    def cut(self) -> None:
+        """See connections.Connection. The client gets a reset."""
+        self._deaf = True
+        if self._closed:
+            return
+        raw = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+
+_NO_REQUEST = Request("GET", "/", "", [], "", "")
+
+
+class _BodyEvents:
+    """The callbacks of a parser that is only to see a body."""
+
+    def __init__(self, connection: Http1Connection) -> None:
+        self.on_body = connection.on_body
+        self._connection = connection
+
+    def on_message_complete(self) -> None:
+        self._connection.on_message_complete()

@@ -1,0 +1,95 @@
+"""Starts and stops the service: sockets, engine, worker processes.
+
+The parent binds and, with several workers, only watches: it imports nothing of the app, so that each worker makes its
+own after the fork (connections to a database do not survive one).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mylist_dav.errors import BadSettings
+from mylist_dav.server.access_log import AccessLog, LogFormat
+from mylist_dav.server.app import App
+from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.runtime import Runtime
+from mylist_dav.server.sockets import Address, listen
+from mylist_dav.server.workers import Workers
+
+EngineName = Literal["uvloop", "granian", "cheroot"]
+Engine = Callable[[Runtime, list[socket.socket], Callable[[], None]], None]
+_ENGINES = {name: f"mylist_dav.server.{name}_engine:run" for name in ("uvloop", "granian", "cheroot")}
+
+log = logging.getLogger("mylist_dav.server")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What to serve and how.
+
+    factory: 'module:function', called as function(settings) in each worker; gives an App. listen: HOST:PORT each.
+    access_log_file: None for standard error; reopened at SIGHUP.
+    """
+
+    factory: str
+    settings: object = None
+    listen: tuple[str, ...] = ("127.0.0.1:8080",)
+    engine: EngineName = "uvloop"
+    workers: int = 1
+    limits: EngineLimits = field(default_factory=EngineLimits)
+    access_log: LogFormat = "off"
+    access_log_file: Path | None = None
+
+
+def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code, 0 after an orderly stop. For the main thread only.
+
+    ready is called once, with the addresses as bound (HOST:PORT), when connections are answered. Raises BadSettings.
+    """
+    if service.engine not in _ENGINES or service.workers < 1:
+        raise BadSettings(f"the engine is one of {', '.join(_ENGINES)}, and there is at least one worker")
+    addresses = [Address.parse(text) for text in service.listen]
+    bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
+    names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
+    try:
+        if service.workers == 1:
+            work(service, [copies[0] for copies in bound], lambda: ready(names))
+            return 0
+        shares = [list(share) for share in zip(*bound, strict=True)]
+        return Workers(service.limits, lambda number, told: work(service, shares[number], told)).run(
+            service.workers, lambda: ready(names)
+        )
+    finally:
+        for copies in bound:
+            for each in copies:
+                each.close()
+
+
+def work(service: Service, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+    """Be a worker: make the app, run the engine until it is stopped, close the app."""
+    engine: Engine = _named(_ENGINES[service.engine])
+    access_log = None
+    if service.access_log != "off":
+        access_log = AccessLog(service.access_log, service.access_log_file, time.time)
+        signal.signal(signal.SIGHUP, lambda *_: access_log.reopen_soon())
+    app: App = _named(service.factory)(service.settings)
+    try:
+        engine(Runtime(app, service.limits, access_log), sockets, ready)
+    finally:
+        app.close()
+        if access_log is not None:
+            access_log.close()
+
+
+def _named(text: str) -> Any:
+    """The function of 'module:function'."""
+    module, _, name = text.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,45 @@
+"""Whether a client takes anything of what is sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import struct
+import termios
+
+
+class Stall:
+    """How long what waits to be sent has not become less, the bytes in the kernel included.
+
+    A kernel takes new bytes of a connection only when a third of its buffer is free, which for a slow but living client
+    can be minutes apart: so what it has not delivered yet is counted too, where the system tells (SIOCOUTQ).
+    """
+
+    __slots__ = ("_limit_seconds", "_since", "_waiting_bytes")
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self._since = 0.0
+        self._waiting_bytes = -1
+
+    def begin(self, now: float) -> None:
+        """Something waits from now on."""
+        self._since = now
+        self._waiting_bytes = -1
+
+    def lasts_too_long(self, transport: asyncio.Transport, now: float) -> bool:
+        """Whether nothing at all was taken for the whole limit."""
+        waiting = transport.get_write_buffer_size() + _in_kernel_bytes(transport)
+        if waiting != self._waiting_bytes:
+            self._waiting_bytes = waiting
+            self._since = now
+        return now - self._since > self._limit_seconds
+
+
+def _in_kernel_bytes(transport: asyncio.Transport) -> int:
+    raw = transport.get_extra_info("socket")
+    answer = b"\0\0\0\0"
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        answer = fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, answer)
+    return int(struct.unpack("i", answer)[0])

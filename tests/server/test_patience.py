@@ -1,0 +1,185 @@
+"""Slow and silent clients: they are cut off in time, and keep nobody else waiting."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server.conftest import ENGINES, not_on
+from tests.server.fake_app import MIB
+from tests.server.raw_http import Server, running
+
+NO_MEASURE = "it offers no way to see what the client has taken"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def narrow(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server with two threads for the front end."""
+    with running(engine=request.param, limits={"threads": 2}) as started:
+        yield started
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_body_that_stops_arriving_is_408(tight: Server, size: int) -> None:
+    name = f"stalled-{size}"
+    with tight.wire() as wire:
+        wire.request("PUT", f"/sink/{name}/2000000/1000", "Expect: 100-continue", f"Content-Length: {size}")
+        assert wire.answer().status == 100
+        wire.send(b"s" * 10)
+        assert wire.answer().status == 408
+        assert wire.closed()
+    assert tight.seen(name, "abort")[-1] == "abort"
+
+
+def test_a_body_that_trickles_is_408(tight: Server) -> None:
+    with tight.wire() as wire:
+        wire.request("PUT", "/sink/trickle/2000000/1000", "Transfer-Encoding: chunked")
+        wire.socket.settimeout(0.1)
+        status = 0
+        for _ in range(200):
+            wire.send(b"1\r\nx\r\n")
+            try:
+                status = wire.answer().status
+                break
+            except TimeoutError:
+                continue
+    assert status == 408
+    assert tight.seen("trickle", "abort")[-1] == "abort"
+
+
+def test_a_silent_connection_is_closed(tight: Server) -> None:
+    with tight.wire() as wire:
+        assert wire.closed()
+
+
+def test_a_header_section_that_does_not_end_is_cut_off(tight: Server) -> None:
+    with tight.wire() as wire:
+        wire.send(b"GET /now HTTP/1.1\r\nHost: loc")
+        assert wire.answer().status in (408, 0)
+        assert wire.closed()
+
+
+def test_an_idle_connection_is_closed(tight: Server) -> None:
+    with tight.wire() as wire:
+        wire.request("GET", "/hello")
+        assert wire.answer().status == 200
+        assert wire.closed()
+
+
+def test_a_client_that_takes_nothing_is_cut_off(tight: Server) -> None:
+    with tight.wire(receive_buffer_bytes=4096) as wire:
+        wire.request("GET", "/pieces/1000/1000000/-/-/taken")
+        assert tight.seen("taken", "closed") == ["closed"]
+        assert not wire.answer().whole
+
+
+def test_a_slow_reader_that_reads_is_not_cut_off(tight: Server) -> None:
+    with tight.wire(receive_buffer_bytes=65536) as wire:
+        wire.request("GET", "/pieces/20/100000/2000000/-/slow")
+        wire.socket.settimeout(5)
+        got = 0
+        head = wire.socket.recv(4096)
+        got = len(head) - head.index(b"\r\n\r\n") - 4
+        while got < 2_000_000:
+            tight.get("/now")  # the pace: a request of somebody else between two reads
+            got += len(wire.socket.recv(20_000))
+    assert got == 2_000_000
+
+
+def test_more_slow_readers_than_threads_keep_nobody_waiting(narrow: Server) -> None:
+    not_on(narrow, "cheroot", because="a thread for each connection is how it works")
+    readers = [narrow.wire(receive_buffer_bytes=4096) for _ in range(12)]
+    try:
+        for number, reader in enumerate(readers):
+            reader.request("GET", f"/block-list/{number}/3")
+            assert reader.socket.recv(100)
+        assert narrow.get("/hello").body == b"hello\n"
+        found = readers[0].rest()[0]
+        assert len(found) > 12 * MIB - 200
+    finally:
+        for reader in readers:
+            reader.socket.close()
+
+
+def test_more_slow_uploaders_than_threads_keep_nobody_waiting(narrow: Server) -> None:
+    not_on(narrow, "cheroot", because="a thread for each connection is how it works")
+    uploaders = [narrow.wire() for _ in range(12)]
+    try:
+        for number, uploader in enumerate(uploaders):
+            uploader.request(
+                "PUT", f"/sink/slow-{number}/2000000/50000", "Content-Length: 1000000", body=b"s" * 90_000
+            )
+        for number in range(12):
+            assert "write 50000" in narrow.seen(f"slow-{number}", "write")
+        assert narrow.get("/hello").body == b"hello\n"
+        uploaders[3].send(b"s" * 910_000)
+        assert uploaders[3].answer().status == 201
+    finally:
+        for uploader in uploaders:
+            uploader.socket.close()
+    assert narrow.seen("slow-5", "abort")[-1] == "abort"
+
+
+def test_silent_connections_keep_nobody_waiting(narrow: Server) -> None:
+    silent = [narrow.wire() for _ in range(50)]
+    try:
+        assert narrow.get("/hello").body == b"hello\n"
+    finally:
+        for each in silent:
+            each.socket.close()
+
+
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_uploads_past_the_byte_budget_all_arrive(engine: str) -> None:
+    with running(engine=engine, limits={"body_budget_bytes": 300_000}) as server:
+        wires = [server.wire() for _ in range(8)]
+        for number, wire in enumerate(wires):
+            wire.request(
+                "PUT", f"/sink/b-{number}/2000000/2000000", "Content-Length: 1000000", body=b"a" * 500_000
+            )
+        for wire in reversed(wires):
+            wire.send(b"b" * 500_000)
+        for number, wire in enumerate(wires):
+            assert wire.answer().status == 201
+            assert server.seen(f"b-{number}", "finish")[-1] == "finish 1000000"
+            wire.socket.close()
+
+
+def test_connections_past_the_limit_are_turned_away() -> None:
+    with running(engine="uvloop", limits={"connections": 3}) as server:
+        held = [server.wire() for _ in range(3)]
+        for wire in held:
+            wire.request("GET", "/now")
+            assert wire.answer().status == 200
+        with server.wire() as late:
+            assert late.answer().status == 503
+        held[0].request("GET", "/now", "Connection: close")
+        assert held[0].answer().status == 200
+        assert held[0].closed()
+        assert server.get("/now").status == 200
+        for wire in held:
+            wire.socket.close()
+
+
+def test_calls_past_the_queue_are_503() -> None:
+    with running(engine="uvloop", limits={"threads": 2, "queued_calls": 1}) as server:
+        waiting = [server.wire() for _ in range(6)]
+        for number, wire in enumerate(waiting):
+            wire.request("GET", f"/gate/queue-{number}")
+        answered = [wire for wire in waiting if _answered(wire.socket)]
+        assert len(answered) == 3
+        assert {wire.answer().status for wire in answered} == {503}
+        for wire in waiting:
+            wire.socket.close()
+
+
+def _answered(connection: socket.socket) -> bool:
+    connection.settimeout(0.5)
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except TimeoutError:
+        return False
+    finally:
+        connection.settimeout(20)
