@@ -1,0 +1,314 @@
+"""The front end of published sites.
+
+A request goes one of two ways. answer_now works from memory alone, on the event loop: exposures, resolved paths, small
+bodies. Whatever it does not find there, respond looks up, in a thread, and leaves in memory for the next one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+
+from mylist_dav.errors import Busy
+from mylist_dav.model.contents import BlockSlice
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.entries import Entry
+from mylist_dav.model.exposures import Exposure
+from mylist_dav.outcomes import outcome
+from mylist_dav.services.freshness import ExposureMap, Freshness, Located
+from mylist_dav.services.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
+from mylist_dav.web.listing import PAGE_ENTRIES, Place, Span, listing_etag, render_listing, span_of
+from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page_policy
+from mylist_dav.web.policy import (
+    NO_STORE,
+    REVALIDATE,
+    SANDBOX,
+    asks_for_service_worker,
+    content_type,
+    origin_headers,
+    site_headers,
+)
+from mylist_dav.wire.messages import Headers, Request, Response
+from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
+from mylist_dav.wire.responder import Representation, file_response
+from mylist_dav.wire.targets import DecodedPath, decode_path, quote_path, relative_redirect
+
+ALLOW = ("Allow", "GET, HEAD, OPTIONS")
+SMALL_BYTES_MAX = 64 * 1024
+READY_MAX = 4_096
+READY_TARGET_CHARS_MAX = 512
+WELCOME = ("welcome",)
+_READS = frozenset(("GET", "HEAD"))
+
+
+class Peeking(Protocol):
+    """The part of a block store that knows which blocks are in memory."""
+
+    def peek(self, digest: Digest) -> bytes | None: ...
+
+
+class _Ready(NamedTuple):
+    """A file as it goes out for one target at one revision: all that does not depend on the request."""
+
+    exposure: Exposure
+    jid: int
+    entry: Entry
+    etag: str | None
+    last_modified_s: int
+    content_type: str
+    headers: Headers
+    pieces: Callable[[int, int], Iterator[BlockSlice]]
+
+
+class _Hand:
+    """What one thread has at hand: its own view of the exposures, and the files it has answered with."""
+
+    def __init__(self, fresh: Freshness) -> None:
+        self.fresh = fresh
+        self.exposures = ExposureMap()
+        self.looked = False
+        self.ready: dict[tuple[str, str], _Ready] = {}
+
+    def look_ahead(self) -> ExposureMap:
+        """Look, and let the next look() do without: a router asks for the host right before it hands on a request."""
+        exposures = self.look()
+        self.looked = True
+        return exposures
+
+    def look(self) -> ExposureMap:
+        """The exposures now. What was at hand goes when they are others."""
+        if self.looked:
+            self.looked = False
+            return self.exposures
+        exposures = self.fresh.look()
+        if exposures is not self.exposures:
+            self.ready.clear()
+            self.exposures = exposures
+        return exposures
+
+    def keep(self, key: tuple[str, str], ready: _Ready) -> None:
+        if len(key[1]) > READY_TARGET_CHARS_MAX:
+            return
+        self.ready.pop(key, None)
+        if len(self.ready) >= READY_MAX:
+            del self.ready[next(iter(self.ready))]
+        self.ready[key] = ready
+
+
+class SiteFrontEnd:
+    """Exposures by host name and by prefix.
+
+    max_age_seconds: how long a browser may show files other than pages without asking. listing_entries: most
+    entries of one page of a listing.
+    """
+
+    def __init__(
+        self, sites: Sites, blocks: Peeking, *, max_age_seconds: int = 0, listing_entries: int = PAGE_ENTRIES
+    ) -> None:
+        self._sites = sites
+        self._blocks = blocks
+        self._max_age_seconds = max_age_seconds
+        self._listing_entries = min(listing_entries, PAGE_ENTRIES)
+        self._local = threading.local()
+
+    def is_exposed_host(self, host: str) -> bool:
+        """Whether there is an exposure on this host name. From memory. Raises Busy.
+
+        What it saw holds for the request that this thread answers next: ask for each request, just before.
+        """
+        hand = self._hand()
+        hand.looked = False
+        return hand.look_ahead().at_host(host) is not None
+
+    def any_exposed_host(self) -> bool:
+        """Whether there is an exposure on any host name. Asked after is_exposed_host it costs nothing."""
+        hand = self._hand()
+        exposures = hand.exposures if hand.looked else hand.look_ahead()
+        return exposures.any_host
+
+    def answer_now(self, request: Request) -> Response | None:
+        if request.has_body:
+            return None
+        hand = self._hand()
+        try:
+            exposures = hand.look()
+            if request.method in _READS:
+                site = request.host if exposures.at_host(request.host) is not None else ""
+                ready = hand.ready.get((site, request.target))
+                if ready is not None and ready.jid == hand.fresh.jid(ready.exposure):
+                    return _at_hand(self._file(request, ready))
+            return _at_hand(self._answer(request, hand, may_read=False))
+        except Busy:
+            return None
+
+    def respond(self, request: Request) -> Response:
+        hand = self._hand()
+        hand.look()
+        response = self._answer(request, hand, may_read=True)
+        assert response is not None, "what is not in memory has been looked up"
+        return response
+
+    def render_error(self, request: Request, error: Exception) -> Response:
+        status = outcome(error).http
+        more = [ALLOW] if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+        return error_response(status, head=request.method == "HEAD", more=more)
+
+    def _hand(self) -> _Hand:
+        hand: _Hand | None = getattr(self._local, "hand", None)
+        if hand is None:
+            hand = self._local.hand = _Hand(self._sites.freshness())
+        return hand
+
+    def _answer(self, request: Request, hand: _Hand, *, may_read: bool) -> Response | None:
+        """The answer; None when the catalog has to be read for it, and may not."""
+        path = decode_path(request.target)
+        located = hand.exposures.locate(request.host, path.names)
+        if located is None:
+            return _outside(request, path, hand.exposures)
+        if request.method not in _READS:
+            return _other_method(request)
+        if located.exposure.prefix and asks_for_service_worker(request):
+            return error_response(HTTPStatus.FORBIDDEN)
+        jid = hand.fresh.jid(located.exposure)
+        if jid is None:
+            return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
+        find = self._sites.resolve if may_read else self._sites.known
+        resolved = find(located.exposure, jid, located.names, path.directory)
+        if resolved is None or (isinstance(resolved, Listing) and not may_read):
+            return None
+        return self._render(request, hand, path, located, jid, resolved)
+
+    def _render(
+        self, request: Request, hand: _Hand, path: DecodedPath, located: Located, jid: int, resolved: Resolved
+    ) -> Response:
+        match resolved:
+            case Missing():
+                return self._missing(request, located.exposure, resolved)
+            case ToFolder():
+                return _redirect(path.names, True, request.query)
+            case _ if path.empty_segments:
+                return _redirect(path.names, path.directory, request.query)
+            case Found():
+                ready = self._ready(located.exposure, jid, resolved)
+                site = located.exposure.host
+                hand.keep((site, request.target), ready)
+                return self._file(request, ready)
+            case Listing():
+                return self._listing(request, path, located, jid)
+
+    def _ready(self, exposure: Exposure, jid: int, found: Found) -> _Ready:
+        entry = found.entry
+        file_type = content_type(entry, found.name)
+        headers = site_headers(exposure, file_type, self._max_age_seconds)
+        return _Ready(
+            exposure,
+            jid,
+            entry,
+            entry.etag,
+            found.last_modified_s,
+            file_type,
+            headers,
+            self._sites.pieces(entry),
+        )
+
+    def _file(self, request: Request, ready: _Ready) -> Response:
+        exposure, _, entry, etag, last_modified_s, file_type, headers, pieces = ready
+        if exposure.prefix and asks_for_service_worker(request):
+            return error_response(HTTPStatus.FORBIDDEN)
+        small = self._small(entry)
+        whole = Representation(etag, last_modified_s, entry.size_bytes, file_type, pieces, small)
+        return file_response(request, whole, headers)
+
+    def _small(self, entry: Entry) -> bytes | None:
+        """The content, if it is small and in memory."""
+        if entry.size_bytes > SMALL_BYTES_MAX or entry.digest is None:
+            return None
+        return self._blocks.peek(entry.digest) if entry.size_bytes else b""
+
+    def _missing(self, request: Request, exposure: Exposure, missing: Missing) -> Response:
+        """404: the page of the site if it has one, else ours, which is the same whatever is missing."""
+        head = request.method == "HEAD"
+        if missing.page is None:
+            return error_response(HTTPStatus.NOT_FOUND, head=head)
+        entry = missing.page.entry
+        file_type = content_type(entry, missing.page.name)
+        headers = [("Content-Type", file_type), NO_STORE, NOSNIFF, *origin_headers(exposure)]
+        small = self._small(entry)
+        body = small if small is not None else self._sites.pieces(entry)(0, entry.size_bytes)
+        return Response(HTTPStatus.NOT_FOUND, headers, b"" if head else body, entry.size_bytes)
+
+    def _listing(self, request: Request, path: DecodedPath, located: Located, jid: int) -> Response:
+        """A listing is made anew for each request that does not have it already: that is not what sites live from."""
+        exposure = located.exposure
+        span = span_of(request.query)
+        place = Place(path.names, len(path.names) - len(located.names), request.host)
+        etag = listing_etag(place, exposure.flist_id, jid, span)
+        headers = [REVALIDATE, ("Content-Security-Policy", _listing_policy(exposure))]
+
+        def representation(page: bytes) -> Representation:
+            return Representation(etag, None, len(page), HTML[1], _no_pieces, page)
+
+        asked = preconditions_of(request.headers)
+        if asked is None or evaluate(request.method, asked, etag, None) is Verdict.PROCEED:
+            return file_response(
+                request, representation(self._page(exposure, jid, located.names, place, span)), headers
+            )
+        return file_response(request, representation(b""), headers)
+
+    def _page(self, exposure: Exposure, jid: int, names: tuple[str, ...], place: Place, span: Span) -> bytes:
+        page = self._sites.members(exposure, jid, names, self._listing_entries, span.after, span.before)
+        return render_listing(place, page)
+
+
+class NowhereFrontEnd:
+    """What hosts and paths show that show nothing: always the same 404, whatever the method."""
+
+    def answer_now(self, request: Request) -> Response | None:
+        return None if request.has_body else self.respond(request)
+
+    def respond(self, request: Request) -> Response:
+        return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
+
+    def render_error(self, request: Request, error: Exception) -> Response:
+        return error_response(outcome(error).http, head=request.method == "HEAD")
+
+
+def welcome_redirect() -> Response:
+    """From / of the server's own hosts to the welcome site. Not for ever: a console will be there."""
+    headers = [("Location", quote_path(WELCOME, directory=True)), NO_STORE]
+    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers)
+
+
+def _at_hand(response: Response | None) -> Response | None:
+    """The response, if all of its body is in memory."""
+    return response if response is not None and isinstance(response.body, bytes) else None
+
+
+def _outside(request: Request, path: DecodedPath, exposures: ExposureMap) -> Response:
+    """Where no exposure is: the root of the server leads to the welcome site, and all else is alike."""
+    if not path.names and request.method in _READS and exposures.locate("", WELCOME) is not None:
+        return welcome_redirect()
+    return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
+
+
+def _other_method(request: Request) -> Response:
+    if request.method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, [ALLOW])
+    return error_response(HTTPStatus.METHOD_NOT_ALLOWED, more=[ALLOW])
+
+
+def _redirect(names: tuple[str, ...], directory: bool, query: str) -> Response:
+    """308 keeps the method (RFC 9110, 15.4.9). It is asked for again each time: a folder may become a file."""
+    return Response(
+        HTTPStatus.PERMANENT_REDIRECT, [("Location", relative_redirect(names, directory, query)), REVALIDATE]
+    )
+
+
+def _listing_policy(exposure: Exposure) -> str:
+    return f"{page_policy()}; {SANDBOX}" if exposure.prefix else page_policy()
+
+
+def _no_pieces(offset: int, length: int) -> Iterator[BlockSlice]:
+    raise AssertionError("a listing is all there")
