@@ -146,6 +146,10 @@ class Draft(View):
         """Drop a lock."""
         self._sql.execute("DELETE FROM lock WHERE token = ?", (token,))
 
+    def move_lock(self, token: str, entry_id: int) -> None:
+        """Let a lock hold another entry of its flist, which has taken the place of the one it was on."""
+        self._sql.execute("UPDATE lock SET entry_id = ? WHERE token = ?", (entry_id, token))
+
     def set_property(self, flist_id: int, entry_id: int, name: str, value_xml: str) -> None:
         """Set a dead property."""
         self._sql.execute(

@@ -228,9 +228,12 @@ class TreeDraft(TreeView):
         self._count(0, new.size_bytes - old.size_bytes)
         return entry
 
-    def remove(self, entry: Entry) -> None:
-        """End an entry, and with it all that is below it. Its locks, and those below, are the caller's to drop."""
-        below, below_bytes = self.totals(entry) if entry.is_directory else (0, 0)
+    def remove(self, entry: Entry, totals: tuple[int, int] | None = None) -> None:
+        """End an entry, and with it all that is below it. Its locks, and those below, are the caller's to drop.
+
+        totals: what totals(entry) gives, if it is known: counting a large folder takes its time.
+        """
+        below, below_bytes = totals or (self.totals(entry) if entry.is_directory else (0, 0))
         self._end(entry)
         self._count(-1 - below, -entry.size_bytes - below_bytes)
 
@@ -353,6 +356,26 @@ class TreeDraft(TreeView):
         self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
         self._open(staged._replace(parent_id=ROOT_PARENT, name="", since_jid=self.jid))
         self._count(entries - self._entries, size_bytes - self._size_bytes)
+
+    def attach(self, staged: Entry, parent_id: int, name: str, entries: int, size_bytes: int) -> None:
+        """Put a staged entry into a folder, under a name that is free; entries and size_bytes are all below it."""
+        self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
+        self._open(staged._replace(parent_id=parent_id, name=name, since_jid=self.jid))
+        self._count(1 + entries, staged.size_bytes + size_bytes)
+
+    def graft(self, entries: Iterable[tuple[int, int, str, NewEntry]], first_id: int) -> None:
+        """Make many entries at once: rows as for stage, but they belong to the commit and are counted."""
+        counted = [0, 0]
+
+        def counting() -> Iterator[tuple[int, int, str, NewEntry]]:
+            for row in entries:
+                counted[0] += 1
+                counted[1] += row[3].size_bytes
+                yield row
+
+        self.stage(counting(), first_id)
+        if counted[0]:
+            self._count(*counted)
 
     def unstage(self, staged: Entry, limit: int) -> int:
         """Remove up to limit rows of a staged tree, folders' members first; returns how many. 0 when all are gone."""

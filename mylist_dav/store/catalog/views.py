@@ -8,21 +8,23 @@ from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
-from mylist_dav.model.entries import Commit, Flist
+from mylist_dav.model.entries import Commit, Entry, Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.rows import (
+    ENTRY_COLUMNS,
     EXPOSURE_COLUMNS,
     FLIST_COLUMNS,
     LOCK_COLUMNS,
     Statements,
+    to_entry,
     to_exposure,
     to_flist,
     to_lock,
     to_recipe,
 )
-from mylist_dav.store.catalog.trees import TreeView
+from mylist_dav.store.catalog.trees import STAGE_PARENT, TreeView
 
 _FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
 _EXPOSURE = f"SELECT {EXPOSURE_COLUMNS} FROM exposure x JOIN flist f USING (flist_id) JOIN account a USING (account_id)"
@@ -117,6 +119,15 @@ class View:
         ).fetchall()
         return int(rows[0][0]) if rows else 0
 
+    def stages(self) -> list[tuple[Flist, Entry]]:
+        """Every staged folder of every flist: what imports are building, or have left behind."""
+        rows = self._sql.execute(
+            f"SELECT f.flist_id, {', '.join('e.' + column for column in ENTRY_COLUMNS.split(', '))} FROM flist f"
+            " CROSS JOIN entry e WHERE e.flist_id = f.flist_id AND e.parent_id = ?",
+            (STAGE_PARENT,),
+        ).fetchall()
+        return [(self.flist_by_id(row[0]), to_entry(row[1:])) for row in rows]
+
     # -- contents ----------------------------------------------------------------------------------------------
 
     def recipe(self, digest: Digest, size_bytes: int) -> Recipe:
@@ -208,6 +219,14 @@ class View:
         ):
             found.setdefault(entry_id, {})[name] = value
         return found
+
+    def entries_with_properties(self, flist_id: int, after_id: int = 0, limit: int = 1000) -> list[int]:
+        """The ids of entries that have dead properties, in ascending order, past after_id, at most limit."""
+        rows = self._sql.execute(
+            "SELECT DISTINCT entry_id FROM property WHERE flist_id = ? AND entry_id > ? ORDER BY entry_id LIMIT ?",
+            (flist_id, after_id, limit),
+        )
+        return [row[0] for row in rows]
 
     # -- exposures ---------------------------------------------------------------------------------------------
 
