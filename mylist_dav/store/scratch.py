@@ -37,6 +37,16 @@ class Scratch:
                     self._owner = os.getpid()
         return f"{self._folder}/{next(self._numbers)}"
 
+    def owner_lives(self, name: str) -> bool:
+        """Whether a temporary file, given by its path below root, is there and the process that made it still runs."""
+        path = self._root / name
+        if not path.exists():
+            return False
+        descriptor = _lock_folder(path.parent)
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
     def remove_stale(self) -> int:
         """Remove the folders of processes that are no more; returns how many files were in them."""
         removed = 0
