@@ -2,12 +2,12 @@
 
 Temporary file -> its bytes -> fsync -> rename -> fsync of the folder, and of the folders above it when they are new.
 
-Every put() syncs for itself. Measured with 8 threads, 1 KiB each, two shared cores, ext4, by bench/blocks.py, in blocks
-a second: with folders to be made (a young store) the bare system calls 1,960-4,500, this 1,680-3,700, a leader that
-syncs for all who wait (syncfs, renames, syncfs) 1,390-2,760, a journal (append and fdatasync in groups, files unsynced)
-2,000-2,700; with all folders there 2,400-7,700, 2,300-5,400, not measured, 3,300-10,700. A leader loses, since the disk
-already joins the fsyncs of threads into one commit of its journal; a journal of our own gains up to a factor of two in
-an old store, nothing in a young one, and needs a replay that must never be wrong. Those with many blocks use a batch.
+Every put() syncs for itself. Measured with 8 threads, 1 KiB each, two shared cores, ext4, folders yet to be made, in
+blocks a second, three rounds: the bare system calls (bench/blocks.py) 2,800-3,700; this 2,100-2,850 (in another hour
+3,400-4,000 and 3,400-3,800); a leader that syncs for all who wait (syncfs, renames, syncfs) 2,200-3,900; a journal
+(append and fdatasync in groups, block files unsynced) 3,300-5,400; no sync at all 3,900-6,100. The disk already joins
+the fsyncs of threads into one commit of its own journal, so a leader gains little; a journal gains less than a factor
+of two and needs a replay that must never be wrong. Those with many blocks at once use a batch: 10,000 a second.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Filing:
         self._confirmed: dict[Digest, tuple[int, int]] = {}  # (inode, mtime_ns) of files known to be durable
         with self.failing_as("make the folder of blocks"):
             self._make_root(root)
+        self._owns_sign = stop_sign is None
         self.stop_sign = stop_sign or StopSign(root / "writes-stopped")
 
     def put(self, digest: Digest, data: bytes) -> None:
@@ -150,8 +151,10 @@ class Filing:
             self._scratch.remove_stale()
 
     def close(self) -> None:
-        """Let go of the folder of temporary files."""
+        """Let go of the folder of temporary files, and of the stop sign if it was opened here."""
         self._scratch.close()
+        if self._owns_sign:
+            self.stop_sign.close()
 
     @contextmanager
     def failing_as(self, what: str) -> Iterator[None]:

@@ -87,8 +87,9 @@ class StopSign:
 
     def close(self) -> None:
         """Let go of the file. The sign itself stays as it is."""
-        self._page.close()
-        os.close(self._descriptor)
+        if not self._page.closed:
+            self._page.close()
+            os.close(self._descriptor)
 
 
 def _fill(descriptor: int) -> None:

@@ -173,4 +173,4 @@ def test_slices_are_the_range_and_none_is_empty(offset: int, length: int) -> Non
     slices = list(read_slices(RECIPE, offset, length))
     assert b"".join(each.digest[:1] * each.length for each in slices) == BYTES[offset : offset + length]
     sizes = {block.digest: block.size_bytes for block in RECIPE.blocks}
-    assert all(0 < each.length and each.offset + each.length <= sizes[each.digest] for each in slices)
+    assert all(each.length > 0 and each.offset + each.length <= sizes[each.digest] for each in slices)
