@@ -1,4 +1,4 @@
-"""Following symbolic links, inside of their flist only. Changes act on a link itself unless a front end has followed it."""
+"""Following symbolic links, inside of their flist only. Unless a front end has followed it, a change acts on the link."""
 
 from __future__ import annotations
 

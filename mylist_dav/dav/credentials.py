@@ -1,0 +1,26 @@
+"""Who sends a request: a bearer token, or Basic with the account and a token as its password. Nothing else counts."""
+
+from __future__ import annotations
+
+from mylist_dav.errors import Unauthenticated
+from mylist_dav.model.actors import Actor
+from mylist_dav.services.identity import Identity
+from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
+from mylist_dav.wire.messages import Headers, Request
+
+CHALLENGE: Headers = [("WWW-Authenticate", 'Basic realm="mylist", charset="UTF-8"')]
+
+
+def credentials_of(request: Request) -> Bearer | Basic | None:
+    """What the Authorization header says, if it can be read. Cookies do not count here."""
+    return parse_authorization(request.header("authorization"))
+
+
+def authenticate(identity: Identity, request: Request) -> Actor:
+    """The account that sends the request. Raises Unauthenticated, in the same words for every path."""
+    found = credentials_of(request)
+    if isinstance(found, Bearer):
+        return identity.actor_for(found.token)
+    if isinstance(found, Basic):
+        return identity.actor_for(found.password, found.account)
+    raise Unauthenticated("log in with a token: as the password of your account, or as Authorization: Bearer")

@@ -1,0 +1,73 @@
+"""DavFrontEnd: from a request to the method that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mylist_dav.dav.calls import Call
+from mylist_dav.dav.credentials import authenticate, credentials_of
+from mylist_dav.dav.locations import locate
+from mylist_dav.dav.propfind import propfind
+from mylist_dav.dav.protocol import Protocol
+from mylist_dav.dav.putting import put
+from mylist_dav.dav.reading import read
+from mylist_dav.dav.refusals import METHODS, refusal
+from mylist_dav.errors import Unauthenticated
+from mylist_dav.services.opening import Library
+from mylist_dav.wire.messages import BodySink, Headers, Request, Response, WholeBody
+
+_OPTIONS: Headers = [("DAV", "1, 2"), ("MS-Author-Via", "DAV"), ("Allow", METHODS)]
+
+
+class DavFrontEnd:
+    """The front end of /dav/. It also answers OPTIONS and PROPFIND of '/', which clients ask on their way down."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._protocol = Protocol()
+        self._xml_bytes_max = library.settings.limits.xml_bytes_max
+        self._methods: dict[str, Callable[[Call], Response]] = {
+            "GET": read,
+            "HEAD": read,
+            "PROPFIND": propfind,  # before WsgiDAV's stack: half the cost of a small one, and long ones are streamed
+            "OPTIONS": self._options,
+        }
+
+    def answer_now(self, request: Request) -> Response | None:
+        """The refusal of who says nothing of themselves: the same for every path, there or not."""
+        if credentials_of(request) is not None:
+            return None
+        if request.method == "OPTIONS":
+            return Response(200, list(_OPTIONS))
+        return refusal(request, Unauthenticated("log in with a token, as the password of your account"))
+
+    def respond(self, request: Request) -> Response | BodySink:
+        """The answer; for PUT, and for a request with a body, a sink. Raises MylistError."""
+        now = self.answer_now(request)
+        if now is not None:
+            return now
+        actor = authenticate(self._library.identity, request)
+        call = Call(self._library, request, actor, locate(request.target))
+        if request.method == "PUT":
+            return put(call)
+        if not request.has_body:
+            return self._answer(call)
+        return WholeBody(self._xml_bytes_max, lambda body: self._answer(replace(call, body=body)))
+
+    def render_error(self, request: Request, error: Exception) -> Response:
+        return refusal(request, error)
+
+    def _answer(self, call: Call) -> Response:
+        method = self._methods.get(call.request.method, self._protocol.answer)
+        response = method(call)
+        response.account = call.actor.account
+        return response
+
+    def _options(self, call: Call) -> Response:
+        """What WsgiDAV finds allowed there, under the header fields that everybody gets."""
+        response = self._protocol.answer(call)
+        if response.status != 200:
+            return response
+        allowed = next((value for name, value in response.headers if name == "Allow"), METHODS)
+        return Response(200, [*_OPTIONS[:2], ("Allow", allowed)])

@@ -1,0 +1,180 @@
+"""PROPFIND (RFC 4918, 9.1): one pass over the rows, text put together as it goes, long answers streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mylist_dav.dav.asked import Asked, parse_propfind
+from mylist_dav.dav.calls import Call
+from mylist_dav.dav.levels import level_entry, level_members
+from mylist_dav.dav.locations import Level
+from mylist_dav.dav.multistatus import HEAD, TAIL, multistatus, response, status_response
+from mylist_dav.dav.sheets import Sheet, wants_dead
+from mylist_dav.dav.surroundings import Surroundings
+from mylist_dav.dav.xml import CONTENT_TYPE, DECLARATION, escape, xml_response
+from mylist_dav.errors import NotFound
+from mylist_dav.model.conditions import Place
+from mylist_dav.model.entries import Entry, Kind
+from mylist_dav.wire.davheaders import Depth, parse_depth
+from mylist_dav.wire.messages import Response
+from mylist_dav.wire.targets import quote_name, quote_path
+
+PAGE_ENTRIES = 5000
+"""Entries that are read, rendered and sent at once; an answer of more is streamed."""
+
+
+def propfind(call: Call) -> Response:
+    """Raises NotFound, Invalid."""
+    depth = parse_depth(call.header("depth"), Depth.INFINITY)
+    asked = parse_propfind(call.body, call.request)
+    if call.location.level < Level.FLIST:
+        return _of_level(call, asked, depth)
+    place, entry = call.library.trees.resolve(call.actor, call.location.place)
+    if entry is None or entry.kind is Kind.SYMLINK:
+        raise NotFound(f"there is nothing at {call.location.href}")
+    listing = _Listing(call, asked, place)
+    if depth is Depth.ZERO or not entry.is_directory:
+        return multistatus((listing.of_target(entry),))
+    if depth is Depth.ONE:
+        return listing.of_folder(entry)
+    return listing.of_subtree(entry)
+
+
+def finite_depth_only() -> Response:
+    """The refusal of Depth: infinity (RFC 4918, 9.1.1)."""
+    return xml_response(403, '<D:error xmlns:D="DAV:"><D:propfind-finite-depth/></D:error>')
+
+
+def _of_level(call: Call, asked: Asked, depth: Depth) -> Response:
+    """What lies above the flists: collections that list, and nothing else."""
+    if depth is Depth.INFINITY:
+        return finite_depth_only()
+    top = level_entry(call)
+    sheet = Sheet(asked, Surroundings(call, None).readers(None), {})
+    base = quote_path(call.location.names, directory=True)
+    found = [response(base, sheet.propstats(top))]
+    if depth is Depth.ONE:
+        found += [
+            response(f"{base}{quote_name(one.name)}/", sheet.propstats(one)) for one in level_members(call)
+        ]
+    return multistatus(found)
+
+
+class _Listing:
+    """One answer about entries of a flist. place: the target, links followed; hrefs keep the way it was asked for."""
+
+    def __init__(self, call: Call, asked: Asked, place: Place) -> None:
+        self._call = call
+        self._asked = asked
+        self._place = place
+        self._surroundings = Surroundings(call, place)
+        self._entries_max = call.library.settings.limits.propfind_entries_max
+
+    def of_target(self, entry: Entry) -> str:
+        """The response element of the target itself."""
+        dead = {}
+        if wants_dead(self._asked):
+            dead = {entry.entry_id: self._call.library.properties.get(self._call.actor, self._place)}
+        sheet = Sheet(self._asked, self._surroundings.readers(None), dead)
+        names = self._call.location.names
+        return response(
+            quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=names[-1]))
+        )
+
+    def of_folder(self, entry: Entry) -> Response:
+        """Depth 1. What fits in a page is sent whole, with its length."""
+        base = quote_path(self._call.location.names, directory=True)
+        target = self.of_target(entry)
+        _, members = self._call.library.trees.list(self._call.actor, self._place, limit=PAGE_ENTRIES)
+        if len(members) < PAGE_ENTRIES:
+            sheet = self._sheet(self._place, entry)
+            return multistatus((target, *self._members(sheet, base, self._place, members)))
+        return self._streamed(target, self._pages([(base, self._place, entry)], self._head_jid(), deep=False))
+
+    def of_subtree(self, entry: Entry) -> Response:
+        """Depth infinity, up to the limit of entries; links are shown, and not descended into."""
+        flist = self._call.library.flists.get(self._call.actor, self._place.flist_name)
+        if flist.entries > self._entries_max:
+            return finite_depth_only()
+        base = quote_path(self._call.location.names, directory=True)
+        pages = self._pages([(base, self._place, entry)], flist.head_jid, deep=True)
+        return self._streamed(self.of_target(entry), pages)
+
+    def _head_jid(self) -> int:
+        return self._call.library.flists.get(self._call.actor, self._place.flist_name).head_jid
+
+    def _streamed(self, target: str, pages: Iterator[str]) -> Response:
+        """An answer of unknown length: pieces of about a page each."""
+
+        def body() -> Iterator[bytes]:
+            waiting = [DECLARATION, HEAD, target]
+            size = 0
+            for page in pages:
+                waiting.append(page)
+                size += len(page)
+                if size >= 1 << 18:
+                    yield "".join(waiting).encode()
+                    waiting, size = [], 0
+            yield "".join([*waiting, TAIL]).encode()
+
+        return Response(207, [CONTENT_TYPE], body())
+
+    def _pages(self, pending: list[tuple[str, Place, Entry]], at_jid: int, deep: bool) -> Iterator[str]:
+        """The members of folders, as of one revision, in pages; with deep also of the folders among them."""
+        left = self._entries_max
+        while pending:
+            base, place, folder = pending.pop()
+            sheet = self._sheet(place, folder)
+            after = ""
+            while True:
+                _, members = self._call.library.trees.list(
+                    self._call.actor, place, at_jid, after, PAGE_ENTRIES
+                )
+                if len(members) > left:
+                    # What is left out is said as RFC 6578, 3.6 says it of its own long answers.
+                    yield status_response(base, 507)
+                    return
+                left -= len(members)
+                yield "".join(self._members(sheet, base, place, members, at_jid))
+                if deep:
+                    pending += [
+                        (
+                            f"{base}{quote_name(one.name)}/",
+                            Place(place.flist_name, place.path.child(one.name)),
+                            one,
+                        )
+                        for one in members
+                        if one.is_directory
+                    ]
+                if len(members) < PAGE_ENTRIES:
+                    break
+                after = members[-1].name
+
+    def _sheet(self, place: Place, folder: Entry) -> Sheet:
+        dead = {}
+        if wants_dead(self._asked):
+            dead = self._call.library.properties.of_members(self._call.actor, place, folder)
+        return Sheet(self._asked, self._surroundings.readers(place.path), dead)
+
+    def _members(
+        self, sheet: Sheet, base: str, place: Place, members: list[Entry], at_jid: int | None = None
+    ) -> Iterator[str]:
+        base = escape(base)
+        for member in members:
+            entry: Entry | None = member
+            if member.kind is Kind.SYMLINK:
+                entry = self._followed(place, member, at_jid)
+                if entry is None:
+                    continue
+            assert entry is not None
+            name = quote_name(entry.name).replace("&", "&amp;")
+            slash = "/" if entry.is_directory else ""
+            yield f"<D:response><D:href>{base}{name}{slash}</D:href>{sheet.propstats(entry)}</D:response>"
+
+    def _followed(self, place: Place, link: Entry, at_jid: int | None) -> Entry | None:
+        """What a link leads to, under the name of the link; None when it leads nowhere."""
+        way = Place(place.flist_name, place.path.child(link.name))
+        _, found = self._call.library.trees.resolve(self._call.actor, way, at_jid)
+        if found is None or found.kind is Kind.SYMLINK:
+            return None
+        return found._replace(name=link.name)

@@ -1,0 +1,100 @@
+"""Live properties that need more than the entry: the locks that cover it, and how much room there is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+
+from mylist_dav.dav.calls import Call
+from mylist_dav.dav.live import LOCKDISCOVERY, QUOTA_AVAILABLE, QUOTA_USED, Reader
+from mylist_dav.dav.locations import href_of
+from mylist_dav.dav.xml import escape
+from mylist_dav.model.conditions import Place
+from mylist_dav.model.entries import Entry
+from mylist_dav.model.locks import Lock
+from mylist_dav.model.paths import TreePath
+
+HELD_UP_BY_QUOTA = "webdavfs"
+"""Finder from macOS 15.4 on waits some 90 s at a mount that tells its quota: it is not told."""
+
+Held = list[tuple[Lock, TreePath]]
+"""Locks with the path of the root of each."""
+
+
+def active_lock(lock: Lock, root: Place, directory: bool, now_ns: int) -> str:
+    """A DAV:activelock element (RFC 4918, 14.1)."""
+    left_seconds = max((lock.expires_ns - now_ns) // 1_000_000_000, 0)
+    return (
+        f"<D:activelock><D:lockscope><D:{lock.scope.value}/></D:lockscope><D:locktype><D:write/></D:locktype>"
+        f"<D:depth>{'infinity' if lock.infinite else '0'}</D:depth>{lock.owner_xml}"
+        f"<D:timeout>Second-{left_seconds}</D:timeout>"
+        f"<D:locktoken><D:href>{escape(lock.token)}</D:href></D:locktoken>"
+        f"<D:lockroot><D:href>{escape(href_of(root, directory))}</D:href></D:lockroot></D:activelock>"
+    )
+
+
+class Surroundings:
+    """The properties of one request that are not of the entry alone. Each query is made once, when it is needed."""
+
+    def __init__(self, call: Call, place: Place | None) -> None:
+        """place: the target of the request; None above the flists, where there are no locks and no quota."""
+        self._call = call
+        self._place = place
+        self._held: Held | None = None
+
+    def readers(self, folder: TreePath | None) -> dict[str, Callable[[], Reader | None]]:
+        """By name: makes the reader of a property, or None where there is no such property.
+
+        folder: of which entries below it are read; None for the target itself.
+        """
+        return {
+            LOCKDISCOVERY: lambda: self._lock_reader(folder),
+            QUOTA_AVAILABLE: lambda: self._constant("quota-available-bytes", self._free_bytes),
+            QUOTA_USED: lambda: self._constant("quota-used-bytes", self._used_bytes),
+        }
+
+    def _lock_reader(self, folder: TreePath | None) -> Reader | None:
+        if self._place is None:
+            return None
+        if self._held is None:
+            self._held = self._call.library.locks.all(self._call.actor, self._place)
+        held = self._held
+        if not held:
+            return lambda entry: "<D:lockdiscovery/>"
+        within = folder if folder is not None else self._place.path.parent
+        above = [(lock, root) for lock, root in held if lock.infinite and within.is_within(root)]
+        if folder is None and not self._place.path:
+            above = []
+        inherited = frozenset(lock.token for lock, _ in above)
+        own: dict[int, Held] = {}
+        for lock, root in held:
+            if lock.token not in inherited:
+                own.setdefault(lock.entry_id, []).append((lock, root))
+        return lambda entry: self._discovery([*above, *own.get(entry.entry_id, ())], entry)
+
+    def _discovery(self, held: Iterable[tuple[Lock, TreePath]], entry: Entry) -> str:
+        assert self._place is not None
+        now_ns = self._call.library.clock()
+        inner = "".join(
+            active_lock(
+                lock,
+                Place(self._place.flist_name, root),
+                lock.infinite or (lock.entry_id == entry.entry_id and entry.is_directory),
+                now_ns,
+            )
+            for lock, root in held
+        )
+        return f"<D:lockdiscovery>{inner}</D:lockdiscovery>"
+
+    def _constant(self, local: str, count: Callable[[], int]) -> Reader | None:
+        if self._place is None or HELD_UP_BY_QUOTA in (self._call.header("user-agent") or "").lower():
+            return None
+        element = f"<D:{local}>{count()}</D:{local}>"
+        return lambda entry: element
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._call.library.settings.store.data).free
+
+    def _used_bytes(self) -> int:
+        assert self._place is not None
+        return self._call.library.flists.get(self._call.actor, self._place.flist_name).size_bytes
