@@ -72,7 +72,7 @@ def follow(tree: TreeView, start: Way, names: Sequence[str]) -> Way | None:
             continue
         hops += 1
         target = entry.target or ""
-        if hops > HOPS_MAX or target.startswith("/"):
+        if hops > HOPS_MAX or not target or target.startswith("/"):
             return None
         pending += [part for part in reversed(target.split("/")) if part not in ("", ".")]
     return Way(tuple(stack), since_jid, hops, looked_up)
