@@ -1,7 +1,11 @@
 """The catalog: accounts, flists, their trees at every revision, locks, exposures. In SQL, and SQL is only here.
 
 connections.py   opening SQLite, migrations, what its errors mean
-transactions.py  Catalog: read views, and changes with group commit
+transactions.py  Catalog: read views and changes
+readers.py       a connection for reading in each thread
+commits.py       group commit: changes of many threads share a sync
+turns.py         fairness between processes
+checkpoints.py   copying the write-ahead log into the database
 views.py         View: everything that is read
 trees.py         TreeView, TreeDraft: the temporal tree of one flist
 drafts.py        Draft: everything that is written

@@ -16,38 +16,83 @@ import apsw
 from mylist_dav import errors
 
 READ_CACHE_KIB = 16 * 1024
+LOG_BYTES_KEPT = 64 * 1024 * 1024
+"""The write-ahead log may grow past this while somebody reads an old state for long; then it is cut back to it."""
+
+WAIT_SECONDS_MAX = 0.001
+
+CLOSED = "the catalog is being closed; try again"
 _STEP = re.compile(r"(\d{4})\.sql")
 
 
 @contextmanager
 def sql_errors() -> Iterator[None]:
-    """Turn the errors of SQLite into ours."""
+    """Turn the errors of SQLite, and of values that it cannot hold, into ours."""
     try:
         yield
-    except apsw.BusyError as error:
-        raise errors.Busy("the catalog is busy with other writers; try again") from error
-    except apsw.FullError as error:
-        raise errors.OutOfSpace("the disk that holds the catalog is full") from error
-    except apsw.IOError as error:
-        raise errors.WritesStopped(
-            "the disk that holds the catalog reports an error; see the error log"
-        ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise errors.Corrupt(
-            "the catalog is damaged; restore it from a backup or run: mylist check"
-        ) from error
-    except apsw.ReadOnlyError as error:
-        raise errors.WritesStopped("the catalog cannot be written: the disk or file is read-only") from error
+    except apsw.Error as error:
+        raise turned(error) from error
+    except UnicodeEncodeError as error:
+        raise errors.Invalid("text that is not valid Unicode cannot be kept") from error
+    except OverflowError as error:
+        raise errors.Invalid("a number of more than 64 bits cannot be kept") from error
 
 
-def connect(path: Path, *, durability: str, busy_seconds: float, readonly: bool = False) -> apsw.Connection:
-    """A connection in WAL mode. durability 'full' syncs each commit to disk before it returns; 'os' does not.
+def turned(error: apsw.Error) -> errors.MylistError:
+    """The error of ours that an error of SQLite means."""
+    for kinds, kind, message in _MEANINGS:
+        if isinstance(error, kinds):
+            return kind(message)
+    return errors.MylistError("the catalog refused a statement; see the error log")
 
-    A reader (readonly) may read while others write. Waiting for another writer is bounded by busy_seconds.
+
+_MEANINGS: list[tuple[tuple[type[apsw.Error], ...], type[errors.MylistError], str]] = [
+    (
+        (apsw.BusyError, apsw.LockedError, apsw.ProtocolError),
+        errors.Busy,
+        "the catalog is busy with other writers; try again",
+    ),
+    ((apsw.ConnectionClosedError, apsw.CursorClosedError, apsw.InterruptError), errors.Busy, CLOSED),
+    ((apsw.NoMemError,), errors.Busy, "there is not enough memory for the catalog; try again"),
+    ((apsw.FullError,), errors.OutOfSpace, "the disk that holds the catalog is full"),
+    (
+        (apsw.IOError,),
+        errors.WritesStopped,
+        "the disk that holds the catalog reports an error; see the error log",
+    ),
+    (
+        (apsw.CorruptError, apsw.NotADBError),
+        errors.Corrupt,
+        "the catalog is damaged; restore it from a backup or run: mylist check",
+    ),
+    (
+        (apsw.ReadOnlyError,),
+        errors.WritesStopped,
+        "the catalog cannot be written: the disk or file is read-only",
+    ),
+    (
+        (apsw.CantOpenError, apsw.PermissionsError),
+        errors.BadSettings,
+        "the catalog cannot be opened: does its folder exist, and who owns it?",
+    ),
+    ((apsw.ConstraintError,), errors.Corrupt, "a rule of the catalog would be broken; see the error log"),
+    ((apsw.TooBigError,), errors.TooLarge, "a value is too large to be kept"),
+]
+
+
+def connect(
+    path: Path, *, durability: str, busy: Callable[[int], bool] | None = None, readonly: bool = False
+) -> apsw.Connection:
+    """A connection to a catalog in WAL mode. durability 'full' syncs each commit before it returns; 'os' does not.
+
+    busy: called when a lock is taken, with the number of earlier calls; False gives up. None never waits.
+    A reader (readonly) reads while others write, and waits for nobody but in the moment when a log is recovered.
     """
     connection = apsw.Connection(str(path), statementcachesize=200)
-    connection.setbusyhandler(_patience(busy_seconds))
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.setbusyhandler(busy)
+    if not readonly:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}")
     connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
     connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -55,8 +100,8 @@ def connect(path: Path, *, durability: str, busy_seconds: float, readonly: bool 
     return connection
 
 
-def _patience(busy_seconds: float) -> Callable[[int], bool]:
-    """A busy handler with short, random waits: SQLite's own grow to 100 ms, and then one writer starves the other."""
+def patience(busy_seconds: float, shortest_seconds: float = 0.0002) -> Callable[[int], bool]:
+    """A busy handler with short, random waits, from shortest_seconds up to 1 ms. SQLite's own grow to 100 ms."""
     began = 0.0
 
     def wait(earlier_calls: int) -> bool:
@@ -64,12 +109,36 @@ def _patience(busy_seconds: float) -> Callable[[int], bool]:
         now = time.monotonic()
         if earlier_calls == 0:
             began = now
-        if now - began > busy_seconds:
+        if now - began >= busy_seconds:
             return False
-        time.sleep(random.uniform(0.0002, 0.001))
+        longest = min(WAIT_SECONDS_MAX, shortest_seconds * (2 + earlier_calls / 8))
+        time.sleep(random.uniform(longest / 2, longest))
         return True
 
     return wait
+
+
+def open_migrated(
+    path: Path, *, durability: str, busy_seconds: float, clock: Callable[[], int]
+) -> apsw.Connection:
+    """A connection for writing, to a catalog of the newest schema; made when it is new. Raises what migrate raises.
+
+    Several processes may do this at once: for some of the locks of that SQLite does not call a busy handler.
+    """
+    began = time.monotonic()
+    busy = patience(busy_seconds)
+    while True:
+        connection: apsw.Connection | None = None
+        try:
+            connection = connect(path, durability=durability, busy=busy)
+            migrate(connection, clock)
+            return connection
+        except BaseException as error:
+            if connection is not None:
+                connection.close(True)
+            if not isinstance(error, apsw.BusyError) or time.monotonic() - began >= busy_seconds:
+                raise
+        time.sleep(random.uniform(0.001, 0.01))
 
 
 def migrate(connection: apsw.Connection, clock: Callable[[], int]) -> None:
@@ -93,7 +162,8 @@ def migrate(connection: apsw.Connection, clock: Callable[[], int]) -> None:
             connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, clock()))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

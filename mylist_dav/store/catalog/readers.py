@@ -1,0 +1,102 @@
+"""One connection for reading in each thread, and the transactions on them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from mylist_dav.errors import Busy
+from mylist_dav.store.catalog.connections import CLOSED, sql_errors
+from mylist_dav.store.catalog.views import View
+
+
+class Reader:
+    """The connection of one thread. depth: how many views of it are open; they all see what the first one sees."""
+
+    def __init__(
+        self, connect: Callable[[Callable[[int], bool]], apsw.Connection], busy: Callable[[int], bool]
+    ) -> None:
+        """busy: the busy handler of a view that may wait."""
+        self._busy = busy
+        self._waits = False
+        self._depth = 0
+        self.connection = connect(self._wait)
+
+    def _wait(self, earlier_calls: int) -> bool:
+        return self._waits and self._busy(earlier_calls)
+
+    @contextmanager
+    def view(self, wait: bool) -> Iterator[View]:
+        """A transaction, or a share of the one that is open."""
+        if self._depth == 0:
+            self._waits = wait
+            self.connection.execute("BEGIN")
+        self._depth += 1
+        try:
+            yield View(self.connection)
+        finally:
+            self._depth -= 1
+            if self._depth == 0 and self.connection.in_transaction:
+                self.connection.execute("COMMIT")
+
+
+class Readers:
+    """The readers of all threads. A reader goes with its thread."""
+
+    def __init__(
+        self,
+        connect: Callable[[Callable[[int], bool] | None], apsw.Connection],
+        new_patience: Callable[[], Callable[[int], bool]],
+    ) -> None:
+        """connect: opens a connection with a busy handler. new_patience: the busy handler of one reader."""
+        self._connect = connect
+        self._new_patience = new_patience
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._closed = False
+
+    def of_this_thread(self) -> Reader:
+        """Raises Busy when the catalog is closed."""
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            with sql_errors():
+                reader = Reader(self._connect, self._new_patience())
+            self._keep(reader.connection)
+            self._local.reader = reader
+        return reader
+
+    def connection(self) -> apsw.Connection:
+        """A further connection, which never waits. Raises Busy when the catalog is closed."""
+        with sql_errors():
+            connection = self._connect(None)
+        self._keep(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close what nobody is reading from; who reads just now is interrupted."""
+        with self._lock:
+            self._closed = True
+            for connection in list(self._open):
+                with contextlib.suppress(apsw.ConnectionClosedError):
+                    connection.interrupt()
+                    _close(connection)
+
+    def _keep(self, connection: apsw.Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                self._open.add(connection)
+                return
+        connection.close(True)
+        raise Busy(CLOSED)
+
+
+def _close(connection: apsw.Connection) -> None:
+    """Close it, unless a thread is inside of it right now: then it goes with that thread."""
+    with contextlib.suppress(apsw.ThreadingViolationError):
+        connection.close(True)
