@@ -139,11 +139,7 @@ def measure_all(where: Path) -> None:
     measure("put, 8 threads /s", single, where)
     measure("put, durability os, 8 threads /s", single_os, where)
     for size in (2, 3, 4, 8, 16, 64):
-        measure(
-            f"batch of {size}, fsync each /s",
-            lambda folder, size=size: batch_of(size, 1 << 30, folder),
-            where,
-        )
+        measure(f"batch of {size}, fsync each /s", partial(batch_of, size, 1 << 30), where)
         measure(f"batch of {size}, syncfs /s", partial(batch_of, size, 1), where)
     measure("batch of 500, syncfs /s", partial(batch_of, 500, 1), where)
     measure("content of 512 MiB, MiB/s", long_content, where)
