@@ -70,12 +70,15 @@ class Connections:
             self._emptied.set_result(None)
 
     async def stop(self) -> None:
-        """Close idle connections, let running exchanges end within stop_seconds, cut what is left."""
+        """Close idle connections, and let running exchanges end within stop_seconds."""
         self.stopping = True
         for connection in tuple(self.open):
             connection.stop()
         if self.open:
             await asyncio.wait([self._emptied], timeout=self.limits.stop_seconds)
+
+    def cut(self) -> None:
+        """Cut what is left."""
         for connection in tuple(self.open):
             connection.cut()
         self._timer.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -52,6 +53,14 @@ class Exchanges:
         self._threads = CallThreads(limits.threads, limits.queued_calls)
         self._bodies = BodyBudget(limits.body_budget_bytes)
         self._held = HeldBytes(limits.held_blocks_bytes)
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def wait_idle(self, within_seconds: float) -> None:
+        """Wait until no exchange runs, at most so long."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), within_seconds)
 
     def close(self) -> None:
         """Let the threads end."""
@@ -64,6 +73,8 @@ class Exchanges:
         """
         began = self.runtime.monotonic()
         request.request_id = request.request_id or new_request_id()
+        self._running += 1
+        self._idle.clear()
         try:
             answer = await self._answer(request, stream, given)
             await self._send(request, stream, answer, began)
@@ -72,6 +83,10 @@ class Exchanges:
         except Exception as error:  # noqa: BLE001 the border of a connection: a fault here must end only this one
             log.error("%s the exchange failed", request.request_id, exc_info=error)
             stream.abort()
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     async def _answer(self, request: Request, stream: Stream, given: Response | None) -> _Answer:
         """The answer, or that of the error that came instead. Raises Gone only."""
@@ -145,13 +160,9 @@ class Exchanges:
         return _Answer(response, reader, first)
 
     async def _send(self, request: Request, stream: Stream, answer: _Answer, began: float) -> None:
-        response = answer.response
-        assert response is not None
-        sent = 0
-        framing = framing_of(request, response)
+        answer, response, framing = await self._begin(request, stream, answer)
         sender = _Sender(self._threads, stream, framing)
         try:
-            stream.begin(response, framing, request.request_id)
             await sender.send_all(response.body, answer.reader, answer.first)
             await stream.end()
         except (Gone, _Unsendable):
@@ -160,10 +171,28 @@ class Exchanges:
             log.error("%s %s broke off", request.request_id, request.target, exc_info=error)
             raise _Unsendable from error
         finally:
-            sent = sender.sent_bytes
             if answer.reader is not None:
                 await self._threads.start(_close_quietly, answer.reader)
-            self.runtime.note(request, response, sent, began)
+            self.runtime.note(request, response, sender.sent_bytes, began)
+
+    async def _begin(
+        self, request: Request, stream: Stream, answer: _Answer
+    ) -> tuple[_Answer, Response, Framing]:
+        """Queue the header section; that of an error where the one of the answer must not go out."""
+        assert answer.response is not None
+        framing = framing_of(request, answer.response)
+        try:
+            stream.begin(answer.response, framing, request.request_id)
+            return answer, answer.response, framing
+        except ValueError as error:
+            if answer.reader is not None:
+                await self._threads.start(_close_quietly, answer.reader)
+            response = self.runtime.render(request, error)
+            body = response.body if isinstance(response.body, bytes) else b""
+            response = replace(response, body=body, content_length=None)
+            framing = framing_of(request, response)
+            stream.begin(response, framing, request.request_id)
+            return _Answer(response), response, framing
 
 
 class _Sender:

@@ -23,7 +23,8 @@ class CallThreads:
     def __init__(self, threads: int, queued_calls: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Call | None] = SimpleQueue()
-        self._queued_calls = queued_calls
+        self._calls_max = threads + queued_calls
+        self._calls = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"call-{number}", daemon=True)
             for number in range(threads)
@@ -34,12 +35,13 @@ class CallThreads:
     def start(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Begin a call that must be made however long the queue is (it continues or ends something)."""
         answer: asyncio.Future[T] = self._loop.create_future()
+        self._calls += 1
         self._queue.put((answer, function, arguments))
         return answer
 
     def admit(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Begin a call that starts something new. Raises Busy when too many wait already."""
-        if self._queue.qsize() >= self._queued_calls:
+        if self._calls >= self._calls_max:
             raise Busy("the server has more to do than it can: try again a little later")
         return self.start(function, *arguments)
 
@@ -57,18 +59,18 @@ class CallThreads:
             except BaseException as raised:  # noqa: BLE001 the border of the thread: it goes to who awaits the answer
                 result, error = None, raised
             try:
-                self._loop.call_soon_threadsafe(_settle, answer, result, error)
+                self._loop.call_soon_threadsafe(self._settle, answer, result, error)
             except RuntimeError:
                 return  # the loop has been closed: nobody waits any more
             del answer, function, arguments, result, error
 
-
-def _settle(answer: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if answer.done():
-        return  # cancelled meanwhile
-    if error is None:
-        answer.set_result(result)
-    elif isinstance(error, StopIteration):
-        answer.set_exception(RuntimeError("a call raised StopIteration"))
-    else:
-        answer.set_exception(error)
+    def _settle(self, answer: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._calls -= 1
+        if answer.done():
+            return  # cancelled meanwhile
+        if error is None:
+            answer.set_result(result)
+        elif isinstance(error, StopIteration):
+            answer.set_exception(RuntimeError("a call raised StopIteration"))
+        else:
+            answer.set_exception(error)

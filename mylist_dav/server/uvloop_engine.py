@@ -15,14 +15,22 @@ from mylist_dav.server.exchange import Exchanges
 from mylist_dav.server.http1 import Http1Connection
 from mylist_dav.server.runtime import Runtime
 
+_LAST_SECONDS = 2.0
+"""For sinks to abort after their connections were cut."""
+
 
 def run(runtime: Runtime, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> None:
     """Serve the listening sockets until SIGTERM or SIGINT; a second signal ends it at once. ready: called when it
     accepts connections. Must be called in the main thread.
     """
     sys.setswitchinterval(runtime.limits.switch_interval_seconds)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(runtime, sockets, ready))
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(_serve(runtime, sockets, ready))
+    finally:
+        # A thread that does not come back may keep an exchange: it is left, since waiting for it could be for ever.
+        loop.set_exception_handler(lambda *_: None)
+        loop.close()
 
 
 async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Callable[[], None]) -> None:
@@ -45,6 +53,9 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
         server.close()
     stopping = asyncio.ensure_future(connections.stop())
     await asyncio.wait([stopping, asyncio.ensure_future(at_once.wait())], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    connections.cut()
+    await exchanges.wait_idle(_LAST_SECONDS)
     exchanges.close()
 
 

@@ -116,6 +116,9 @@ class FakeFrontEnd:
             return Response(304, [("ETag", '"1"')])
         if request.target.startswith("/now-large/"):
             return Response(200, [], b"n" * int(request.target.split("/")[2]))
+        if request.target.startswith("/open/"):
+            self._seen.add(request.target[6:], "opened")
+            return Response(200, [], b"")
         if request.target == "/now-boom":
             raise RuntimeError("a secret path /var/lib/secret")
         return None
@@ -171,10 +174,6 @@ class FakeFrontEnd:
         self._seen.add(rest, "waiting")
         self._seen.wait(rest, "opened")
         return Response(200, [], b"through\n")
-
-    def _open(self, request: Request, rest: str) -> Response:
-        self._seen.add(rest, "opened")
-        return Response(200, [], b"")
 
     def _pieces(self, request: Request, rest: str) -> Response:
         """/pieces/<count>/<size>/<declared or ->/<fails at or ->/<name>"""

@@ -90,10 +90,10 @@ def test_a_slow_reader_that_reads_is_not_cut_off(tight: Server) -> None:
 
 def test_more_slow_readers_than_threads_keep_nobody_waiting(narrow: Server) -> None:
     not_on(narrow, "cheroot", because="a thread for each connection is how it works")
-    readers = [narrow.wire(receive_buffer_bytes=4096) for _ in range(12)]
+    readers = [narrow.wire(receive_buffer_bytes=4096 if number else 0) for number in range(12)]
     try:
         for number, reader in enumerate(readers):
-            reader.request("GET", f"/block-list/{number}/3")
+            reader.request("GET", f"/block-list/{number}/3", "Connection: close")
             assert reader.socket.recv(100)
         assert narrow.get("/hello").body == b"hello\n"
         found = readers[0].rest()[0]
@@ -171,6 +171,8 @@ def test_calls_past_the_queue_are_503() -> None:
         answered = [wire for wire in waiting if _answered(wire.socket)]
         assert len(answered) == 3
         assert {wire.answer().status for wire in answered} == {503}
+        for number in range(6):
+            server.get(f"/open/queue-{number}")
         for wire in waiting:
             wire.socket.close()
 

@@ -179,6 +179,12 @@ def test_a_host_with_port_is_split(server: Server) -> None:
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(server: Server, head: bytes) -> None:
+    if b"Length: 3\r\nTransfer" in head:
+        not_on(
+            server,
+            "granian",
+            because="hyper hides Content-Length beside chunked, and closes after the answer",
+        )
     with server.wire() as wire:
         wire.send(head + b"\r\n")
         assert wire.answer().status in (400, 501)
@@ -248,5 +254,5 @@ def test_a_header_field_with_a_line_break_never_goes_out(server: Server) -> None
     with server.wire() as wire:
         wire.request("GET", "/split/")
         found = wire.answer()
-    assert found.status in (0, 500)
+    assert found.status == 500
     assert "set-cookie" not in found.headers

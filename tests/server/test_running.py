@@ -20,8 +20,9 @@ def test_a_stop_lets_running_requests_finish_and_exits_0(engine: str, workers: i
         running(engine=engine, workers=workers, limits={"stop_seconds": 10}) as server,
         server.wire() as wire,
     ):
-        wire.request("PUT", "/sink/last/1000000/1000", "Content-Length: 200000", body=b"x" * 100_000)
-        _wait_here(server, workers, "last", "write")
+        wire.request("PUT", "/sink/last/1000000/1000", "Content-Length: 200000", "Expect: 100-continue")
+        assert wire.answer().status == 100
+        wire.send(b"x" * 100_000)
         with server.wire() as idle:
             server.signal(signal.SIGTERM)
             assert idle.closed()
@@ -30,12 +31,6 @@ def test_a_stop_lets_running_requests_finish_and_exits_0(engine: str, workers: i
         assert (found.status, found.headers.get("connection", "close")) == (201, "close")
         assert wire.closed()
         assert server.process.wait(20) == 0
-
-
-def _wait_here(server: Server, workers: int, name: str, event: str) -> None:
-    """Wait for the event; with several workers only one of them knows of it, so ask until that one is met."""
-    for _ in range(1 if workers == 1 else 0):
-        server.seen(name, event)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -68,7 +63,7 @@ def test_several_addresses_are_served_and_told(engine: str) -> None:
 
 
 def test_an_address_in_use_is_told() -> None:
-    with running() as server, pytest.raises(RuntimeError, match="cannot listen on 127.0.0.1"):
+    with running() as server, pytest.raises(RuntimeError, match="cannot listen on"):
         Server(listen=[server.addresses[0]])
 
 
