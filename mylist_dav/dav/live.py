@@ -77,8 +77,7 @@ def _length(entry: Entry) -> str:
 
 def _etag(entry: Entry) -> str:
     """With its quotes, as the header has it."""
-    assert entry.digest is not None
-    return f'<D:getetag>"{entry.digest.hex()}"</D:getetag>'
+    return f"<D:getetag>{entry.etag}</D:getetag>"
 
 
 def _content_type(entry: Entry) -> str:

@@ -56,8 +56,11 @@ class Entry(NamedTuple):
 
     @property
     def etag(self) -> str | None:
-        """The strong entity tag, quoted: the digest of the content. None for what has no content."""
-        return f'"{self.digest.hex()}"' if self.digest is not None else None
+        """The strong entity tag, quoted: the first 160 bits of the digest of the content. None for what has none.
+
+        Not all of it: clients put several tags and lock tokens into one If header, and some keep 200 bytes for that.
+        """
+        return f'"{self.digest[:20].hex()}"' if self.digest is not None else None
 
 
 class Flist(NamedTuple):
