@@ -13,11 +13,15 @@ from mylist_dav.model.names import FlistName
 @click.command()
 @click.argument("flist", type=FLIST)
 @click.option("--host", default="", metavar="HOST", help="Answer for this host name.")
-@click.option("--prefix", default="", metavar="/PREFIX", help="Answer below this path of the server's own hosts.")
+@click.option(
+    "--prefix", default="", metavar="/PREFIX", help="Answer below this path of the server's own hosts."
+)
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default="public", show_default=True)
 @click.option("--at", "at_jid", type=int, metavar="JID", help="Stay at this revision instead of the newest.")
 @click.option("--dav", type=click.Choice(["off", "ro", "rw"]), default="off", show_default=True)
-@click.option("--listing/--no-listing", default=True, show_default=True, help="List folders without index.html.")
+@click.option(
+    "--listing/--no-listing", default=True, show_default=True, help="List folders without index.html."
+)
 @local_command
 def expose(
     flist: FlistName, host: str, prefix: str, mode: str, at_jid: int | None, dav: str, listing: bool
@@ -25,7 +29,14 @@ def expose(
     """Publish a flist as a website, on a host name or below a prefix; in place of what was there."""
     with open_library() as library:
         exposure = library.exposures.expose(
-            OPERATOR, flist, host=host, prefix=prefix, at_jid=at_jid, mode=Mode(mode), listing=listing, dav=dav
+            OPERATOR,
+            flist,
+            host=host,
+            prefix=prefix,
+            at_jid=at_jid,
+            mode=Mode(mode),
+            listing=listing,
+            dav=dav,
         )
     pinned = f"at revision {exposure.at_jid}" if exposure.at_jid is not None else "at its newest revision"
     click.echo(f"{exposure.where} shows {flist} {pinned}")

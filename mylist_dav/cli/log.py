@@ -11,7 +11,9 @@ from mylist_dav.model.names import FlistName
 
 @click.command()
 @click.argument("flist", type=FLIST)
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Newest N only.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Newest N only."
+)
 @json_option
 @local_command
 def log(flist: FlistName, limit: int, as_json: bool) -> None:

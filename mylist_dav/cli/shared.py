@@ -22,7 +22,7 @@ from mylist_dav.settings import Settings, Value, load
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def COMMON_OPTIONS(command: F) -> F:  # noqa: N802 - used like a constant decorator
+def COMMON_OPTIONS(command: F) -> F:
     """--config and --data, which every command takes too."""
     command = click.option("--data", metavar="DIR", help="Data directory [default: store].")(command)
     return click.option("--config", metavar="FILE", help="Settings file (TOML); none is needed.")(command)

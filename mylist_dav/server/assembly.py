@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from mylist_dav.api.health import HealthFrontEnd
-from mylist_dav.dav import DavFrontEnd
+from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.limits import EngineLimits
@@ -16,7 +16,8 @@ from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
-from mylist_dav.web import NowhereFrontEnd, SiteFrontEnd
+from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
+from mylist_dav.wire.messages import FrontEnd
 
 WORKERS_MAX = 4
 
@@ -24,12 +25,18 @@ WORKERS_MAX = 4
 def build(settings: Settings) -> App:
     """The app of one worker process, over a library of its own. Raises BadSettings, OutOfSpace, WritesStopped."""
     library = Library(settings, time.time_ns)
-    sites = SiteFrontEnd(library)
-    routes = {
-        "dav": DavFrontEnd(library),
+    sites = SiteFrontEnd(
+        library.sites,
+        library.blocks,
+        max_age_seconds=settings.sites.max_age_seconds,
+        listing_entries=settings.sites.listing_entries_max,
+    )
+    dav = DavFrontEnd(library)
+    routes: dict[str, FrontEnd] = {
+        "dav": dav,
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
-    router = Router(sites, routes, NowhereFrontEnd(), settings.server.hosts)
+    router = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     return App(router, library.blocks, library.close)
 
 

@@ -9,6 +9,9 @@ from urllib.parse import unquote
 from mylist_dav.model.exposures import RESERVED
 from mylist_dav.wire.messages import BodySink, FrontEnd, Request, Response
 
+_CLIENTS_WAY_DOWN = ("OPTIONS", "PROPFIND")
+"""WebDAV clients ask these of the root on their way to what they mount."""
+
 
 class Sites(FrontEnd, Protocol):
     """The front end of all exposures, and what it knows of host names."""
@@ -31,10 +34,16 @@ class Router:
     """
 
     def __init__(
-        self, sites: Sites, routes: Mapping[str, FrontEnd], nowhere: FrontEnd, own_hosts: Collection[str]
+        self,
+        sites: Sites,
+        routes: Mapping[str, FrontEnd],
+        dav: FrontEnd,
+        nowhere: FrontEnd,
+        own_hosts: Collection[str],
     ) -> None:
         self._sites = sites
         self._routes = dict(routes)
+        self._dav = dav
         self._nowhere = nowhere
         self._own_hosts = frozenset(own_hosts)
 
@@ -52,6 +61,8 @@ class Router:
             return self._sites
         if self._own_hosts and request.host not in self._own_hosts and self._sites.any_exposed_host():
             return self._nowhere
+        if request.target in ("/", "*") and request.method in _CLIENTS_WAY_DOWN:
+            return self._dav
         segment = request.target.split("/", 2)[1] if request.target.startswith("/") else "*"
         route = self._routes.get(segment)
         if route is not None:

@@ -10,6 +10,7 @@ from mylist_dav.services.flists import Flists
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.properties import Properties
+from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
@@ -51,6 +52,7 @@ class Library:
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.exposures = Exposures(self.catalog)
+        self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, self.files, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mylist_dav.errors import Exists, NotFound
 from mylist_dav.model.actors import Actor, Role
-from mylist_dav.model.contents import BlockRef, Recipe
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
@@ -103,7 +103,7 @@ class Draft(View):
     def register(self, recipe: Recipe) -> None:
         """Note that the blocks of a content are durably stored, and how they make it up."""
         self.register_blocks(recipe.blocks)
-        if len(recipe.blocks) > 1:
+        if recipe.size_bytes > WHOLE_BYTES_MAX:
             self._sql.execute(
                 "INSERT OR IGNORE INTO recipe (digest, size_bytes, chunker, blocks) VALUES (?, ?, ?, ?)",
                 (recipe.digest, recipe.size_bytes, recipe.chunker, pack_blocks(recipe.blocks)),

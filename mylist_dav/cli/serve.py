@@ -1,0 +1,69 @@
+"""mylist serve"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from mylist_dav import __version__
+from mylist_dav.cli.shared import local_command, open_library, read_settings
+from mylist_dav.server.assembly import service
+from mylist_dav.server.running import serve as run
+from mylist_dav.services.starting import ADMIN, Started, first_start
+from mylist_dav.settings import Settings
+
+_WELCOME_IN_WHEEL = Path(__file__).parents[1] / "web" / "welcome"
+_WELCOME_IN_CHECKOUT = Path(__file__).parents[2] / "sites" / "welcome"
+
+
+@click.command()
+@click.option("--listen", multiple=True, metavar="HOST:PORT", help="Address to listen on; may be repeated.")
+@click.option("--engine", type=click.Choice(["uvloop", "granian", "cheroot"]), help="HTTP engine.")
+@click.option(
+    "--workers", type=click.IntRange(0, 256), metavar="N", help="Worker processes; 0: one per core."
+)
+@local_command
+def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> None:
+    """Run the server until Ctrl-C or SIGTERM.
+
+    No settings file is needed: without one it listens on 127.0.0.1:8080 and keeps everything in ./store. The first
+    start makes an admin account, prints a token for it, and publishes a welcome site.
+    """
+    settings = read_settings(server__listen=listen or None, server__engine=engine, server__workers=workers)
+    logging.basicConfig(
+        level=settings.server.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    with open_library(settings) as library:
+        started = first_start(library, _welcome_folder())
+    sys.exit(run(service(settings), lambda addresses: _announce(settings, addresses, started)))
+
+
+def _welcome_folder() -> Path:
+    return _WELCOME_IN_WHEEL if _WELCOME_IN_WHEEL.is_dir() else _WELCOME_IN_CHECKOUT
+
+
+def _announce(settings: Settings, addresses: list[str], started: Started) -> None:
+    """Say where it is and how to log in, once connections are answered."""
+    urls = (
+        [settings.server.public_url]
+        if settings.server.public_url
+        else [f"http://{each}" for each in addresses]
+    )
+    lines = [f"mylist {__version__} is running, with its data in {settings.store.data}"]
+    for url in urls:
+        if settings.sites.welcome:
+            lines.append(f"  website  {url}/welcome/")
+        lines.append(f"  WebDAV   {url}/dav/")
+    if started.token:
+        lines += [
+            f"  log in   user name {ADMIN}, password {started.token}",
+            f"           (shown this once, valid for {settings.tokens.days_default} days)",
+        ]
+    lines.append(f"  a token  mylist token new {ADMIN} --data {settings.store.data}")
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
