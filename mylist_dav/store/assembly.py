@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from enum import IntFlag
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apsw
 
@@ -20,6 +20,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry, Kind
 from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.connections import sql_errors
+from mylist_dav.store.catalog.rows import Row, Statements
 from mylist_dav.store.disk import Disk
 from mylist_dav.store.scratch import Scratch
 
@@ -39,6 +40,8 @@ CREATE TABLE node (
   size_bytes INTEGER NOT NULL,
   digest BLOB,
   target TEXT,
+  kept_mode INTEGER,
+  kept_mtime_ns INTEGER,
   created_ns INTEGER,
   content_type TEXT,
   PRIMARY KEY (parent_id, name)
@@ -50,8 +53,12 @@ _COLUMNS = (
     "parent_id, name, node_id, kind, mode, mtime_ns, size_bytes, digest, target, created_ns, content_type"
 )
 _INSERT = f"INSERT INTO node ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-_ONE = f"SELECT {_COLUMNS} FROM node WHERE parent_id = ? AND name = ?"
-_PAGE = f"SELECT {_COLUMNS} FROM node WHERE parent_id = ? AND name > ? ORDER BY name LIMIT {PAGE}"
+_READ = (
+    "SELECT parent_id, name, node_id, kind, coalesce(mode, kept_mode), coalesce(mtime_ns, kept_mtime_ns), size_bytes,"
+    " digest, target, created_ns, content_type FROM node"
+)
+_ONE = f"{_READ} WHERE parent_id = ? AND name = ?"
+_PAGE = f"{_READ} WHERE parent_id = ? AND name > ? ORDER BY name LIMIT {PAGE}"
 _TOTALS = f"""
 WITH RECURSIVE folder(id) AS (
   SELECT ?1 UNION ALL
@@ -97,8 +104,12 @@ class Assembly:
         self._folders: dict[TreePath, int] = {}
         self.entries = 0
         self.last_node_id = ROOT_NODE
+        self._own: tuple[int, int] | None = (
+            None  # entries and last_node_id before anything came from the head
+        )
         with sql_errors():
-            self._sql = apsw.Connection(str(self._path))
+            self._connection = apsw.Connection(str(self._path))
+            self._sql: Statements = self._connection
             for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
                 self._sql.execute(f"PRAGMA {pragma}")
             self._sql.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -112,7 +123,7 @@ class Assembly:
 
     def close(self) -> None:
         """Throw everything away."""
-        self._sql.close(True)
+        self._connection.close(True)
         with contextlib.suppress(OSError):
             self._disk.unlink(self._path)
 
@@ -240,8 +251,19 @@ class Assembly:
     # -- what it means for the head ----------------------------------------------------------------------------
 
     def forget_head(self) -> None:
-        """Forget what was noted about the head: it has moved on."""
-        self._sql.execute("DELETE FROM touched")
+        """Forget what was noted about the head, and what was taken over from it: it may have moved on."""
+        with sql_errors():
+            self._sql.execute("DELETE FROM touched")
+            if self._own is None:
+                return
+            self.entries, self.last_node_id = self._own
+            self._own = None
+            self._sql.execute("DELETE FROM matched")
+            self._sql.execute("DELETE FROM node WHERE node_id > ?", (self.last_node_id,))
+            self._sql.execute(
+                "UPDATE node SET kept_mode = NULL, kept_mtime_ns = NULL, created_ns = NULL, content_type = NULL"
+                " WHERE created_ns IS NOT NULL"
+            )
 
     def touch(self, entry_ids: Iterable[int], what: Touch) -> None:
         """Note that entries of the head are touched by this import."""
@@ -260,21 +282,22 @@ class Assembly:
         """A node takes the place of an entry of the head: take over what the archive does not say."""
         with sql_errors():
             self._sql.execute(
-                "UPDATE node SET mode = coalesce(mode, ?), mtime_ns = coalesce(mtime_ns, ?), created_ns = ?,"
-                " content_type = ? WHERE parent_id = ? AND name = ?",
+                "UPDATE node SET kept_mode = ?, kept_mtime_ns = ?, created_ns = ?, content_type = ?"
+                " WHERE parent_id = ? AND name = ?",
                 (entry.mode, entry.mtime_ns, entry.created_ns, entry.content_type, node.parent_id, node.name),
             )
-            self._note_match(entry.entry_id, node.node_id)
+        self.note_match(entry.entry_id, node.node_id)
 
     def adopt(self, parent_id: int, entry: Entry) -> Node:
         """Take an entry of the head into the tree; a folder without its members."""
+        self._own = self._own or (self.entries, self.last_node_id)
         node = Node(
             parent_id, entry.name, self.last_node_id + 1, entry.kind, entry.mode, entry.mtime_ns, entry.size_bytes,
             entry.digest, entry.target, entry.created_ns, entry.content_type,
         )  # fmt: skip
         with sql_errors():
             self._insert(node)
-            self._note_match(entry.entry_id, node.node_id)
+        self.note_match(entry.entry_id, node.node_id)
         return node
 
     def matched(self, entry_id: int) -> int | None:
@@ -282,10 +305,16 @@ class Assembly:
         rows = self._sql.execute("SELECT node_id FROM matched WHERE entry_id = ?", (entry_id,)).fetchall()
         return rows[0][0] if rows else None
 
-    def _note_match(self, entry_id: int, node_id: int) -> None:
-        self._sql.execute("INSERT OR REPLACE INTO matched VALUES (?, ?)", (entry_id, node_id))
+    def note_match(self, entry_id: int, node_id: int) -> None:
+        """A node takes the place of an entry of the head."""
+        self._own = self._own or (self.entries, self.last_node_id)
+        with sql_errors():
+            self._sql.execute("INSERT OR REPLACE INTO matched VALUES (?, ?)", (entry_id, node_id))
 
 
-def _node(row: tuple[Any, ...]) -> Node:
+def _node(row: Row) -> Node:
     digest = row[7]
-    return Node(*row[:3], _KINDS[row[3]], *row[4:7], Digest(digest) if digest is not None else None, *row[8:])
+    return Node(
+        row[0], row[1], row[2], _KINDS[row[3]], row[4], row[5], row[6],
+        Digest(digest) if digest is not None else None, row[8], row[9], row[10],
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The temporal tree of one flist: reading it at a revision, and drafting a commit.
+"""The temporal tree of one flist, read at a revision; treedrafts.py writes it.
 
 A row of `entry` is open: it holds now. When a commit changes or ends it, its old state moves to `entry_past` with the
 jid of that commit. A folder that is removed closes one row, its own: what lay below keeps its rows and is simply not
@@ -9,12 +9,10 @@ parent that nothing leads to, and be attached by one row (stage_root, attach).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from mylist_dav.errors import LimitExceeded
-from mylist_dav.model.digest import Digest
-from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
+from mylist_dav.errors import NotFound
+from mylist_dav.model.entries import Entry, Flist, Kind
 from mylist_dav.model.names import other_normal_form
 from mylist_dav.model.paths import ROOT, TreePath
 from mylist_dav.store.catalog.rows import ENTRY_COLUMNS, Statements, to_entry
@@ -41,40 +39,25 @@ _CHILDREN_THEN_BACK = (
 )
 
 # The join order is fixed by CROSS JOIN: the planner's own choice reads the whole flist for each folder.
-_TOTALS = f"""
-WITH RECURSIVE folder(id) AS (
-  SELECT ?2 UNION ALL
-  SELECT e.entry_id FROM folder CROSS JOIN entry e
+_BELOW = f"""
+WITH RECURSIVE folder(id, names, bytes) AS (
+  SELECT ?2, 0, 0 UNION ALL
+  SELECT e.entry_id, folder.names + 1, folder.bytes + 1 + octet_length(e.name) FROM folder CROSS JOIN entry e
   WHERE e.flist_id = ?1 AND e.parent_id = folder.id AND e.kind = {int(Kind.DIRECTORY)}
 )
-SELECT count(*), coalesce(sum(e.size_bytes), 0) FROM folder CROSS JOIN entry e
-WHERE e.flist_id = ?1 AND e.parent_id = folder.id
 """
-
-_COLUMNS = (
-    "flist_id, parent_id, name, entry_id, kind, mode, mtime_ns, created_ns, size_bytes, digest, target,"
-    " content_type, since_jid"
+_MEMBERS = "FROM folder CROSS JOIN entry e WHERE e.flist_id = ?1 AND e.parent_id = folder.id"
+_TOTALS = f"{_BELOW} SELECT count(*), coalesce(sum(e.size_bytes), 0) {_MEMBERS}"
+_REACH = (
+    f"{_BELOW} SELECT coalesce(max(folder.names) + 1, 0), coalesce(max(folder.bytes + 1 + octet_length(e.name)), 0)"
+    f" {_MEMBERS}"
 )
-_INSERT = f"INSERT INTO entry ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_CLOSE = (
-    f"INSERT INTO entry_past ({_COLUMNS}, until_jid) SELECT {_COLUMNS}, ?4 FROM entry"
-    " WHERE flist_id = ?1 AND parent_id = ?2 AND name = ?3"
-)
-_DELETE = "DELETE FROM entry WHERE flist_id = ? AND parent_id = ? AND name = ?"
-_HOLD = "INSERT OR IGNORE INTO held (digest, flist_id) VALUES (?, ?)"
+_FOLDERS_REACH = f"{_BELOW} SELECT max(names), max(bytes) FROM folder"
 
+WALK_PAGE = 1000
 
-class NewEntry(NamedTuple):
-    """What is given of an entry that is about to be made; the rest follows from where it is put."""
-
-    kind: Kind
-    mode: int
-    mtime_ns: int
-    created_ns: int
-    size_bytes: int = 0
-    digest: Digest | None = None
-    target: str | None = None
-    content_type: str | None = None
+Ahead = list[tuple[TreePath, int, str]]
+"""What a walk has before it: folders as (path, entry id, the name after which to go on)."""
 
 
 class TreeView:
@@ -84,11 +67,14 @@ class TreeView:
         self._sql = connection
         self.flist = flist
         self.at_jid = at_jid
+        self._asked: TreePath | None = None  # the path that was last looked up, and
+        self._way: list[Entry] = []  # what was there: most paths of a request share their folders
 
     def root(self) -> Entry:
-        """The root folder; every flist has one at every revision."""
-        root = self.child(ROOT_PARENT, "")
-        assert root is not None, f"flist {self.flist.flist_id} has no root"
+        """The root folder; every flist has one at every revision. Raises NotFound when the flist is gone."""
+        root = self._way[0] if self._way else self.child(ROOT_PARENT, "")
+        if root is None:
+            raise NotFound(f"there is no flist {self.flist.flist_name} any more")
         return root
 
     def child(self, parent_id: int, name: str) -> Entry | None:
@@ -117,15 +103,32 @@ class TreeView:
 
     def chain(self, path: TreePath) -> list[Entry]:
         """The entries along a path from the root on, as far as they exist; all but the last are folders."""
-        chain = [self.root()]
-        for name in path:
+        if path == self._asked:
+            return self._way.copy()
+        chain = self._known(path) or [self.root()]
+        for name in path[len(chain) - 1 :]:
             if not chain[-1].is_directory:
                 break
             found = self.member(chain[-1].entry_id, name)
             if found is None:
                 break
             chain.append(found)
-        return chain
+        self._asked, self._way = path, chain
+        return chain.copy()
+
+    def _known(self, path: TreePath) -> list[Entry]:
+        """The beginning of the chain that was looked up last, as far as it is that of path too."""
+        shared = 0
+        for name, asked in zip(path, (self._asked or ())[: len(self._way) - 1], strict=False):
+            if name != asked:
+                break
+            shared += 1
+        return self._way[: shared + 1]
+
+    def _forget(self) -> None:
+        """The tree has changed."""
+        self._asked = None
+        self._way = []
 
     def children(self, parent_id: int, after: str = "", limit: int = -1) -> list[Entry]:
         """The members of a folder in binary order of name, those past after, at most limit (-1: all)."""
@@ -152,25 +155,41 @@ class TreeView:
 
         Reads in pages of a thousand: a folder of any size costs bounded memory.
         """
-        stack = [(path, top)]
-        while stack:
-            folder_path, folder = stack.pop()
-            after = ""
-            while page := self.children(folder.entry_id, after, 1000):
-                for entry in page:
-                    entry_path = TreePath((*folder_path, entry.name))
-                    yield entry_path, entry
-                    if entry.is_directory:
-                        stack.append((entry_path, entry))
-                after = page[-1].name
+        ahead: Ahead = [(path, top.entry_id, "")]
+        while ahead:
+            yield from self.walk_on(ahead)
+
+    def walk_on(self, ahead: Ahead) -> list[tuple[TreePath, Entry]]:
+        """One page of a walk, at most a thousand entries. What is left to do is in ahead afterwards."""
+        path, folder_id, after = ahead.pop()
+        page = self.children(folder_id, after, WALK_PAGE)
+        if len(page) == WALK_PAGE:
+            ahead.append((path, folder_id, page[-1].name))
+        found = [(TreePath((*path, entry.name)), entry) for entry in page]
+        ahead.extend((below, entry.entry_id, "") for below, entry in reversed(found) if entry.is_directory)
+        return found
 
     def totals(self, folder: Entry) -> tuple[int, int]:
         """(entries, size_bytes) of all below a folder of the head, without the folder itself."""
+        assert self.at_jid is None, "only the head can be counted"
         row = self._sql.execute(_TOTALS, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
+        return row[0], row[1]
+
+    def reach(self, folder: Entry) -> tuple[int, int]:
+        """The most names, and the most bytes, that a path below a folder of the head adds to the path of the folder."""
+        assert self.at_jid is None, "only the head can be measured"
+        row = self._sql.execute(_REACH, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
+        return row[0], row[1]
+
+    def folders_reach(self, folder: Entry) -> tuple[int, int]:
+        """The same for the folders only, which are fewer."""
+        assert self.at_jid is None, "only the head can be measured"
+        row = self._sql.execute(_FOLDERS_REACH, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
         return row[0], row[1]
 
     def by_id(self, entry_id: int) -> Entry | None:
         """The open row of an entry of the head, reachable or not."""
+        assert self.at_jid is None, "only entries of the head have an id to look them up by"
         rows = self._sql.execute(
             f"SELECT {ENTRY_COLUMNS} FROM entry WHERE flist_id = ? AND entry_id = ?",
             (self.flist.flist_id, entry_id),
@@ -189,277 +208,3 @@ class TreeView:
             names.append(entry.name)
             entry_id = entry.parent_id
         return TreePath(reversed(names[:-1])), ids[::-1]
-
-
-class TreeDraft(TreeView):
-    """The head of one flist while a commit is being made of it. Reads see what was written before.
-
-    jid: of the commit that is drafted. The draft that made this one calls finish().
-    """
-
-    def __init__(
-        self, connection: Statements, flist: Flist, now_ns: int, actor: str, entries_max: int
-    ) -> None:
-        super().__init__(connection, flist, None)
-        self.jid = flist.head_jid + 1
-        self.now_ns = now_ns
-        self.note = ""
-        self._actor = actor
-        self._entries_max = entries_max
-        self._entries = flist.entries
-        self._size_bytes = flist.size_bytes
-        self._dirty = False
-
-    # -- single entries ----------------------------------------------------------------------------------------
-
-    def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:
-        """Make an entry. The caller has made sure that the parent is a folder and the name is free."""
-        entry = Entry(self._take_ids(1), parent_id, name, *new, self.jid)
-        self._open(entry)
-        self._count(1, entry.size_bytes)
-        return entry
-
-    def replace(self, old: Entry, new: Entry) -> Entry:
-        """Change an entry: its name, parent, attributes or content. Its id and kind stay."""
-        assert new.entry_id == old.entry_id
-        self._end(old)
-        entry = new._replace(since_jid=self.jid)
-        self._open(entry)
-        self._count(0, new.size_bytes - old.size_bytes)
-        return entry
-
-    def remove(self, entry: Entry, totals: tuple[int, int] | None = None) -> None:
-        """End an entry, and with it all that is below it. Its locks, and those below, are the caller's to drop.
-
-        totals: what totals(entry) gives, if it is known: counting a large folder takes its time.
-        """
-        below, below_bytes = totals or (self.totals(entry) if entry.is_directory else (0, 0))
-        self._end(entry)
-        self._count(-1 - below, -entry.size_bytes - below_bytes)
-
-    def _open(self, entry: Entry) -> None:
-        self._sql.execute(
-            _INSERT,
-            (
-                self.flist.flist_id, entry.parent_id, entry.name, entry.entry_id, int(entry.kind), entry.mode,
-                entry.mtime_ns, entry.created_ns, entry.size_bytes, entry.digest, entry.target, entry.content_type,
-                entry.since_jid,
-            ),
-        )  # fmt: skip
-        if entry.digest is not None:
-            self._sql.execute(_HOLD, (entry.digest, self.flist.flist_id))
-
-    def _end(self, entry: Entry) -> None:
-        """Close the open row. A row of this same commit leaves no trace: no row has since = until."""
-        if entry.since_jid < self.jid:
-            self._sql.execute(_CLOSE, (self.flist.flist_id, entry.parent_id, entry.name, self.jid))
-        self._sql.execute(_DELETE, (self.flist.flist_id, entry.parent_id, entry.name))
-
-    # -- subtrees ----------------------------------------------------------------------------------------------
-
-    def copy_members(self, source: TreeView, source_folder: Entry, target_folder: Entry) -> None:
-        """Copy everything below a folder, of this or another flist of this catalog, into an empty folder here.
-
-        The copies are new entries; no content is touched. Dead properties are copied too.
-        """
-        pending = [(source_folder.entry_id, target_folder.entry_id)]
-        for source_id, target_id in pending:
-            count = self._copy_folder(source.flist.flist_id, source_id, target_id)
-            if count:
-                pending.extend(self._folder_pairs(source.flist.flist_id, source_id, target_id))
-        entries, size_bytes = self.totals(target_folder)
-        self._count(entries, size_bytes)
-        if source.flist.flist_id != self.flist.flist_id:
-            self._hold_below(target_folder)
-
-    def _copy_folder(self, source_flist_id: int, source_id: int, target_id: int) -> int:
-        """Copy the direct members of one folder; returns how many."""
-        count: int = self._sql.execute(
-            "SELECT count(*) FROM entry WHERE flist_id = ? AND parent_id = ?", (source_flist_id, source_id)
-        ).fetchall()[0][0]
-        if not count:
-            return 0
-        first = self._take_ids(count)
-        self._sql.execute(
-            f"INSERT INTO entry ({_COLUMNS}) SELECT ?1, ?2, name, ?3 + row_number() OVER (ORDER BY name) - 1, kind,"
-            " mode, mtime_ns, created_ns, size_bytes, digest, target, content_type, ?4 FROM entry"
-            " WHERE flist_id = ?5 AND parent_id = ?6",
-            (self.flist.flist_id, target_id, first, self.jid, source_flist_id, source_id),
-        )
-        self._copy_properties(source_flist_id, source_id, target_id)
-        return count
-
-    def _copy_properties(self, source_flist_id: int, source_id: int, target_id: int) -> None:
-        if not self._sql.execute(
-            "SELECT 1 FROM property WHERE flist_id = ? LIMIT 1", (source_flist_id,)
-        ).fetchall():
-            return
-        self._sql.execute(
-            "INSERT INTO property SELECT ?1, t.entry_id, p.name, p.value_xml FROM entry s"
-            " CROSS JOIN entry t ON t.flist_id = ?1 AND t.parent_id = ?2 AND t.name = s.name"
-            " CROSS JOIN property p ON p.flist_id = ?3 AND p.entry_id = s.entry_id"
-            " WHERE s.flist_id = ?3 AND s.parent_id = ?4",
-            (self.flist.flist_id, target_id, source_flist_id, source_id),
-        )
-
-    def _folder_pairs(self, source_flist_id: int, source_id: int, target_id: int) -> list[tuple[int, int]]:
-        """The subfolders of both, paired by name, as (source id, target id)."""
-        return self._sql.execute(
-            "SELECT s.entry_id, t.entry_id FROM entry s CROSS JOIN entry t"
-            " ON t.flist_id = ?1 AND t.parent_id = ?2 AND t.name = s.name"
-            f" WHERE s.flist_id = ?3 AND s.parent_id = ?4 AND s.kind = {int(Kind.DIRECTORY)}",
-            (self.flist.flist_id, target_id, source_flist_id, source_id),
-        ).fetchall()
-
-    def _hold_below(self, folder: Entry) -> None:
-        pending = [folder.entry_id]
-        for folder_id in pending:
-            self._sql.execute(
-                "INSERT OR IGNORE INTO held (digest, flist_id) SELECT digest, flist_id FROM entry"
-                " WHERE flist_id = ? AND parent_id = ? AND digest IS NOT NULL",
-                (self.flist.flist_id, folder_id),
-            )
-            pending.extend(
-                row[0]
-                for row in self._sql.execute(
-                    f"SELECT entry_id FROM entry WHERE flist_id = ? AND parent_id = ? AND kind = {int(Kind.DIRECTORY)}",
-                    (self.flist.flist_id, folder_id),
-                )
-            )
-
-    # -- staging -----------------------------------------------------------------------------------------------
-
-    def stage_root(self, stage_name: str, new: NewEntry) -> Entry:
-        """Make a folder that nothing leads to. It is not part of any revision until it is attached."""
-        entry = Entry(self._take_ids(1), STAGE_PARENT, stage_name, *new, self.jid)
-        self._open(entry)
-        return entry
-
-    def stage(self, entries: Iterable[tuple[int, int, str, NewEntry]], first_id: int) -> None:
-        """Insert (parent id, offset from first_id, name, what) below a staged folder. Nothing is counted yet."""
-        flist_id, jid = self.flist.flist_id, self.jid
-        rows = [
-            (flist_id, parent_id, name, first_id + offset, int(new.kind), *new[1:], jid)
-            for parent_id, offset, name, new in entries
-        ]
-        self._sql.executemany(_INSERT, rows)
-        self._sql.executemany(_HOLD, [(row[9], flist_id) for row in rows if row[9] is not None])
-
-    def take_ids(self, count: int) -> int:
-        """Reserve entry ids; returns the first."""
-        return self._take_ids(count)
-
-    def attach_root(self, staged: Entry, entries: int, size_bytes: int) -> None:
-        """Put a staged folder in the place of the root; entries and size_bytes are all that is below it."""
-        old = self.root()
-        self._end(old)
-        self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
-        self._open(staged._replace(parent_id=ROOT_PARENT, name="", since_jid=self.jid))
-        self._count(entries - self._entries, size_bytes - self._size_bytes)
-
-    def attach(self, staged: Entry, parent_id: int, name: str, entries: int, size_bytes: int) -> None:
-        """Put a staged entry into a folder, under a name that is free; entries and size_bytes are all below it."""
-        self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
-        self._open(staged._replace(parent_id=parent_id, name=name, since_jid=self.jid))
-        self._count(1 + entries, staged.size_bytes + size_bytes)
-
-    def graft(self, entries: Iterable[tuple[int, int, str, NewEntry]], first_id: int) -> None:
-        """Make many entries at once: rows as for stage, but they belong to the commit and are counted."""
-        counted = [0, 0]
-
-        def counting() -> Iterator[tuple[int, int, str, NewEntry]]:
-            for row in entries:
-                counted[0] += 1
-                counted[1] += row[3].size_bytes
-                yield row
-
-        self.stage(counting(), first_id)
-        if counted[0]:
-            self._count(*counted)
-
-    def unstage(self, staged: Entry, limit: int) -> int:
-        """Remove up to limit rows of a staged tree, folders' members first; returns how many. 0 when all are gone."""
-        removed = self._unstage_below(staged.entry_id, limit)
-        if not removed:
-            self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
-        return removed
-
-    def _unstage_below(self, folder_id: int, limit: int) -> int:
-        for (child_id,) in self._sql.execute(
-            f"SELECT entry_id FROM entry WHERE flist_id = ? AND parent_id = ? AND kind = {int(Kind.DIRECTORY)}",
-            (self.flist.flist_id, folder_id),
-        ).fetchall():
-            removed = self._unstage_below(child_id, limit)
-            if removed:
-                return removed
-        self._sql.execute(
-            "DELETE FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND name IN"
-            " (SELECT name FROM entry WHERE flist_id = ?1 AND parent_id = ?2 LIMIT ?3)",
-            (self.flist.flist_id, folder_id, limit),
-        )
-        return self._sql.changes()
-
-    # -- the whole ---------------------------------------------------------------------------------------------
-
-    def restore(self, jid: int) -> int:
-        """Make the tree what it was at a revision; returns how many rows changed.
-
-        What began after that revision ends, what ended after it begins again, with the ids it had.
-        """
-        flist_id = self.flist.flist_id
-        bindings = (flist_id, jid, self.jid)
-        self._sql.execute(
-            f"INSERT INTO entry_past ({_COLUMNS}, until_jid) SELECT {_COLUMNS}, ?3 FROM entry"
-            " WHERE flist_id = ?1 AND since_jid > ?2 AND since_jid < ?3",
-            bindings,
-        )
-        self._sql.execute("DELETE FROM entry WHERE flist_id = ?1 AND since_jid > ?2", (flist_id, jid))
-        ended = self._sql.changes()
-        self._sql.execute(
-            f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS.replace('since_jid', '?3')} FROM entry_past"
-            " WHERE flist_id = ?1 AND until_jid > ?2 AND until_jid < ?3 AND since_jid <= ?2",
-            bindings,
-        )
-        changed = ended + self._sql.changes()
-        if changed:
-            entries, size_bytes = self.totals(self.root())
-            self._count(entries - self._entries, size_bytes - self._size_bytes)
-        return changed
-
-    def touch(self) -> None:
-        """Make a commit even though no entry has changed."""
-        self._dirty = True
-
-    def finish(self) -> None:
-        """Write the commit and the counters, if anything was changed. Raises LimitExceeded."""
-        if not self._dirty:
-            return
-        if self._entries > self._entries_max and self._entries > self.flist.entries:
-            raise LimitExceeded(
-                f"{self.flist.flist_name} would have {self._entries} entries, and {self._entries_max} are allowed"
-            )
-        self._sql.execute(
-            "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, changed_ns = ? WHERE flist_id = ?",
-            (self.jid, self._entries, self._size_bytes, self.now_ns, self.flist.flist_id),
-        )
-        self._sql.execute(
-            "INSERT INTO commit_ (flist_id, jid, at_ns, actor, note) VALUES (?, ?, ?, ?, ?)",
-            (self.flist.flist_id, self.jid, self.now_ns, self._actor, self.note),
-        )
-
-    def _count(self, entries: int, size_bytes: int) -> None:
-        self._entries += entries
-        self._size_bytes += size_bytes
-        self._dirty = True
-
-    def _take_ids(self, count: int) -> int:
-        rows = self._sql.execute(
-            "UPDATE flist SET next_entry_id = next_entry_id + ? WHERE flist_id = ? RETURNING next_entry_id",
-            (count, self.flist.flist_id),
-        ).fetchall()
-        return int(rows[0][0]) - count
-
-
-def empty_root(now_ns: int) -> NewEntry:
-    """The root folder of a new flist."""
-    return NewEntry(Kind.DIRECTORY, DIRECTORY_MODE, now_ns, now_ns)

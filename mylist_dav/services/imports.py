@@ -1,0 +1,281 @@
+"""Import: a directory or an archive becomes the tree of a flist, as one commit. Nothing is visible before.
+
+reading    members -> contents into blocks, in groups; their tree into a scratch file   (ingest, assembly)
+comparing  with the head: what is new, changed, gone                                    (comparing)
+writing    one transaction, or large parts built out of sight and attached by it        (publishing, staging)
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from mylist_dav.errors import NotFound
+from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.archives.members import Found, Limits, Source
+from mylist_dav.model.archives.streams import (
+    MAGIC_BYTES,
+    PIECE_BYTES,
+    ByteReader,
+    Packing,
+    Read,
+    gunzipped,
+    packing_of,
+    reader_of_pieces,
+    unzstd,
+)
+from mylist_dav.model.archives.tar_in import read_tar
+from mylist_dav.model.archives.zip_in import read_zip
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
+from mylist_dav.model.entries import Flist, Kind
+from mylist_dav.model.names import FlistName
+from mylist_dav.services.ingest import Ingest
+from mylist_dav.services.publishing import Order, Published, Publisher
+from mylist_dav.services.rights import require_admin, require_write
+from mylist_dav.services.staging import remove_leftovers
+from mylist_dav.store.assembly import Assembly
+from mylist_dav.store.blocks import BlockStore
+from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.store.counting import CountingBlocks
+from mylist_dav.store.disk import Disk
+from mylist_dav.store.pacing import Pace
+from mylist_dav.store.scratch import Scratch
+from mylist_dav.store.spool import Spool
+from mylist_dav.store.walking import FolderSource
+
+ROWS_AT_ONCE_MAX = 20_000
+"""How many rows of the catalog one transaction changes at most, before trees are built out of sight instead."""
+
+
+class Progress(NamedTuple):
+    """How far an import is. phase: reading, comparing or writing."""
+
+    phase: str
+    entries: int
+    size_bytes: int
+
+
+class Imported(NamedTuple):
+    """What an import has done. jid: of its commit, None when everything was so already.
+
+    entries, size_bytes: what the source had. added, changed, removed: entries of the flist.
+    new_blocks, new_bytes: what the block store did not have. made: the flist is new.
+    """
+
+    jid: int | None
+    entries: int
+    size_bytes: int
+    added: int
+    changed: int
+    removed: int
+    new_blocks: int
+    new_bytes: int
+    made: bool
+
+
+Show = Callable[[Progress], None]
+
+
+def show_nothing(progress: Progress) -> None:
+    """For those who do not want to see how far it is."""
+
+
+class Imports:
+    """The verb import. It may be used by several threads and processes at once, on one flist too."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blocks: BlockStore,
+        clock: Callable[[], int],
+        data: Path,
+        limits: Limits,
+        entries_max: int,
+        *,
+        rows_at_once_max: int = ROWS_AT_ONCE_MAX,
+    ) -> None:
+        """data: the data directory; its tmp/ takes what is needed for the time of an import."""
+        self._catalog = catalog
+        self._blocks = blocks
+        self._clock = clock
+        self._disk = Disk()
+        self._scratch = Scratch(data / "tmp", self._disk)
+        self._limits = limits
+        self._entries_max = entries_max
+        self._rows_at_once_max = rows_at_once_max
+
+    # -- sources -----------------------------------------------------------------------------------------------
+
+    def folder(self, folder: Path) -> Source:
+        """A directory of this machine. Raises NotFound."""
+        return FolderSource(folder, self._limits)
+
+    def archive(self, file: BinaryIO) -> Source:
+        """An archive in a file, or coming through a pipe."""
+        return _Archive(self, file.read, file if file.seekable() else None)
+
+    def archive_pieces(self, pieces: Iterable[bytes]) -> Source:
+        """An archive that comes in pieces of any size."""
+        return _Archive(self, reader_of_pieces(pieces), None)
+
+    def spool(self) -> Spool:
+        """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
+        return Spool(self._scratch, self._disk, self._limits.size_bytes)
+
+    @property
+    def limits(self) -> Limits:
+        """What an archive may have."""
+        return self._limits
+
+    # -- the verb ----------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        actor: Actor,
+        name: FlistName,
+        source: Source,
+        *,
+        merge: bool = False,
+        make: bool = False,
+        note: str = "import",
+        conditions: Conditions = UNCONDITIONAL,
+        progress: Show = show_nothing,
+    ) -> Imported:
+        """Make the head of a flist what the source has, or, with merge, add it to what is there.
+
+        make: also the flist, and its account, if they are new. All or nothing: an error leaves the head as it was.
+        Raises BadArchive, Incomplete, LimitExceeded, Conflict (all of these name the member), NotFound, Locked, ...
+        """
+        name = FlistName.checked(*name)
+        self._check(actor, name, make)
+        self.remove_leftovers(actor)
+        with contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly:
+            counted = CountingBlocks(self._blocks)
+            size_bytes = self._read(source, assembly, counted, progress)
+            entries = assembly.entries
+            flist, made = self._open(actor, name, make)
+            order = Order(
+                actor,
+                flist,
+                conditions,
+                note,
+                merge,
+                self._rows_at_once_max,
+                self._entries_max,
+                self._clock(),
+            )
+            publisher = Publisher(
+                self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
+            )
+            done = self._publish(publisher, actor, flist, made)
+        return Imported(
+            done.jid, entries, size_bytes, done.added, done.changed, done.removed, counted.new_blocks,
+            counted.new_bytes, made,
+        )  # fmt: skip
+
+    def remove_leftovers(self, actor: Actor) -> int:
+        """Remove what imports that were killed have left out of sight; returns how many there were."""
+        require_admin(actor)
+        return remove_leftovers(self._catalog, actor, self._scratch)
+
+    def _check(self, actor: Actor, name: FlistName, make: bool) -> None:
+        """What can be known before anything is read."""
+        require_write(actor, name)
+        with self._catalog.view() as view:
+            try:
+                view.flist(name)
+            except NotFound:
+                if not make:
+                    raise
+                require_admin(actor)
+
+    def _read(self, source: Source, assembly: Assembly, blocks: CountingBlocks, progress: Show) -> int:
+        """Take in all members; returns the bytes of their contents."""
+        size_bytes = 0
+        with contextlib.closing(Ingest(self._catalog, blocks, Pace())) as ingest:
+            for member, pieces in source.members():
+                digest = None
+                if member.kind is Kind.FILE:
+                    shown = _showing(pieces, progress, assembly.entries, size_bytes)
+                    digest = ingest.add(member.name, member.size_bytes, shown)
+                    size_bytes += member.size_bytes
+                assembly.add(member, digest)
+                progress(Progress("reading", assembly.entries, size_bytes))
+            ingest.finish()
+        return size_bytes
+
+    def _open(self, actor: Actor, name: FlistName, make: bool) -> tuple[Flist, bool]:
+        """The flist, and whether it was made just now."""
+
+        def open_or_make(draft: Draft) -> tuple[Flist, bool]:
+            try:
+                return draft.flist(name), False
+            except NotFound:
+                if not make:
+                    raise
+            if name.account not in draft.accounts():
+                draft.add_account(name.account, Role.USER)
+            return draft.add_flist(name, actor), True
+
+        with self._catalog.view() as view, contextlib.suppress(NotFound):
+            return view.flist(name), False
+        return self._catalog.change(open_or_make)
+
+    def _publish(self, publisher: Publisher, actor: Actor, flist: Flist, made: bool) -> Published:
+        """Publish, and clean up after it. A flist that was made for an import that fails is taken away again."""
+        done = None
+        try:
+            done = publisher.run()
+            return done
+        finally:
+            publisher.close()
+            if done is None and made:
+                self._catalog.change(lambda draft: _remove_unused(draft, flist))
+
+
+class _Archive:
+    """An archive as a source: its format is told by its first bytes."""
+
+    def __init__(self, imports: Imports, read: Read, file: BinaryIO | None) -> None:
+        self._imports = imports
+        self._stream = ByteReader(read)
+        self._file = file
+
+    def members(self) -> Found:
+        limits = self._imports.limits
+        packing = packing_of(self._stream.peek(MAGIC_BYTES))
+        if packing is Packing.ZIP:
+            yield from self._zip(limits)
+        elif packing is Packing.TAR:
+            yield from read_tar(self._stream.read, limits)
+        else:
+            unpack = gunzipped if packing is Packing.GZIP else unzstd
+            yield from read_tar(unpack(self._stream.read), limits)
+
+    def _zip(self, limits: Limits) -> Found:
+        """A zip is read from its end: what cannot seek is kept in a temporary file."""
+        if self._file is not None:
+            yield from read_zip(self._file, limits)
+            return
+        with self._imports.spool() as spool:
+            while piece := self._stream.read(PIECE_BYTES):
+                spool.write(piece)
+            yield from read_zip(spool.file(), limits)
+
+
+def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: int) -> Iterator[bytes]:
+    """The pieces, with progress inside of long contents."""
+    for number, piece in enumerate(pieces):
+        size_bytes += len(piece)
+        if number:
+            progress(Progress("reading", entries, size_bytes))
+        yield piece
+
+
+def _remove_unused(draft: Draft, flist: Flist) -> None:
+    """Delete a flist if nobody has committed to it since it was made."""
+    with contextlib.suppress(NotFound):
+        if draft.flist_by_id(flist.flist_id).head_jid == flist.head_jid:
+            draft.remove_flist(flist)
