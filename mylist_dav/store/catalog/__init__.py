@@ -7,14 +7,16 @@ commits.py       group commit: changes of many threads share a sync
 turns.py         fairness between processes
 checkpoints.py   copying the write-ahead log into the database
 views.py         View: everything that is read
-trees.py         TreeView, TreeDraft: the temporal tree of one flist
+trees.py         TreeView: the temporal tree of one flist
+treedrafts.py    TreeDraft: a commit of it
 drafts.py        Draft: everything that is written
 rows.py          rows to values and back
 """
 
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
-from mylist_dav.store.catalog.trees import NewEntry, TreeDraft, TreeView
+from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
+from mylist_dav.store.catalog.trees import TreeView
 from mylist_dav.store.catalog.views import View
 
 __all__ = ["Catalog", "Draft", "NewEntry", "Pulse", "TreeDraft", "TreeView", "View"]

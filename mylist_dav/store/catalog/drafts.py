@@ -11,9 +11,14 @@ from mylist_dav.model.entries import Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
-from mylist_dav.store.catalog.rows import Statements, pack_blocks
-from mylist_dav.store.catalog.trees import ROOT_PARENT, TreeDraft, empty_root
+from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
+from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
+from mylist_dav.store.catalog.trees import ROOT_PARENT
 from mylist_dav.store.catalog.views import View
+
+_FLIST = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM account a CROSS JOIN flist f USING (account_id)"
+_FLIST_BY_ID = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM flist f CROSS JOIN account a USING (account_id)"
+_ALL_OF_A_FLIST = ("entry", "entry_past", "commit_", "property", "lock", "exposure", "flist")
 
 
 class Draft(View):
@@ -23,6 +28,7 @@ class Draft(View):
         super().__init__(connection)
         self.now_ns = now_ns
         self._trees: dict[int, TreeDraft] = {}
+        self._next_ids: dict[int, tuple[Flist, int]] = {}
 
     def finish(self) -> None:
         """Write the commits of all trees that were changed. Raises LimitExceeded."""
@@ -78,23 +84,53 @@ class Draft(View):
         tree.note = "created"
         tree.insert(ROOT_PARENT, "", empty_root(self.now_ns))
         tree.finish()
-        del self._trees[tree.flist.flist_id]
+        self._let_go(tree.flist)
         return self.flist(name)
+
+    def flist(self, name: FlistName) -> Flist:
+        """Raises NotFound."""
+        rows = self._sql.execute(f"{_FLIST} WHERE a.name = ? AND f.name = ?", name).fetchall()
+        if not rows:
+            raise NotFound(f"there is no flist {name}")
+        return self._read(rows[0])
+
+    def flist_by_id(self, flist_id: int) -> Flist:
+        """Raises NotFound."""
+        rows = self._sql.execute(f"{_FLIST_BY_ID} WHERE f.flist_id = ?", (flist_id,)).fetchall()
+        if not rows:
+            raise NotFound("the flist is gone")
+        return self._read(rows[0])
+
+    def _read(self, row: Row) -> Flist:
+        flist = to_flist(row[:-1])
+        self._next_ids[flist.flist_id] = flist, row[-1]
+        return flist
+
+    def _let_go(self, flist: Flist) -> None:
+        """Forget what is known of a flist, because its row has changed."""
+        self._trees.pop(flist.flist_id, None)
+        self._next_ids.pop(flist.flist_id, None)
 
     def remove_flist(self, flist: Flist) -> None:
         """Delete a flist with its history, locks, properties and exposures. Its blocks stay for the collector."""
-        for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure", "flist"):
+        self._sql.execute(
+            "DELETE FROM held WHERE flist_id = ?1 AND digest IN (SELECT digest FROM entry WHERE flist_id = ?1"
+            " UNION ALL SELECT digest FROM entry_past WHERE flist_id = ?1)",
+            (flist.flist_id,),
+        )
+        for table in _ALL_OF_A_FLIST:
             self._sql.execute(f"DELETE FROM {table} WHERE flist_id = ?", (flist.flist_id,))
-        self._sql.execute("DELETE FROM held WHERE flist_id = ?", (flist.flist_id,))
+        self._let_go(flist)
         self._raise_generation("exposures")
 
     def draft_tree(self, flist: Flist, actor: Actor, entries_max: int = 10_000_000) -> TreeDraft:
         """The head of a flist, to be changed. All changes of one draft to one flist make one commit."""
         tree = self._trees.get(flist.flist_id)
         if tree is None:
-            tree = TreeDraft(
-                self._sql, self.flist_by_id(flist.flist_id), self.now_ns, actor.label, entries_max
-            )
+            if flist.flist_id not in self._next_ids:
+                self.flist_by_id(flist.flist_id)
+            fresh, next_id = self._next_ids[flist.flist_id]
+            tree = TreeDraft(self._sql, fresh, next_id, self.now_ns, actor.label, entries_max)
             self._trees[flist.flist_id] = tree
         return tree
 

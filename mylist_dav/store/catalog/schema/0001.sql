@@ -54,6 +54,8 @@ CREATE TABLE entry (
   PRIMARY KEY (flist_id, parent_id, name)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_by_id ON entry (flist_id, entry_id);
+-- Folders alone, kind 2: to go through a tree without its files.
+CREATE INDEX entry_folder ON entry (flist_id, parent_id) WHERE kind = 2;
 
 -- What rows were before: true from since_jid on, up to and without until_jid.
 CREATE TABLE entry_past (
@@ -105,7 +107,8 @@ CREATE TABLE block (
   state TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Which flists hold a content in any revision they still have.
+-- Which flists hold a content in any revision they still have; there may be more rows than that, also of flists that
+-- are gone, and never fewer.
 CREATE TABLE held (
   digest BLOB NOT NULL,
   flist_id INTEGER NOT NULL,

@@ -1,0 +1,357 @@
+"""Drafting a commit of the temporal tree of one flist.
+
+A commit is written as it is made: what ends is closed, what begins is opened, under the next jid. An entry that changes
+twice in one commit leaves one row. Nobody sees it before the transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mylist_dav.errors import Conflict, LimitExceeded
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
+from mylist_dav.store.catalog.rows import Statements
+from mylist_dav.store.catalog.trees import ROOT_PARENT, STAGE_PARENT, TreeView
+
+_COLUMNS = (
+    "flist_id, parent_id, name, entry_id, kind, mode, mtime_ns, created_ns, size_bytes, digest, target,"
+    " content_type, since_jid"
+)
+_INSERT = f"INSERT INTO entry ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_CLOSE = (
+    f"INSERT INTO entry_past ({_COLUMNS}, until_jid) SELECT {_COLUMNS}, ?4 FROM entry"
+    " WHERE flist_id = ?1 AND parent_id = ?2 AND name = ?3"
+)
+_DELETE = "DELETE FROM entry WHERE flist_id = ? AND parent_id = ? AND name = ?"
+_HOLD = "INSERT OR IGNORE INTO held (digest, flist_id) VALUES (?, ?)"
+_CLEAR = (
+    "DELETE FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND name IN"
+    f" (SELECT name FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND kind <> {int(Kind.DIRECTORY)} LIMIT ?3)"
+)
+_ONE_FOLDER = (
+    "SELECT name, entry_id FROM entry WHERE flist_id = ?1 AND parent_id = ?2"
+    f" AND kind = {int(Kind.DIRECTORY)} LIMIT 1"
+)
+
+
+class NewEntry(NamedTuple):
+    """What is given of an entry that is about to be made; the rest follows from where it is put."""
+
+    kind: Kind
+    mode: int
+    mtime_ns: int
+    created_ns: int
+    size_bytes: int = 0
+    digest: Digest | None = None
+    target: str | None = None
+    content_type: str | None = None
+
+
+class TreeDraft(TreeView):
+    """The head of one flist while a commit is being made of it. Reads see what was written before.
+
+    jid: of the commit that is drafted. The draft that made this one calls finish().
+    """
+
+    def __init__(
+        self,
+        connection: Statements,
+        flist: Flist,
+        next_entry_id: int,
+        now_ns: int,
+        actor: str,
+        entries_max: int,
+    ) -> None:
+        super().__init__(connection, flist, None)
+        self.jid = flist.head_jid + 1
+        self.now_ns = now_ns
+        self.note = ""
+        self._actor = actor
+        self._entries_max = entries_max
+        self._entries = flist.entries
+        self._size_bytes = flist.size_bytes
+        self._first_id = self._next_id = next_entry_id
+        self._dirty = False
+
+    # -- single entries ----------------------------------------------------------------------------------------
+
+    def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:
+        """Make an entry. The caller has made sure that the parent is a folder and the name is free."""
+        entry = Entry(self.take_ids(1), parent_id, name, *new, self.jid)
+        self._open(entry)
+        self._count(1, entry.size_bytes)
+        return entry
+
+    def replace(self, old: Entry, new: Entry) -> Entry:
+        """Change an entry: its name, parent, attributes or content. Its id and kind stay."""
+        assert new.entry_id == old.entry_id
+        self._end(old)
+        entry = new._replace(since_jid=self.jid)
+        self._open(entry)
+        self._count(0, new.size_bytes - old.size_bytes)
+        return entry
+
+    def remove(self, entry: Entry, totals: tuple[int, int] | None = None) -> None:
+        """End an entry, and with it all that is below it. Its locks, and those below, are the caller's to drop.
+
+        totals: what totals(entry) gives, if it is known: counting a large folder takes its time.
+        """
+        below, below_bytes = totals or (self.totals(entry) if entry.is_directory else (0, 0))
+        self._end(entry)
+        self._count(-1 - below, -entry.size_bytes - below_bytes)
+
+    def _open(self, entry: Entry) -> None:
+        self._sql.execute(
+            _INSERT,
+            (
+                self.flist.flist_id, entry.parent_id, entry.name, entry.entry_id, int(entry.kind), entry.mode,
+                entry.mtime_ns, entry.created_ns, entry.size_bytes, entry.digest, entry.target, entry.content_type,
+                entry.since_jid,
+            ),
+        )  # fmt: skip
+        if entry.digest is not None:
+            self._sql.execute(_HOLD, (entry.digest, self.flist.flist_id))
+
+    def _end(self, entry: Entry) -> None:
+        """Close the open row. A row of this same commit leaves no trace: no row has since = until."""
+        if entry.since_jid < self.jid:
+            self._sql.execute(_CLOSE, (self.flist.flist_id, entry.parent_id, entry.name, self.jid))
+        self._sql.execute(_DELETE, (self.flist.flist_id, entry.parent_id, entry.name))
+
+    # -- subtrees ----------------------------------------------------------------------------------------------
+
+    def copy_members(self, source: TreeView, source_folder: Entry, target_folder: Entry) -> None:
+        """Copy everything below a folder, of this or another flist of this catalog, into an empty folder here.
+
+        The copies are new entries; no content is touched. Dead properties are copied too. The folder must not lie in
+        the one that is copied. Raises LimitExceeded before anything is written.
+        """
+        assert source.at_jid is None, "only the head can be copied"
+        entries, size_bytes = source.totals(source_folder)
+        self._refuse_too_many(self._entries + entries)
+        pending = [(source_folder.entry_id, target_folder.entry_id)]
+        for source_id, target_id in pending:
+            count = self._copy_folder(source.flist.flist_id, source_id, target_id)
+            if count:
+                pending.extend(self._folder_pairs(source.flist.flist_id, source_id, target_id))
+        self._count(entries, size_bytes)
+        if source.flist.flist_id != self.flist.flist_id:
+            self._hold_below(target_folder)
+
+    def _copy_folder(self, source_flist_id: int, source_id: int, target_id: int) -> int:
+        """Copy the direct members of one folder; returns how many."""
+        count: int = self._sql.execute(
+            "SELECT count(*) FROM entry WHERE flist_id = ? AND parent_id = ?", (source_flist_id, source_id)
+        ).fetchall()[0][0]
+        if not count:
+            return 0
+        first = self.take_ids(count)
+        self._sql.execute(
+            f"INSERT INTO entry ({_COLUMNS}) SELECT ?1, ?2, name, ?3 + row_number() OVER (ORDER BY name) - 1, kind,"
+            " mode, mtime_ns, created_ns, size_bytes, digest, target, content_type, ?4 FROM entry"
+            " WHERE flist_id = ?5 AND parent_id = ?6",
+            (self.flist.flist_id, target_id, first, self.jid, source_flist_id, source_id),
+        )
+        self._copy_properties(source_flist_id, source_id, target_id)
+        return count
+
+    def _copy_properties(self, source_flist_id: int, source_id: int, target_id: int) -> None:
+        if not self._sql.execute(
+            "SELECT 1 FROM property WHERE flist_id = ? LIMIT 1", (source_flist_id,)
+        ).fetchall():
+            return
+        self._sql.execute(
+            "INSERT INTO property SELECT ?1, t.entry_id, p.name, p.value_xml FROM entry s"
+            " CROSS JOIN entry t ON t.flist_id = ?1 AND t.parent_id = ?2 AND t.name = s.name"
+            " CROSS JOIN property p ON p.flist_id = ?3 AND p.entry_id = s.entry_id"
+            " WHERE s.flist_id = ?3 AND s.parent_id = ?4",
+            (self.flist.flist_id, target_id, source_flist_id, source_id),
+        )
+
+    def _folder_pairs(self, source_flist_id: int, source_id: int, target_id: int) -> list[tuple[int, int]]:
+        """The subfolders of both, paired by name, as (source id, target id)."""
+        return self._sql.execute(
+            "SELECT s.entry_id, t.entry_id FROM entry s CROSS JOIN entry t"
+            " ON t.flist_id = ?1 AND t.parent_id = ?2 AND t.name = s.name"
+            f" WHERE s.flist_id = ?3 AND s.parent_id = ?4 AND s.kind = {int(Kind.DIRECTORY)}",
+            (self.flist.flist_id, target_id, source_flist_id, source_id),
+        ).fetchall()
+
+    def _hold_below(self, folder: Entry) -> None:
+        pending = [folder.entry_id]
+        for folder_id in pending:
+            self._sql.execute(
+                "INSERT OR IGNORE INTO held (digest, flist_id) SELECT digest, flist_id FROM entry"
+                " WHERE flist_id = ? AND parent_id = ? AND digest IS NOT NULL",
+                (self.flist.flist_id, folder_id),
+            )
+            pending.extend(
+                row[0]
+                for row in self._sql.execute(
+                    f"SELECT entry_id FROM entry WHERE flist_id = ? AND parent_id = ? AND kind = {int(Kind.DIRECTORY)}",
+                    (self.flist.flist_id, folder_id),
+                )
+            )
+
+    # -- staging -----------------------------------------------------------------------------------------------
+
+    def stage_root(self, stage_name: str, new: NewEntry) -> Entry:
+        """Make a folder that nothing leads to. It is not part of any revision until it is attached."""
+        entry = Entry(self.take_ids(1), STAGE_PARENT, stage_name, *new, self.jid)
+        self._open(entry)
+        return entry
+
+    def stage(self, entries: Iterable[tuple[int, int, str, NewEntry]], first_id: int) -> None:
+        """Insert (parent id, offset from first_id, name, what) below a staged folder. Nothing is counted yet."""
+        flist_id, jid = self.flist.flist_id, self.jid
+        rows = [
+            (flist_id, parent_id, name, first_id + offset, int(new.kind), *new[1:], jid)
+            for parent_id, offset, name, new in entries
+        ]
+        self._sql.executemany(_INSERT, rows)
+        self._sql.executemany(_HOLD, [(row[9], flist_id) for row in rows if row[9] is not None])
+
+    def take_ids(self, count: int) -> int:
+        """Reserve entry ids; returns the first."""
+        first = self._next_id
+        self._next_id += count
+        return first
+
+    def attach_root(self, staged: Entry, entries: int, size_bytes: int) -> None:
+        """Put a staged folder in the place of the root; entries and size_bytes are all that is below it.
+
+        Raises Conflict when the flist was rolled back since it was staged: that has ended what was staged.
+        """
+        self._unhook(staged)
+        self._end(self.root())
+        self._open(staged._replace(parent_id=ROOT_PARENT, name="", since_jid=self.jid))
+        self._count(entries - self._entries, size_bytes - self._size_bytes)
+
+    def attach(self, staged: Entry, parent_id: int, name: str, entries: int, size_bytes: int) -> None:
+        """Put a staged entry into a folder, under a name that is free; entries and size_bytes are all below it.
+
+        Raises Conflict like attach_root.
+        """
+        self._unhook(staged)
+        self._open(staged._replace(parent_id=parent_id, name=name, since_jid=self.jid))
+        self._count(1 + entries, staged.size_bytes + size_bytes)
+
+    def _unhook(self, staged: Entry) -> None:
+        self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
+        if not self._sql.changes():
+            raise Conflict(f"{self.flist.flist_name} was rolled back meanwhile; begin again")
+
+    def graft(self, entries: Iterable[tuple[int, int, str, NewEntry]], first_id: int) -> None:
+        """Make many entries at once: rows as for stage, but they belong to the commit and are counted."""
+        counted = [0, 0]
+
+        def counting() -> Iterator[tuple[int, int, str, NewEntry]]:
+            for row in entries:
+                counted[0] += 1
+                counted[1] += row[3].size_bytes
+                yield row
+
+        self.stage(counting(), first_id)
+        if counted[0]:
+            self._count(*counted)
+
+    def unstage(self, staged: Entry, limit: int) -> int:
+        """Remove up to limit rows of a staged tree, folders' members first; returns how many. 0 when all are gone."""
+        removed = self._clear(staged.entry_id, limit)
+        if removed < limit:
+            self._sql.execute(_DELETE, (self.flist.flist_id, staged.parent_id, staged.name))
+            removed += self._sql.changes()
+        return removed
+
+    def _clear(self, folder_id: int, limit: int) -> int:
+        """Remove up to limit rows below a folder. Fewer were removed only when none is left."""
+        flist_id = self.flist.flist_id
+        self._sql.execute(_CLEAR, (flist_id, folder_id, limit))
+        removed = self._sql.changes()
+        while removed < limit:
+            folders = self._sql.execute(_ONE_FOLDER, (flist_id, folder_id)).fetchall()
+            if not folders:
+                break
+            name, child_id = folders[0]
+            removed += self._clear(child_id, limit - removed)
+            if removed < limit:
+                self._sql.execute(_DELETE, (flist_id, folder_id, name))
+                removed += 1
+        return removed
+
+    # -- the whole ---------------------------------------------------------------------------------------------
+
+    def restore(self, jid: int) -> int:
+        """Make the tree what it was at a revision; returns how many rows changed.
+
+        What began after that revision ends, what ended after it begins again, with the ids it had. Also what nothing
+        leads to any more: so the number may be more than 0 though no path shows another state. What is staged ends.
+        """
+        flist_id = self.flist.flist_id
+        self._sql.execute("DELETE FROM entry WHERE flist_id = ? AND parent_id = ?", (flist_id, STAGE_PARENT))
+        bindings = (flist_id, jid, self.jid)
+        self._sql.execute(
+            f"INSERT INTO entry_past ({_COLUMNS}, until_jid) SELECT {_COLUMNS}, ?3 FROM entry"
+            " WHERE flist_id = ?1 AND since_jid > ?2 AND since_jid < ?3",
+            bindings,
+        )
+        self._sql.execute("DELETE FROM entry WHERE flist_id = ?1 AND since_jid > ?2", (flist_id, jid))
+        ended = self._sql.changes()
+        self._sql.execute(
+            f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS.replace('since_jid', '?3')} FROM entry_past"
+            " WHERE flist_id = ?1 AND until_jid > ?2 AND until_jid < ?3 AND since_jid <= ?2",
+            bindings,
+        )
+        changed = ended + self._sql.changes()
+        if changed:
+            entries, size_bytes = self.totals(self.root())
+            self._count(entries - self._entries, size_bytes - self._size_bytes)
+        return changed
+
+    def touch(self) -> None:
+        """Make a commit even though no entry has changed."""
+        self._dirty = True
+
+    def finish(self) -> None:
+        """Write the commit and the counters, if anything was changed. Raises LimitExceeded."""
+        if not self._dirty:
+            self._keep_ids()
+            return
+        self._refuse_too_many(self._entries)
+        self._sql.execute(
+            "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, next_entry_id = ?, changed_ns = ?"
+            " WHERE flist_id = ?",
+            (
+                self.jid, self._entries, self._size_bytes, self._next_id, self.now_ns, self.flist.flist_id,
+            ),
+        )  # fmt: skip
+        self._sql.execute(
+            "INSERT INTO commit_ (flist_id, jid, at_ns, actor, note) VALUES (?, ?, ?, ?, ?)",
+            (self.flist.flist_id, self.jid, self.now_ns, self._actor, self.note),
+        )
+
+    def _keep_ids(self) -> None:
+        if self._next_id != self._first_id:
+            self._sql.execute(
+                "UPDATE flist SET next_entry_id = ? WHERE flist_id = ?",
+                (self._next_id, self.flist.flist_id),
+            )
+
+    def _refuse_too_many(self, entries: int) -> None:
+        if entries > self._entries_max and entries > self.flist.entries:
+            raise LimitExceeded(
+                f"{self.flist.flist_name} would have {entries} entries, and {self._entries_max} are allowed"
+            )
+
+    def _count(self, entries: int, size_bytes: int) -> None:
+        self._entries += entries
+        self._size_bytes += size_bytes
+        self._dirty = True
+        self._forget()
+
+
+def empty_root(now_ns: int) -> NewEntry:
+    """The root folder of a new flist."""
+    return NewEntry(Kind.DIRECTORY, DIRECTORY_MODE, now_ns, now_ns)
