@@ -13,6 +13,7 @@ of two and needs a replay that must never be wrong. Those with many blocks at on
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from mylist_dav.store.folders import Folders, NewFolder
 from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.stopping import StopSign
 
+_log = logging.getLogger(__name__)
 _CONFIRMED_MAX = 16_384
 _DAMAGED_MAX = 10_000
 _WRITE_OUT_FROM_BYTES = 128 * 1024
@@ -37,7 +39,8 @@ class Filing:
         self.disk = disk
         self.durable = durable
         self.root = str(root)
-        self.folders = Folders(f"{root}/blocks", disk)
+        self.blocks_root = f"{root}/blocks"
+        self.folders = Folders(self.blocks_root, disk)
         self._scratch = Scratch(root / "tmp", disk)
         self._damaged: set[Digest] = set()
         self._confirmed: dict[Digest, tuple[int, int]] = {}  # (inode, mtime_ns) of files known to be durable
@@ -146,9 +149,11 @@ class Filing:
             self.disk.unlink(path)
 
     def remove_stale(self) -> None:
-        """Remove what dead processes have left unfinished."""
-        with self.failing_as("remove unfinished blocks of an earlier run"):
+        """Remove what dead processes have left unfinished. What cannot be removed only takes up room."""
+        try:
             self._scratch.remove_stale()
+        except OSError as error:
+            _log.warning("could not remove unfinished blocks of an earlier run: %s", error.strerror)
 
     def close(self) -> None:
         """Let go of the folder of temporary files, and of the stop sign if it was opened here."""

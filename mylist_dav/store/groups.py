@@ -70,9 +70,12 @@ class FileBatch(BlockBatch):
             self._descriptor = -1
 
     def _open(self) -> None:
-        """The descriptor whose syncfs reports what fails from now on: opened before the first byte is written."""
+        """The descriptor whose syncfs reports what fails from now on: opened before the first byte is written.
+
+        That of the blocks, not of the data directory: the two may lie on different file systems.
+        """
         if self._descriptor < 0 and self._filing.durable and self._filing.disk.can_sync_file_system:
-            self._descriptor = os.open(self._filing.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptor = os.open(self._filing.blocks_root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _flush(self) -> None:
         """Bring the group to its place: sync, rename, sync."""

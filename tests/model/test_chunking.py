@@ -13,6 +13,7 @@ from pyfastcdc import FastCDC
 
 from mylist_dav.model.chunking import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, CHUNKER, Chunker
 from mylist_dav.model.digest import Digest
+from mylist_dav.store.blocks import BLOCK_BYTES_MAX
 
 MIB = 1024 * 1024
 SAMPLES = {
@@ -86,6 +87,10 @@ def test_the_cuts_stay_what_they_are() -> None:
     assert CHUNKER == "fastcdc2020-256k-1m-4m"
     ends = list(accumulate(len(block) for block in cut([SAMPLES["random"][: 8 * MIB]])))
     assert ends == [1_521_776, 3_351_541, 3_870_365, 5_478_046, 5_965_835, 6_531_021, 7_640_944, 8_388_608]
+
+
+def test_the_longest_chunk_is_a_block_that_stores_take() -> None:
+    assert CHUNK_BYTES_MAX == BLOCK_BYTES_MAX
 
 
 def test_memory_is_bounded_by_two_of_the_largest_blocks() -> None:

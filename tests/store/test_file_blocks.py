@@ -181,6 +181,36 @@ def test_what_a_dead_process_has_left_is_removed_and_what_a_living_one_writes_is
     assert store.get(NAME) == A
 
 
+def test_unfinished_files_that_cannot_be_removed_do_not_hinder_a_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "tmp" / "1-1" / "a folder").mkdir(parents=True)
+    store = FileBlocks(tmp_path)
+    assert "unfinished" in caplog.text
+    assert store.get(store.put(A)) == A
+
+
+def test_blocks_may_lie_on_another_disk_than_the_data_directory(tmp_path: Path) -> None:
+    """Reached by links; what is synced is the file system of the blocks."""
+    for name in ("blocks", "tmp"):
+        (tmp_path / "elsewhere" / name).mkdir(parents=True)
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(tmp_path / "elsewhere" / name)
+    synced = []
+
+    class WatchedDisk(Disk):
+        def sync_file_system(self, descriptor: int) -> None:
+            synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+            super().sync_file_system(descriptor)
+
+    store = FileBlocks(tmp_path / "data", disk=WatchedDisk())
+    with store.batch() as batch:
+        for number in range(groups.SYNCFS_FROM_BLOCKS):
+            batch.put(b"%d" % number)
+        batch.commit()
+    assert synced == [str(tmp_path / "elsewhere" / "blocks")] * 2
+
+
 def run_and_kill(root: Path) -> Path:
     """A process that dies in the middle of a batch; the folder that it leaves."""
     text = """
