@@ -14,19 +14,16 @@ import struct
 from collections import deque
 from typing import cast
 
-import httptools
-
-from mylist_dav.errors import HeadersTooLarge, Invalid, MylistError, TooSlow, Unsupported, UriTooLong
+from mylist_dav.errors import MylistError, TooSlow
 from mylist_dav.server.connections import Connections
-from mylist_dav.server.heads import framing_of, plain_refusal, request_of
+from mylist_dav.server.heads import framing_of
 from mylist_dav.server.http1_stream import Http1Stream, head_bytes
+from mylist_dav.server.parsing import FEED_BYTES, RequestParser
 from mylist_dav.server.runtime import log, new_request_id
 from mylist_dav.server.stall import Stall
 from mylist_dav.server.streams import Gone
-from mylist_dav.wire.messages import Headers, Request, Response
+from mylist_dav.wire.messages import Request, Response
 
-_FEED_BYTES = 16 * 1024
-"""What the parser is given at once: bounds how many pipelined requests one read turns into objects."""
 _BODY_AHEAD_BYTES = 64 * 1024
 """How much of a body may lie parsed and not yet fetched by its exchange."""
 _WRITE_HIGH_BYTES, _WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
@@ -34,49 +31,9 @@ _ONE_WRITE_BYTES = 64 * 1024
 _TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of no seconds: the peer gets a reset, which no client takes for the end of a body."""
-_NAMES = {
-    spelling.encode(): name.lower()
-    for name in (
-        *(
-            "Host",
-            "User-Agent",
-            "Accept",
-            "Accept-Encoding",
-            "Accept-Language",
-            "Connection",
-            "Cookie",
-            "Origin",
-        ),
-        *(
-            "Authorization",
-            "Content-Length",
-            "Content-Type",
-            "Transfer-Encoding",
-            "Expect",
-            "Referer",
-            "Pragma",
-        ),
-        *(
-            "If-None-Match",
-            "If-Modified-Since",
-            "If-Match",
-            "If",
-            "Range",
-            "If-Range",
-            "Cache-Control",
-            "Depth",
-        ),
-        *("Destination", "Overwrite", "Lock-Token", "Timeout", "Upgrade-Insecure-Requests"),
-    )
-    for spelling in (name, name.lower())
-}
 
 
-class _Refused(Exception):
-    """Stops the parser; what to answer is set."""
-
-
-class Http1Connection(asyncio.Protocol):
+class Http1Connection(RequestParser, asyncio.Protocol):
     """One connection. Everything happens on the event loop.
 
     The slow path has one current exchange; requests that were parsed behind it wait in a queue, which one feed of the
@@ -84,32 +41,23 @@ class Http1Connection(asyncio.Protocol):
     """
 
     def __init__(self, shared: Connections, scheme: str = "http") -> None:
+        super().__init__(shared.limits, scheme)
         self.shared = shared
-        self._scheme = scheme
-        self._limits = shared.limits
         self._transport: asyncio.Transport
-        self._parser = httptools.HttpRequestParser(self)
-        self._client = ""
         self._current: Http1Stream | None = None
         self._receiving: Http1Stream | None = None
         self._queue: deque[Http1Stream] = deque()
         self._held: deque[memoryview] = deque()
-        self._request: Request | None = None
-        self._headers: Headers = []
-        self._target = b""
-        self._head_bytes = 0
-        self._barren_bytes = 0
         self._head_since = 0.0
         self._idle_since = 0.0
         self._idle_seconds = shared.limits.header_timeout_seconds
         self._linger_until = 0.0
-        self._refusal: Response | None = None
         self._flush_waiter: asyncio.Future[None] | None = None
         self._stall = Stall(shared.limits.write_stall_seconds)
         self._parsing = False
         self._reading = True
+        self._unread = False
         self._write_paused = False
-        self._deaf = False
         self._ended = False
         self._closing = False
         self._closed = False
@@ -140,7 +88,7 @@ class Http1Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return  # what is still sent to a closing connection is dropped
-        if self._held or len(data) > _FEED_BYTES or not self._takes_more():
+        if self._held or len(data) > FEED_BYTES or not self._takes_more():
             self._held.append(memoryview(data))
             self.pump()
         else:
@@ -182,9 +130,9 @@ class Http1Connection(asyncio.Protocol):
             return
         while self._held and not self._deaf and self._takes_more():
             view = self._held.popleft()
-            if len(view) > _FEED_BYTES:
-                self._held.appendleft(view[_FEED_BYTES:])
-                view = view[:_FEED_BYTES]
+            if len(view) > FEED_BYTES:
+                self._held.appendleft(view[FEED_BYTES:])
+                view = view[:FEED_BYTES]
             self._feed(view)
         if self._ended and not self._held and self._receiving is not None:
             self._receiving.fail(Gone())
@@ -202,161 +150,45 @@ class Http1Connection(asyncio.Protocol):
 
     def _feed(self, data: bytes | memoryview) -> None:
         self._parsing = True
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_unupgraded(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._parser_failed(error)
-        finally:
-            self._parsing = False
-        if self._head_since or self._receiving is not None:
-            self._bound_unfinished(len(data))
+        rest = self.parse(data)
+        self._parsing = False
+        if rest:
+            self._held.appendleft(memoryview(rest))
         if self._queue or self._deaf:
             self._start_queued()
             self._close_when_done()
 
-    def _bound_unfinished(self, size_bytes: int) -> None:
-        """A single endless field or chunk extension reaches no callback: count what a feed brought without any."""
-        self._barren_bytes += size_bytes
-        if self._barren_bytes <= self._limits.header_bytes + _FEED_BYTES:
-            return
-        error = HeadersTooLarge("the header or trailer section is too long")
-        if self._receiving is None:
-            self._refuse(error)
-        else:
-            self._break_body(error)
-
-    def _parser_failed(self, error: httptools.HttpParserError) -> None:
-        if self._deaf:
-            return  # refused already, or there was more after the last request
-        if isinstance(error, httptools.HttpParserCallbackError):
-            log.error("a callback of the parser failed", exc_info=error)
-            self._refuse(MylistError("an unexpected error"))
-        elif self._receiving is not None:
-            self._break_body(Invalid(f"the body is malformed: {error}"))
-        elif isinstance(error, httptools.HttpParserInvalidMethodError):
-            self._refuse(Unsupported("this method is not known here"))
-        else:
-            self._refuse(Invalid(f"this is not HTTP/1.1: {error}"))
-
-    def _break_body(self, error: MylistError) -> None:
-        assert self._receiving is not None
-        self._receiving.fail(error)
-        self._receiving = None
-        self._deaf = True
-
-    def _refuse(self, error: MylistError, status: int | None = None) -> None:
-        """Answer this after all that came before, and close."""
-        if not self._deaf:
-            self._deaf = True
-            self._refusal = plain_refusal(error, status)
-
-    def _go_on_unupgraded(self, rest: bytes | memoryview) -> None:
-        """No upgrade is offered, so it is ignored (RFC 9110, 7.8). The parser thinks that the request has no body.
-
-        With a body (Java sends such ones to plain HTTP) a fresh parser is told of it, and the connection ends there.
-        """
-        receiving = self._receiving
-        if receiving is not None and not receiving.complete:
-            length = receiving.request.content_length
-            size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-            self._parser = httptools.HttpRequestParser(_BodyEvents(self))
-            self._parser.feed_data(f"POST / HTTP/1.1\r\nConnection: close\r\n{size}\r\n\r\n".encode())
-        if len(rest):
-            self._held.appendleft(memoryview(rest))
-
     # What the parser tells.
 
-    def on_url(self, url: bytes) -> None:
-        if not self._head_since:
-            self._head_since = self.shared.now or 1.0
-            self._barren_bytes = 0
-        self._target += url
-        if len(self._target) > self._limits.target_bytes:
-            self._refuse(UriTooLong(f"a request target may have {self._limits.target_bytes} bytes"))
-            raise _Refused
+    def head_begins(self) -> None:
+        self._in_head = True
+        self._head_since = self.shared.now
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self._limits.header_bytes:
-            self._too_long()
-        if self._receiving is None:  # else a trailer: dropped
-            self._headers.append(
-                (_NAMES.get(name) or name.lower().decode("latin-1"), value.decode("latin-1"))
-            )
+    def body_begins(self, request: Request, keep_alive: bool) -> None:
+        self._receiving = Http1Stream(self, request, keep_alive)
+        self._queue.append(self._receiving)
 
-    def _too_long(self) -> None:
-        error = HeadersTooLarge(f"a header section may have {self._limits.header_bytes} bytes")
-        if self._receiving is None:
-            self._refuse(error)
-        else:
-            self._break_body(error)
-        raise _Refused
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        headers, self._headers = self._headers, []
-        target, self._target = self._target, b""
-        self._head_bytes = 0
-        self._head_since = 0.0
-        version = parser.get_http_version()
-        try:
-            if version not in ("1.1", "1.0"):
-                raise Unsupported("HTTP/1.1 and HTTP/1.0 are spoken here")
-            request = request_of(
-                parser.get_method().decode(),
-                target.decode(),
-                version,
-                headers,
-                self._client,
-                self._scheme,
-                self._limits,
-            )
-        except MylistError as error:
-            self._refuse(error, 505 if version not in ("1.1", "1.0") else None)
-            raise _Refused from error
-        self._request = request
-        if request.has_body:
-            self._begin_body(request)
-
-    def _begin_body(self, request: Request) -> None:
-        if (request.header("expect") or "100-continue").strip().lower() != "100-continue":
-            self._refuse(Invalid("the only expectation known is 100-continue"), 417)
-            raise _Refused
-        stream = Http1Stream(
-            self, request, self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        )
-        self._barren_bytes = 0
-        self._receiving = stream
-        self._queue.append(stream)
-
-    def on_body(self, body: bytes) -> None:
-        self._barren_bytes = 0
+    def body_arrived(self, data: bytes) -> None:
         if self._receiving is not None:
-            self._receiving.feed(body)
+            self._receiving.feed(data)
 
-    def on_message_complete(self) -> None:
-        stream, request = self._receiving, self._request
-        self._request = None
-        if stream is not None:
-            if not self._parser.should_upgrade():
-                self._body_complete(stream)
-        elif request is not None and not self._deaf:
-            self._request_complete(request, self._parser.should_keep_alive())
-
-    def _body_complete(self, stream: Http1Stream) -> None:
-        self._receiving = None
-        self._deaf = self._deaf or stream.last
+    def body_complete(self) -> None:
+        stream, self._receiving = self._receiving, None
+        if stream is None:
+            return
         stream.completed()
         if stream.discarding:
             self._current = None
             self._idle_since = self.shared.now
 
-    def _request_complete(self, request: Request, keep_alive: bool) -> None:
-        """A request without a body: answered here and now if the front end can."""
-        if not keep_alive:
-            self._deaf = True
+    def body_broke(self, error: MylistError) -> None:
+        if self._receiving is not None:
+            self._receiving.fail(error)
+            self._unread = True
+            self._receiving = None
+
+    def request_complete(self, request: Request, keep_alive: bool) -> None:
+        """Answered here and now if the front end can."""
         if self._current is not None or self._queue or self._write_paused:
             self._queue.append(Http1Stream(self, request, keep_alive))
             return
@@ -453,9 +285,7 @@ class Http1Connection(asyncio.Protocol):
         """Close after what is written. Where input is left, read on a while: a reset would eat the answer."""
         if self._closing:
             return
-        left = (
-            bool(self._held) or self._receiving is not None or self._refusal is not None or not self._reading
-        )
+        left = self._unread or self._held or self._receiving is not None or self._refusal is not None
         self._deaf = self._closing = True
         self._held.clear()
         self._receiving = None
@@ -509,9 +339,9 @@ class Http1Connection(asyncio.Protocol):
             self.cut()
         elif self._current is not None:
             self._current.check_pace(now)
-        elif self._head_since:
+        elif self._in_head:
             if now - self._head_since > self._limits.header_timeout_seconds:
-                self._refuse(TooSlow("the header section took too long"))
+                self.refuse(TooSlow("the header section took too long"))
                 self._close_when_done()
         elif not self._write_paused and now - self._idle_since > self._idle_seconds:
             self._transport.close()
@@ -533,14 +363,3 @@ class Http1Connection(asyncio.Protocol):
 
 
 _NO_REQUEST = Request("GET", "/", "", [], "", "")
-
-
-class _BodyEvents:
-    """The callbacks of a parser that is only to see a body."""
-
-    def __init__(self, connection: Http1Connection) -> None:
-        self.on_body = connection.on_body
-        self._connection = connection
-
-    def on_message_complete(self) -> None:
-        self._connection.on_message_complete()

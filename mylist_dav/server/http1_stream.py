@@ -34,9 +34,7 @@ def head_bytes(response: Response, framing: Framing, date_lines: bytes, http_10:
 
 
 class Http1Stream:
-    """The Stream of exchange.py. `complete`: the whole request is here. `last`: the client sends no other after it.
-    `close`: the connection ends after it.
-    """
+    """The Stream of exchange.py. `complete`: the whole request is here. `close`: the connection ends after it."""
 
     __slots__ = (
         "_chunked",
@@ -52,7 +50,6 @@ class Http1Stream:
         "close",
         "complete",
         "discarding",
-        "last",
         "pace",
         "request",
         "task",
@@ -68,7 +65,7 @@ class Http1Stream:
         self._head = b""
         self._chunked = False
         self.request = request
-        self.last = self.close = not keep_alive
+        self.close = not keep_alive
         self.complete = not request.has_body
         self.buffered_bytes = 0
         self.discarding = False
