@@ -1,0 +1,88 @@
+"""rclone over WebDAV: copies there and back, modification times, names, moves, deletions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.trees import contents, plant
+from tests.programs import require_program
+from tests.serving import Served
+
+pytestmark = pytest.mark.clients
+
+Rclone = Callable[..., str]
+MTIME_SECONDS = 1_234_567_890
+
+
+@pytest.fixture(params=["other", "owncloud"])
+def rclone(request: pytest.FixtureRequest, served: Served, flist: str, tmp_path: Path) -> Rclone:
+    """rclone(command, arguments ...): D: is the flist."""
+    program = require_program("rclone")
+    hidden = subprocess.run([program, "obscure", served.token], capture_output=True, text=True, check=True)
+    environ = {
+        **os.environ,
+        "RCLONE_CONFIG": str(tmp_path / "none.conf"),
+        "RCLONE_CONFIG_D_TYPE": "webdav",
+        "RCLONE_CONFIG_D_URL": served.dav(flist),
+        "RCLONE_CONFIG_D_VENDOR": request.param,
+        "RCLONE_CONFIG_D_USER": "admin",
+        "RCLONE_CONFIG_D_PASS": hidden.stdout.strip(),
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [program, "-q", "--retries", "1", *arguments],
+            capture_output=True, text=True, timeout=120, env=environ, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    run.vendor = request.param  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_tree_goes_there_and_back_byte_for_byte(rclone: Rclone, tmp_path: Path) -> None:
+    sent, back = tmp_path / "sent", tmp_path / "back"
+    plant(sent)
+    rclone("copy", str(sent), "D:t", "--create-empty-src-dirs")
+    rclone("check", "--download", str(sent), "D:t")
+    rclone("copy", "D:t", str(back), "--create-empty-src-dirs")
+    assert contents(back) == contents(sent)
+
+
+def test_a_file_is_renamed_to_names_that_look_like_queries(rclone: Rclone, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"kept")
+    rclone("copyto", str(tmp_path / "f"), "D:plain.bin")
+    rclone("moveto", "D:plain.bin", "D:moved?of;f%41#1.bin")
+    rclone("copyto", "D:moved?of;f%41#1.bin", "D:copy?of;f2.bin")
+    assert rclone("lsf", "D:").splitlines() == ["copy?of;f2.bin", "moved?of;f%41#1.bin"]
+    assert rclone("cat", "D:copy?of;f2.bin") == "kept"
+
+
+def test_modification_times_are_kept_where_rclone_sends_them(rclone: Rclone, tmp_path: Path) -> None:
+    file = tmp_path / "old.txt"
+    file.write_bytes(b"old")
+    os.utime(file, (MTIME_SECONDS, MTIME_SECONDS))
+    rclone("copyto", str(file), "D:old.txt")
+    listed = rclone("lsf", "--format", "t", "D:", "--use-server-modtime=false")
+    kept = rclone.vendor == "owncloud"  # type: ignore[attr-defined]
+    assert listed.startswith("2009-02-1") == kept
+
+
+def test_sync_takes_away_what_is_gone(rclone: Rclone, tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    (sent / "sub").mkdir(parents=True)
+    (sent / "a").write_bytes(b"1")
+    (sent / "sub" / "b").write_bytes(b"2")
+    rclone("sync", str(sent), "D:t")
+    (sent / "sub" / "b").unlink()
+    (sent / "a").write_bytes(b"longer")
+    rclone("sync", str(sent), "D:t")
+    assert rclone("lsf", "-R", "--files-only", "D:t").splitlines() == ["a"]
+    rclone("purge", "D:t")
+    assert rclone("lsf", "D:") == ""
