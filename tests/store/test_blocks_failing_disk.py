@@ -25,7 +25,7 @@ CALLS_OF_THE_STORY = 107
 
 def prepare(root: Path) -> None:
     """A store with some blocks, one of them damaged, and a file that a dead process has left."""
-    store = FileBlocks(root)
+    store = FileBlocks(root, durability="os")
     for data in (*OLD, DAMAGED):
         store.put(data)
     store.close()

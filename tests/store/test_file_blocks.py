@@ -263,6 +263,24 @@ def test_two_processes_may_put_the_same_blocks_at_once(tmp_path: Path) -> None:
     assert temporary_files(tmp_path) == []
 
 
+def test_a_store_that_was_opened_before_a_fork_serves_both(tmp_path: Path) -> None:
+    text = """
+        import os
+        store.put(b"before")
+        child = os.fork()
+        for number in range(50):
+            store.put(b"%d %d" % (bool(child), number))
+        if not child:
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        store.close()
+        print(status)
+    """
+    assert start(tmp_path, text).communicate()[0] == "0\n"
+    assert len(list(FileBlocks(tmp_path).digests())) == 101
+    assert temporary_files(tmp_path) == []
+
+
 def test_a_stop_in_one_process_stops_the_other(tmp_path: Path) -> None:
     text = """
         from mylist_dav.errors import WritesStopped
