@@ -16,6 +16,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.opening import Library
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.uploads import Uploads
@@ -32,26 +33,14 @@ START_S = 1_700_000_000
 STEP_S = 10
 
 
-class Publisher:
-    """Writes trees, exposes them, asks for them. Each change is STEP_S seconds after the one before."""
+class Author:
+    """Writes trees and exposes them. For one thread."""
 
-    def __init__(self, folder: Path) -> None:
-        ticks = count(START_S * 1_000_000_000, STEP_S * 1_000_000_000)
-        self.catalog = Catalog(folder / "catalog.sqlite", clock=lambda: next(ticks), durability="os")
-        self._stored = MemoryBlocks()
-        self.blocks = CachedBlocks(self._stored)
-        self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog)
-        self.trees = Trees(self.catalog, self.blocks, lambda: next(ticks), 10_000_000)
-        self.uploads = Uploads(self.catalog, self.blocks, lambda: next(ticks), 10_000_000)
-        self.sites = Sites(self.catalog)
-        self.front = SiteFrontEnd(self.sites, self.blocks)
-
-    def forget(self) -> None:
-        """Go on with nothing in memory."""
-        self.blocks = CachedBlocks(self._stored)
-        self.sites = Sites(self.catalog)
-        self.front = SiteFrontEnd(self.sites, self.blocks)
+    catalog: Catalog
+    flists: Flists
+    exposures: Exposures
+    trees: Trees
+    uploads: Uploads
 
     def flist(self, name: FlistName = SITE, files: dict[str, str | bytes] | None = None) -> FlistName:
         """Make a flist with these files: path to content."""
@@ -134,6 +123,37 @@ class Publisher:
         return self.exposures.expose(
             OPERATOR, name, host=where, prefix=prefix, at_jid=at_jid, listing=listing
         )
+
+
+class LibraryAuthor(Author):
+    """An author over a whole library, which others may have open at the same time."""
+
+    def __init__(self, library: Library) -> None:
+        self.catalog = library.catalog
+        self.flists = library.flists
+        self.exposures = library.exposures
+        self.trees = library.trees
+        self.uploads = library.uploads
+
+
+class Publisher(Author):
+    """Writes trees, exposes them, asks for them. Each change is STEP_S seconds after the one before."""
+
+    def __init__(self, folder: Path) -> None:
+        ticks = count(START_S * 1_000_000_000, STEP_S * 1_000_000_000)
+        self.catalog = Catalog(folder / "catalog.sqlite", clock=lambda: next(ticks), durability="os")
+        self._stored = MemoryBlocks()
+        self.flists = Flists(self.catalog)
+        self.exposures = Exposures(self.catalog)
+        self.trees = Trees(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
+        self.uploads = Uploads(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
+        self.forget()
+
+    def forget(self) -> None:
+        """Go on with nothing in memory."""
+        self.blocks = CachedBlocks(self._stored)
+        self.sites = Sites(self.catalog)
+        self.front = SiteFrontEnd(self.sites, self.blocks)
 
     def ask(
         self, target: str, host: str = HOST, method: str = "GET", headers: dict[str, str] | None = None
