@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Commit, Flist
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.paths import ROOT
+from mylist_dav.services.guards import check_conditions, guard_whole
 from mylist_dav.services.rights import may_list, require_admin, require_known, require_read, require_write
 from mylist_dav.store.catalog import Catalog, Draft
 
@@ -36,7 +39,7 @@ class Flists:
         checked = FlistName.checked(*name)
 
         def make(draft: Draft) -> Flist:
-            if make_account and checked.account not in draft.accounts():
+            if make_account and not draft.has_account(checked.account):
                 draft.add_account(checked.account, Role.USER)
             return draft.add_flist(checked, actor)
 
@@ -55,10 +58,13 @@ class Flists:
         with self._catalog.view() as view:
             return view.commits(view.flist(name), before_jid, limit)
 
-    def rollback(self, actor: Actor, name: FlistName, jid: int) -> Flist:
-        """Make the head what it was at a revision, as one new commit. Raises NotFound.
+    def rollback(
+        self, actor: Actor, name: FlistName, jid: int, conditions: Conditions = UNCONDITIONAL
+    ) -> Flist:
+        """Make the head what it was at a revision, as one new commit. Raises NotFound, PreconditionFailed, Locked.
 
-        No commit is made when the head is so already.
+        No commit is made when nothing was changed since. Every lock in the flist is in the way, unless its token is
+        submitted; those on entries that are not there any more go.
         """
         require_write(actor, name)
 
@@ -66,17 +72,26 @@ class Flists:
             flist = draft.flist(name)
             draft.tree(flist, jid)
             tree = draft.draft_tree(flist, actor)
+            check_conditions(draft, tree, ROOT, conditions, draft.now_ns)
+            locks = guard_whole(draft, tree, actor, conditions, draft.now_ns)
             tree.note = f"rollback to {jid}"
             tree.restore(jid)
+            for lock in locks:
+                if tree.path_of(lock.entry_id) is None:
+                    draft.remove_lock(lock.token)
 
         self._catalog.change(make)
         return self.get(actor, name)
 
     def list(self, actor: Actor, account: str | None = None) -> list[Flist]:
-        """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there."""
+        """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there.
+
+        For those who may not see all accounts, one of which they see nothing is not there either.
+        """
         require_known(actor)
         with self._catalog.view() as view:
+            may_list_all = actor.role is Role.ADMIN
             found = [flist for flist in view.flists(account) if may_list(actor, flist.flist_name)]
-            if not found and account is not None and account not in view.accounts():
+            if account is not None and not found and not (may_list_all and view.has_account(account)):
                 raise NotFound(f"there is no account {account}")
             return found

@@ -12,7 +12,7 @@ from mylist_dav.model.actors import Actor
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Lock
-from mylist_dav.model.paths import TreePath
+from mylist_dav.model.paths import ROOT, TreePath
 from mylist_dav.store.catalog import TreeView, View
 
 
@@ -145,7 +145,22 @@ def guard_removal(
         return []
     gone = view.locks_on(tree.flist.flist_id, [entry.entry_id], now_ns)
     if entry.is_directory:
-        for lock, lock_path in below(view, tree, entry, now_ns):
-            require_tokens([lock], actor, conditions, lock_path)
-            gone.append(lock)
+        gone += require_all(below(view, tree, entry, now_ns), actor, conditions)
     return gone
+
+
+def guard_whole(view: View, tree: TreeView, actor: Actor, conditions: Conditions, now_ns: int) -> list[Lock]:
+    """The locks that a change of anything in a flist must respect: all there are. Returns them."""
+    root = tree.root()
+    held = [(lock, ROOT) for lock in view.locks_on(tree.flist.flist_id, [root.entry_id], now_ns)]
+    return require_all([*held, *below(view, tree, root, now_ns)], actor, conditions)
+
+
+def require_all(locks: Iterable[tuple[Lock, TreePath]], actor: Actor, conditions: Conditions) -> list[Lock]:
+    """require_tokens for locks at several paths; returns the locks."""
+    by_path: dict[TreePath, list[Lock]] = {}
+    for lock, path in locks:
+        by_path.setdefault(path, []).append(lock)
+    for path, held in by_path.items():
+        require_tokens(held, actor, conditions, path)
+    return [lock for held in by_path.values() for lock in held]

@@ -40,12 +40,14 @@ class Locks:
         seconds_max: int,
         locks_max: int = 10_000,
         new_token: Callable[[], str] = lambda: f"urn:uuid:{uuid.uuid4()}",
+        entries_max: int = 10_000_000,
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._seconds_max = seconds_max
         self._locks_max = locks_max
         self._new_token = new_token
+        self._entries_max = entries_max
 
     def take(
         self,
@@ -67,14 +69,14 @@ class Locks:
             raise BadName(f"a lock owner of more than {OWNER_BYTES_MAX} bytes is not kept")
 
         def make(draft: Draft) -> Locking:
-            tree = draft.draft_tree(draft.flist(place.flist_name), actor)
+            tree = draft.draft_tree(draft.flist(place.flist_name), actor, self._entries_max)
             check_conditions(draft, tree, place.path, conditions, draft.now_ns)
             entry = tree.find(place.path)
             self._refuse_conflicts(draft, tree, place, entry, scope, infinite)
             created = entry is None
             if entry is None:
                 entry = self._make_empty(draft, tree, place, actor, conditions)
-            if len(draft.locks(tree.flist.flist_id, draft.now_ns)) >= self._locks_max:
+            if draft.lock_count(tree.flist.flist_id, draft.now_ns) >= self._locks_max:
                 raise LimitExceeded(
                     f"{place.flist_name} has {self._locks_max} locks, and more are not allowed"
                 )

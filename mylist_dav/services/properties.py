@@ -16,6 +16,7 @@ from mylist_dav.store.catalog import Catalog, Draft
 
 PROPERTIES_MAX = 100
 VALUE_BYTES_MAX = 64 * 1024
+NAME_CHARS_MAX = 1024
 
 
 class PropertyChange(NamedTuple):
@@ -61,6 +62,10 @@ class Properties:
         """
         require_write(actor, place.flist_name)
         for one in changes:
+            if len(one.name) > NAME_CHARS_MAX:
+                raise LimitExceeded(
+                    f"a property name of more than {NAME_CHARS_MAX} characters is not kept: {one.name[:200]}"
+                )
             if one.value_xml is not None and len(one.value_xml.encode()) > VALUE_BYTES_MAX:
                 raise LimitExceeded(
                     f"a property of more than {VALUE_BYTES_MAX} bytes is not kept: {one.name[:200]}"

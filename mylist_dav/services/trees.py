@@ -6,20 +6,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mylist_dav.errors import Conflict, Exists, Forbidden, Invalid, NotAllowed, NotFound, PreconditionFailed
+from mylist_dav.errors import (
+    Conflict,
+    Exists,
+    Forbidden,
+    Invalid,
+    LimitExceeded,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+)
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockSlice, Recipe
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
-from mylist_dav.model.paths import TreePath
+from mylist_dav.model.names import NAME_BYTES_MAX
+from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX, TreePath
 from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
 from mylist_dav.services.links import resolve
 from mylist_dav.services.rights import require_read, require_write
 from mylist_dav.store.blocks import BlockStore
-from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft
+from mylist_dav.store.catalog import WALK_PAGE, Ahead, Catalog, Draft, NewEntry, TreeDraft, TreeView
 from mylist_dav.store.contents import read_slices
 
-WALK_ENTRIES_MAX = 1_000_000
+CONTENT_TYPE_CHARS_MAX = 255
 
 
 class Moved(NamedTuple):
@@ -84,16 +94,24 @@ class Trees:
             return folder, tree.children(folder.entry_id, after, limit)
 
     def walk(self, actor: Actor, place: Place, at_jid: int | None = None) -> Iterator[tuple[TreePath, Entry]]:
-        """Everything below a folder, parents first, as one consistent state. Raises NotFound.
+        """Everything below a folder, parents first, as one consistent state: that of the revision. Raises NotFound.
 
-        The view stays open while the iterator is used: use it up, or close it, in the same thread.
+        Nothing is held while the caller is busy with an entry; so it also ends in NotFound when the flist is deleted on
+        the way.
         """
         require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name), at_jid)
-            folder = _there(tree.find(place.path), place)
-            if folder.is_directory:
-                yield from tree.walk(folder, place.path)
+            flist = view.flist(place.flist_name)
+            jid = flist.head_jid if at_jid is None else at_jid
+            folder = _there(view.tree(flist, jid).find(place.path), place)
+        ahead: Ahead = [(place.path, folder.entry_id, "")] if folder.is_directory else []
+        while ahead:
+            found: list[tuple[TreePath, Entry]] = []
+            with self._catalog.view() as view:
+                tree = view.tree(view.flist_by_id(flist.flist_id), jid)
+                while ahead and len(found) < WALK_PAGE:
+                    found += tree.walk_on(ahead)
+            yield from found
 
     def recipe(self, entry: Entry) -> Recipe:
         """The blocks of a file that the caller has been given. Raises NotAllowed for what is no file."""
@@ -228,10 +246,13 @@ class Trees:
             tree.note = f"move /{source.path} to {target.flist_name}/{target.path}"
             return moved
         refuse_cycle(tree, entry, target.path)
+        refuse_too_deep(tree, entry, source.path, target.path)
         for lock in guard_removal(draft, tree, source.path, entry, actor, conditions, draft.now_ns):
             draft.remove_lock(lock.token)
         existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
         parent = parent_folder(tree, target.path)
+        if (parent.entry_id, target.path.name) == (entry.parent_id, entry.name):
+            raise Forbidden("the source and the destination are the same")
         placed = tree.replace(entry, entry._replace(parent_id=parent.entry_id, name=target.path.name))
         tree.note = f"move /{source.path} to /{target.path}"
         return Moved(placed, existing is None)
@@ -255,7 +276,10 @@ class Trees:
             refuse_cycle(tree, entry, target.path)
         if source_tree is not None and (there := tree.find(target.path)) and there.entry_id == entry.entry_id:
             raise Forbidden("the source and the destination are the same")
-        existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
+        if members:
+            refuse_too_deep(reading, entry, source.path, target.path)
+        keep = entry if source_tree is not None else None
+        existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=keep)
         parent = parent_folder(tree, target.path)
         copied = tree.insert(parent.entry_id, target.path.name, NewEntry(*entry[3:11]))
         draft.copy_properties(reading.flist.flist_id, entry.entry_id, tree.flist.flist_id, copied.entry_id)
@@ -272,22 +296,22 @@ class Trees:
         actor: Actor,
         conditions: Conditions,
         overwrite: bool,
-        keep: Entry,
+        keep: Entry | None,
     ) -> Entry | None:
-        """Take away what is at the destination; returns it. Raises PreconditionFailed unless overwrite."""
+        """Take away what is at the destination; returns it. Raises PreconditionFailed unless overwrite.
+
+        keep: the source, if it is in the same flist.
+        """
         existing = tree.find(target.path)
         if existing is None:
             guard_change(draft, tree, target.path, actor, conditions, draft.now_ns, names=True)
             return None
-        if existing.entry_id == keep.entry_id:
-            return None  # a rename to another normal form, or case, of the same name
+        if keep is not None and existing.entry_id == keep.entry_id:
+            return None  # a rename to another normal form of the same name
         if not overwrite:
             raise PreconditionFailed(f"there is already something at /{target.path}")
-        if keep.entry_id in {ancestor.entry_id for ancestor in tree.chain(target.path)[:-1]}:
-            raise Conflict(f"/{target.path} lies inside of what is to be put there")
-        source_way = tree.path_of(keep.entry_id)
-        if source_way is not None and existing.entry_id in source_way[1][:-1]:
-            raise Conflict(f"/{target.path} holds what is to be put in its place")
+        if keep is not None:
+            _refuse_nested(tree, target.path, existing, keep)
         self._take_away(draft, tree, target.path, existing, actor, conditions)
         return existing
 
@@ -325,10 +349,39 @@ def refuse_cycle(tree: TreeDraft, entry: Entry, target: TreePath) -> None:
         raise Conflict("a folder cannot be put inside of itself")
 
 
+def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> None:
+    """Raises LimitExceeded when something below a folder would have too long a path at its new place.
+
+    Folders alone are looked at first: they are few, and mostly that is enough to know.
+    """
+    names, size_bytes = len(target), len(str(target).encode())
+    if not entry.is_directory or (names <= len(source) and size_bytes <= len(str(source).encode())):
+        return
+    below, below_bytes = tree.folders_reach(entry)
+    if names + below < DEPTH_MAX and size_bytes + below_bytes + 1 + NAME_BYTES_MAX <= PATH_BYTES_MAX:
+        return
+    below, below_bytes = tree.reach(entry)
+    if names + below > DEPTH_MAX or size_bytes + below_bytes > PATH_BYTES_MAX:
+        raise LimitExceeded(
+            f"paths below /{target} would be too long: {DEPTH_MAX} names and {PATH_BYTES_MAX} bytes are allowed"
+        )
+
+
+def _refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:
+    """Raises Conflict when the entry at path lies in what is to be put there, or holds it."""
+    if keep.entry_id in {ancestor.entry_id for ancestor in tree.chain(path)[:-1]}:
+        raise Conflict(f"/{path} lies inside of what is to be put there")
+    source_way = tree.path_of(keep.entry_id)
+    if source_way is not None and existing.entry_id in source_way[1][:-1]:
+        raise Conflict(f"/{path} holds what is to be put in its place")
+
+
 def set_attributes(tree: TreeDraft, entry: Entry, attributes: Attributes) -> Entry:
-    """Set what is not None; writes nothing if all is so already. Raises Invalid for a mode out of range."""
+    """Set what is not None; writes nothing if all is so already. Raises Invalid for what is out of range."""
     if attributes.mode is not None and not 0 <= attributes.mode <= 0o7777:
         raise Invalid(f"{attributes.mode:o} is not a mode: 0 to 7777 is allowed")
+    check_time(attributes.mtime_ns)
+    check_content_type(attributes.content_type)
     changed = entry._replace(
         mtime_ns=entry.mtime_ns if attributes.mtime_ns is None else attributes.mtime_ns,
         mode=entry.mode if attributes.mode is None else attributes.mode,
@@ -338,6 +391,25 @@ def set_attributes(tree: TreeDraft, entry: Entry, attributes: Attributes) -> Ent
         return entry
     tree.note = "attributes"
     return tree.replace(entry, changed)
+
+
+def check_time(time_ns: int | None) -> None:
+    """Raises Invalid for a time that does not fit into 64 bits: some 292 years around 1970."""
+    if time_ns is not None and not -(2**63) <= time_ns < 2**63:
+        raise Invalid("a time must lie between the years 1677 and 2262")
+
+
+def check_content_type(content_type: str | None) -> None:
+    """Raises Invalid for what cannot be sent as a Content-Type header: it must be printable ASCII, and short."""
+    if content_type is None:
+        return
+    if len(content_type) > CONTENT_TYPE_CHARS_MAX or not (
+        content_type.isascii() and content_type.isprintable()
+    ):
+        raise Invalid(
+            f"a content type is at most {CONTENT_TYPE_CHARS_MAX} printable characters of ASCII, not"
+            f" {content_type[:80]!r}"
+        )
 
 
 def _there(entry: Entry | None, place: Place) -> Entry:

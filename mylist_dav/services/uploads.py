@@ -12,7 +12,7 @@ from mylist_dav.model.contents import Recipe
 from mylist_dav.model.entries import FILE_MODE, Entry, Kind
 from mylist_dav.services.guards import check_conditions, guard_change
 from mylist_dav.services.rights import require_write
-from mylist_dav.services.trees import parent_folder
+from mylist_dav.services.trees import check_content_type, check_time, parent_folder
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft, TreeView, View
 from mylist_dav.store.contents import ContentWriter
@@ -54,6 +54,8 @@ class Uploads:
         require_write(actor, place.flist_name)
         if not place.path:
             raise NotAllowed(f"{place.flist_name} is a folder: it has no content")
+        check_time(mtime_ns)
+        check_content_type(content_type)
         with self._catalog.view() as view:
             tree = view.tree(view.flist(place.flist_name))
             _check(view, tree, place, actor, conditions, self._clock())

@@ -16,7 +16,17 @@ rows.py          rows to values and back
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
-from mylist_dav.store.catalog.trees import TreeView
+from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
 from mylist_dav.store.catalog.views import View
 
-__all__ = ["Catalog", "Draft", "NewEntry", "Pulse", "TreeDraft", "TreeView", "View"]
+__all__ = [
+    "WALK_PAGE",
+    "Ahead",
+    "Catalog",
+    "Draft",
+    "NewEntry",
+    "Pulse",
+    "TreeDraft",
+    "TreeView",
+    "View",
+]

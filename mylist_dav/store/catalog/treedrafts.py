@@ -222,7 +222,7 @@ class TreeDraft(TreeView):
     def attach_root(self, staged: Entry, entries: int, size_bytes: int) -> None:
         """Put a staged folder in the place of the root; entries and size_bytes are all that is below it.
 
-        Raises Conflict when the flist was rolled back since it was staged: that has ended what was staged.
+        Raises Conflict when it is not there any more, because the flist was rolled back since it was staged.
         """
         self._unhook(staged)
         self._end(self.root())
@@ -287,17 +287,20 @@ class TreeDraft(TreeView):
         """Make the tree what it was at a revision; returns how many rows changed.
 
         What began after that revision ends, what ended after it begins again, with the ids it had. Also what nothing
-        leads to any more: so the number may be more than 0 though no path shows another state. What is staged ends.
+        leads to any more: so the number may be more than 0 though no path shows another state. And what lies below a
+        staged folder, if it is newer than that revision: whoever has built it must look whether it is still whole.
         """
         flist_id = self.flist.flist_id
-        self._sql.execute("DELETE FROM entry WHERE flist_id = ? AND parent_id = ?", (flist_id, STAGE_PARENT))
         bindings = (flist_id, jid, self.jid)
         self._sql.execute(
             f"INSERT INTO entry_past ({_COLUMNS}, until_jid) SELECT {_COLUMNS}, ?3 FROM entry"
-            " WHERE flist_id = ?1 AND since_jid > ?2 AND since_jid < ?3",
-            bindings,
+            " WHERE flist_id = ?1 AND since_jid > ?2 AND since_jid < ?3 AND parent_id <> ?4",
+            (*bindings, STAGE_PARENT),
         )
-        self._sql.execute("DELETE FROM entry WHERE flist_id = ?1 AND since_jid > ?2", (flist_id, jid))
+        self._sql.execute(
+            "DELETE FROM entry WHERE flist_id = ?1 AND since_jid > ?2 AND parent_id <> ?3",
+            (flist_id, jid, STAGE_PARENT),
+        )
         ended = self._sql.changes()
         self._sql.execute(
             f"INSERT INTO entry ({_COLUMNS}) SELECT {_COLUMNS.replace('since_jid', '?3')} FROM entry_past"

@@ -42,6 +42,10 @@ class View:
         """The names of all accounts."""
         return [row[0] for row in self._sql.execute("SELECT name FROM account ORDER BY name")]
 
+    def has_account(self, name: str) -> bool:
+        """Whether there is an account of this name."""
+        return bool(self._sql.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchall())
+
     def account_role(self, name: str) -> Role | None:
         """The role of an account that may log in; None when it is unknown or disabled."""
         rows = self._sql.execute(
@@ -108,7 +112,7 @@ class View:
         """The commits of a flist, newest first, at most limit, all with a jid below before_jid."""
         rows = self._sql.execute(
             "SELECT jid, at_ns, actor, note FROM commit_ WHERE flist_id = ? AND jid < ? ORDER BY jid DESC LIMIT ?",
-            (flist.flist_id, before_jid if before_jid is not None else flist.head_jid + 1, limit),
+            (flist.flist_id, before_jid if before_jid is not None else flist.head_jid + 1, max(0, limit)),
         )
         return [Commit(*row) for row in rows]
 
@@ -189,6 +193,13 @@ class View:
             (flist_id, now_ns, *entry_ids),
         )
         return [to_lock(row) for row in rows]
+
+    def lock_count(self, flist_id: int, now_ns: int) -> int:
+        """How many locks there are in a flist that have not expired."""
+        rows = self._sql.execute(
+            "SELECT count(*) FROM lock WHERE flist_id = ? AND expires_ns > ?", (flist_id, now_ns)
+        )
+        return int(rows.fetchall()[0][0])
 
     def has_locks(self, flist_id: int, now_ns: int) -> bool:
         """Whether there is any lock in a flist."""
