@@ -27,7 +27,7 @@ _QUICK_SECONDS = 0.05
 """A client that has not taken a slice after so long is slow: its block is let go."""
 
 
-_BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
+BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
 """After these a body is not worth reading to its end."""
 
 
@@ -102,7 +102,7 @@ class Exchanges:
             raise
         except Exception as error:  # noqa: BLE001 whatever the front end or a sink raised becomes an answer
             response = self.runtime.render(request, error)
-            if request.has_body and isinstance(error, _BREAK_OFF):
+            if request.has_body and isinstance(error, BREAK_OFF):
                 response = replace(response, close=True)
             return await self._opened(response, request)
 

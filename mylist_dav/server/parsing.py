@@ -40,6 +40,7 @@ class RequestParser:
         self._target = b""
         self._head_bytes = 0
         self._barren_bytes = 0
+        self._fruitful = False
         self._in_head = False
         self._in_body = False
         self._deaf = False
@@ -114,8 +115,9 @@ class RequestParser:
         self.body_broke(error)
 
     def _bound_unfinished(self, size_bytes: int) -> None:
-        """A single endless field or chunk extension reaches no callback: count what a feed brought without any."""
-        self._barren_bytes += size_bytes
+        """A single endless field or chunk extension reaches no callback: count what feeds brought without any."""
+        self._barren_bytes = 0 if self._fruitful else self._barren_bytes + size_bytes
+        self._fruitful = False
         if self._barren_bytes > self._limits.header_bytes + FEED_BYTES:
             self._too_long()
 
@@ -141,7 +143,7 @@ class RequestParser:
 
     def on_url(self, url: bytes) -> None:
         if not self._in_head:
-            self._barren_bytes = 0
+            self._fruitful = True
             self.head_begins()
         self._target += url
         if len(self._target) > self._limits.target_bytes:
@@ -184,12 +186,12 @@ class RequestParser:
         if (request.header("expect") or "100-continue").strip().lower() != "100-continue":
             self.refuse(Invalid("the only expectation known is 100-continue"), 417)
             raise _Refused
-        self._barren_bytes = 0
+        self._fruitful = True
         self._in_body = True
         self.body_begins(request, self._parser.should_keep_alive() and not self._parser.should_upgrade())
 
     def on_body(self, body: bytes) -> None:
-        self._barren_bytes = 0
+        self._fruitful = True
         if self._in_body:
             self.body_arrived(body)
 

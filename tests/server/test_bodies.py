@@ -8,7 +8,6 @@ import socket
 import pytest
 
 from mylist_dav.model.digest import Digest
-from tests.server.conftest import not_on
 from tests.server.fake_app import MIB, block_bytes
 from tests.server.raw_http import Server, Wire
 
@@ -272,7 +271,6 @@ def test_a_large_answer_from_memory_waits_for_a_slow_reader(server: Server) -> N
 
 
 def test_trailers_are_dropped(server: Server) -> None:
-    not_on(server, "cheroot", because="it leaves trailers in the stream: they end the connection with 400")
     with server.wire() as wire:
         wire.request("PUT", "/sink/trailers/100/100", CHUNKED, body=b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n")
         assert wire.answer().status == 201
