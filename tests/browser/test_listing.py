@@ -93,3 +93,10 @@ def test_a_name_is_shown_as_text_and_cannot_turn_its_surroundings(shown: Shown) 
     assert set(names) == {"docs/", *(path for path in FILES if "/" not in path)}
     assert page.query_selector("main img") is None
     page.context.close()
+
+
+def test_a_listing_begins_at_the_top(shown: Shown) -> None:
+    page = opened(shown, "/shelf/", viewport={"width": 390, "height": 800})
+    assert page.evaluate("document.querySelector('h1').getBoundingClientRect().top") < 60
+    assert page.evaluate("document.querySelector('.rows svg').getBoundingClientRect().width") == 24
+    page.context.close()
