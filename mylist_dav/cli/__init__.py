@@ -10,8 +10,10 @@ from mylist_dav import __version__
 from mylist_dav.cli.account import account
 from mylist_dav.cli.check import check
 from mylist_dav.cli.delete import delete
+from mylist_dav.cli.export import export_command
 from mylist_dav.cli.expose import expose, exposures, unexpose
 from mylist_dav.cli.flists import flists
+from mylist_dav.cli.importing import import_command
 from mylist_dav.cli.log import log
 from mylist_dav.cli.ls import ls
 from mylist_dav.cli.rollback import rollback
@@ -44,7 +46,7 @@ def mylist(context: click.Context, config: str | None, data: str | None) -> None
 
 
 for command in (
-    serve, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
+    serve, import_command, export_command, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
     token, verify, check, stats,
 ):  # fmt: skip
     mylist.add_command(command)

@@ -106,7 +106,7 @@ def size(size_bytes: int) -> str:
     return f"{value:.1f} TiB"
 
 
-class FlistNameType(click.ParamType):
+class FlistNameType(click.ParamType[FlistName]):
     """ACCOUNT/NAME."""
 
     name = "account/name"
@@ -118,7 +118,7 @@ class FlistNameType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class FlistPathType(click.ParamType):
+class FlistPathType(click.ParamType[tuple[FlistName, TreePath]]):
     """ACCOUNT/NAME[/PATH], as (FlistName, TreePath)."""
 
     name = "account/name[/path]"

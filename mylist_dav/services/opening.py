@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mylist_dav.model.archives.members import Limits
+from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.identity import Identity
+from mylist_dav.services.imports import Imports
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.sites import Sites
@@ -52,6 +55,9 @@ class Library:
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.exposures = Exposures(self.catalog)
+        archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
+        self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
+        self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, self.files, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)

@@ -30,6 +30,6 @@ def first_start(library: Library, welcome_folder: Path) -> Started:
     token = library.identity.new_token(OPERATOR, ADMIN, days=days, label="first start")
     fresh = library.settings.sites.welcome and not library.flists.list(OPERATOR)
     if fresh:
-        library.imports.run_folder(OPERATOR, WELCOME, welcome_folder)
+        library.imports.run(OPERATOR, WELCOME, library.imports.folder(welcome_folder), make=True)
         library.exposures.expose(OPERATOR, WELCOME, prefix=WELCOME_PREFIX)
     return Started(token, fresh)
