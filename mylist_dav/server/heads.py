@@ -6,6 +6,7 @@ What is refused here is refused because two parties on the way could read it in 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -14,10 +15,12 @@ from mylist_dav.outcomes import outcome
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.wire.hosts import parse_host
 from mylist_dav.wire.messages import Headers, Request, Response
-from mylist_dav.wire.targets import split_target
+from mylist_dav.wire.targets import Target, split_target
 
 SERVER_NAME = "mylist-dav"
 _LENGTH_DIGITS_MAX = 18
+_REMEMBERED_CHARS = 300
+"""Targets and hosts up to this are worth remembering (less than a MiB in all); well below every limit on them."""
 _WATCHED = frozenset(("host", "content-length", "transfer-encoding"))
 _BODYLESS = frozenset((204, 304))
 
@@ -42,7 +45,10 @@ def request_of(
     for name, value in headers:
         if name in _WATCHED:
             (hosts if name == "host" else lengths if name == "content-length" else codings).append(value)
-    path, query, authority = split_target(target, limits.target_bytes)
+    if len(target) <= _REMEMBERED_CHARS:
+        path, query, authority = _split_short(target)
+    else:
+        path, query, authority = split_target(target, limits.target_bytes)
     if path == "*":
         path = _whole_server(method)
     host, named = _site(hosts, authority, version)
@@ -52,6 +58,17 @@ def request_of(
     return Request(
         method, path, query, headers, host, named, scheme, version, client, "", content_length, has_body
     )
+
+
+@lru_cache(maxsize=2048)
+def _split_short(target: str) -> Target:
+    """The same targets come again and again; what raises is not kept."""
+    return split_target(target)
+
+
+@lru_cache(maxsize=1024)
+def _one_host(value: str) -> tuple[str, str]:
+    return parse_host([value])
 
 
 def _whole_server(method: str) -> str:
@@ -67,7 +84,9 @@ def _site(hosts: list[str], authority: str | None, version: str) -> tuple[str, s
         return "", ""  # RFC 9112, 3.2 asks for Host from HTTP/1.1 on
     if version == "1.0" and not hosts and authority is not None:
         return parse_host([authority])
-    site = parse_host(hosts)
+    site = (
+        _one_host(hosts[0]) if len(hosts) == 1 and len(hosts[0]) <= _REMEMBERED_CHARS else parse_host(hosts)
+    )
     return site if authority is None else parse_host([authority])
 
 
@@ -114,6 +133,12 @@ def encode_headers(headers: Headers) -> bytes:
     if text.count("\n") != count or text.count("\r") != count or "\0" in text:
         raise ValueError("a header field holds a line break or NUL")
     return text.encode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def encode_known_headers(headers: tuple[tuple[str, str], ...]) -> bytes:
+    """encode_headers for answers from memory, whose fields come again and again; what raises is not kept."""
+    return encode_headers(list(headers))
 
 
 def status_line(status: int) -> bytes:

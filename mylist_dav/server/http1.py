@@ -220,7 +220,9 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             log.error("%s %s: a body has another size than it says", request.method, request.target)
             self.cut()
             return
-        head = head_bytes(response, framing, lines, request.http_version == "1.0", close)
+        head = head_bytes(
+            response, framing, lines, request.http_version == "1.0", close, known=response.status < 400
+        )
         if len(body) <= _ONE_WRITE_BYTES:
             self._transport.write(head + body)
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mylist_dav.errors import TooSlow
 from mylist_dav.server.exchange import expects_continue
-from mylist_dav.server.heads import Framing, encode_headers, status_line
+from mylist_dav.server.heads import Framing, encode_headers, encode_known_headers, status_line
 from mylist_dav.server.streams import Pace
 from mylist_dav.wire.messages import Request, Response
 
@@ -19,8 +19,14 @@ _ONE_WRITE_BYTES = 64 * 1024
 """Up to this a piece is joined with its header section: one copy is cheaper than a second buffer."""
 
 
-def head_bytes(response: Response, framing: Framing, date_lines: bytes, http_10: bool, close: bool) -> bytes:
-    """The header section of a response. Raises ValueError for a field that would break its line."""
+def head_bytes(
+    response: Response, framing: Framing, date_lines: bytes, http_10: bool, close: bool, known: bool = False
+) -> bytes:
+    """The header section of a response. known: its fields are worth remembering.
+
+    Raises ValueError for a field that would break its line.
+    """
+    fields = encode_known_headers(tuple(response.headers)) if known else encode_headers(response.headers)
     if framing.length is not None:
         size = b"Content-Length: %d\r\n" % framing.length
     elif framing.body and not http_10:
@@ -30,7 +36,7 @@ def head_bytes(response: Response, framing: Framing, date_lines: bytes, http_10:
     keep = (
         b"Connection: close\r\n\r\n" if close else b"Connection: keep-alive\r\n\r\n" if http_10 else b"\r\n"
     )
-    return b"".join((status_line(response.status), encode_headers(response.headers), date_lines, size, keep))
+    return b"".join((status_line(response.status), fields, date_lines, size, keep))
 
 
 class Http1Stream:
