@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from lxml import etree
@@ -12,6 +13,7 @@ from mylist_dav.errors import Invalid
 from mylist_dav.wire.messages import Request
 
 PROPERTIES_MAX = 200
+REMEMBERED_BYTES_MAX = 4096
 
 
 class Mode(Enum):
@@ -38,8 +40,18 @@ ALLPROP = Asked(Mode.ALL)
 
 def parse_propfind(body: bytes, request: Request) -> Asked:
     """What a body asks for; an empty one asks for allprop. Raises Invalid."""
-    root = parse_body(body)
     minimal = _wants_little(request)
+    return _remembered(body, minimal) if len(body) <= REMEMBERED_BYTES_MAX else _parse(body, minimal)
+
+
+@lru_cache(maxsize=256)
+def _remembered(body: bytes, minimal: bool) -> Asked:
+    """A client asks for the same few sets of properties again and again."""
+    return _parse(body, minimal)
+
+
+def _parse(body: bytes, minimal: bool) -> Asked:
+    root = parse_body(body)
     if root is None:
         return ALLPROP._replace(minimal=minimal)
     if root.tag != "{DAV:}propfind":
@@ -64,5 +76,7 @@ def _names(parent: etree._Element) -> tuple[str, ...]:
 
 
 def _wants_little(request: Request) -> bool:
-    prefer = (request.header("prefer") or "").replace(" ", "").lower()
-    return "return=minimal" in prefer.split(",") or (request.header("brief") or "").strip().lower() == "t"
+    prefer, brief = request.header("prefer"), request.header("brief")
+    if prefer is not None and "return=minimal" in prefer.replace(" ", "").lower().split(","):
+        return True
+    return brief is not None and brief.strip().lower() == "t"

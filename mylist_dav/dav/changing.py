@@ -5,10 +5,10 @@ from __future__ import annotations
 from mylist_dav.dav.calls import Call
 from mylist_dav.dav.conditions import conditions_of
 from mylist_dav.dav.following import following
-from mylist_dav.dav.locations import Level, place_of
+from mylist_dav.dav.locations import Level, destination_place
 from mylist_dav.dav.putting import MTIME_ACCEPTED, parse_mtime_ns
 from mylist_dav.dav.refusals import bad_gateway, locked, locked_member
-from mylist_dav.errors import Conflict, Forbidden, Invalid, Locked, NotFound, UnsupportedMedia
+from mylist_dav.errors import Conflict, Invalid, Locked, NotFound, UnsupportedMedia
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.trees import Moved
@@ -62,9 +62,7 @@ def _copy_or_move(call: Call, *, members: bool, move: bool) -> Response:
     if destination.foreign:
         return bad_gateway()
     source = call.location.place
-    target = place_of(destination.path)
-    if target is None:
-        raise Forbidden("the Destination is not in a flist, at /dav/<account>/<flist>/...")
+    target = destination_place(destination.path)
     overwrite = parse_overwrite(call.header("overwrite"))
     conditions = conditions_of(call.request)
     trees = call.library.trees

@@ -44,8 +44,7 @@ class DavFrontEnd:
 
     def respond(self, request: Request) -> Response | BodySink:
         """The answer; for PUT, and for a request with a body, a sink. Raises MylistError."""
-        now = self.answer_now(request)
-        if now is not None:
+        if credentials_of(request) is None and (now := self.answer_now(request)) is not None:
             return now
         actor = authenticate(self._library.identity, request)
         call = Call(self._library, request, actor, locate(request.target))

@@ -30,6 +30,7 @@ WIN32_ATTRIBUTES = f"{{{MICROSOFT}}}Win32FileAttributes"
 
 _SECOND_NS = 1_000_000_000
 _EXECUTE_BITS = 0o111
+_COLLECTION = "<D:resourcetype><D:collection/></D:resourcetype>"
 
 Reader = Callable[[Entry], str]
 """The element of a property of an entry that has it."""
@@ -62,9 +63,7 @@ def content_type_of(entry: Entry) -> str:
 
 
 def _resourcetype(entry: Entry) -> str:
-    if entry.is_directory:
-        return "<D:resourcetype><D:collection/></D:resourcetype>"
-    return "<D:resourcetype/>"
+    return _COLLECTION if entry.is_directory else "<D:resourcetype/>"
 
 
 def _modified(entry: Entry) -> str:

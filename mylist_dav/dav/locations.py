@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from mylist_dav.errors import BadName, Forbidden, Invalid, NotFound
+from mylist_dav.errors import BadName, Conflict, Forbidden, Invalid, NotFound
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.names import FlistName, check_account_name
 from mylist_dav.model.paths import TreePath
@@ -61,6 +61,17 @@ def locate(target: str) -> Location:
     if found is None:
         raise NotFound("WebDAV is at /dav/")
     return found
+
+
+def destination_place(path: DecodedPath) -> Place:
+    """The place that a Destination names. Raises Forbidden outside of the flists, Conflict, BadName."""
+    found = _location(path)
+    if found is None:
+        raise Forbidden("the Destination is not in a flist, at /dav/<account>/<flist>/...")
+    try:
+        return found.place
+    except NotFound as error:
+        raise Conflict("there is no such account to put it in") from error
 
 
 def place_of(path: DecodedPath) -> Place | None:

@@ -19,8 +19,14 @@ from mylist_dav.wire.davheaders import Depth, parse_depth
 from mylist_dav.wire.messages import Response
 from mylist_dav.wire.targets import quote_name, quote_path
 
-PAGE_ENTRIES = 5000
-"""Entries that are read, rendered and sent at once; an answer of more is streamed."""
+WHOLE_ENTRIES = 1000
+"""A folder of fewer members is answered at once, with the length of the answer; any other is streamed."""
+
+PAGE_ENTRIES = 4000
+"""Entries that are read, rendered and sent together."""
+
+_DIRECTORY, _SYMLINK = Kind.DIRECTORY, Kind.SYMLINK
+"""Here because a look-up in an enumeration is dear in a loop."""
 
 
 def propfind(call: Call) -> Response:
@@ -82,11 +88,11 @@ class _Listing:
         )
 
     def of_folder(self, entry: Entry) -> Response:
-        """Depth 1. What fits in a page is sent whole, with its length."""
+        """Depth 1. A long answer is begun anew, on a revision that stays the same while it is sent."""
         base = quote_path(self._call.location.names, directory=True)
         target = self.of_target(entry)
-        _, members = self._call.library.trees.list(self._call.actor, self._place, limit=PAGE_ENTRIES)
-        if len(members) < PAGE_ENTRIES:
+        _, members = self._call.library.trees.list(self._call.actor, self._place, limit=WHOLE_ENTRIES)
+        if len(members) < WHOLE_ENTRIES:
             sheet = self._sheet(self._place, entry)
             return multistatus((target, *self._members(sheet, base, self._place, members)))
         return self._streamed(target, self._pages([(base, self._place, entry)], self._head_jid(), deep=False))
@@ -162,13 +168,15 @@ class _Listing:
         base = escape(base)
         for member in members:
             entry: Entry | None = member
-            if member.kind is Kind.SYMLINK:
+            if member.kind is _SYMLINK:
                 entry = self._followed(place, member, at_jid)
                 if entry is None:
                     continue
             assert entry is not None
-            name = quote_name(entry.name).replace("&", "&amp;")
-            slash = "/" if entry.is_directory else ""
+            name = quote_name(entry.name)
+            if "&" in name:
+                name = name.replace("&", "&amp;")
+            slash = "/" if entry.kind is _DIRECTORY else ""
             yield f"<D:response><D:href>{base}{name}{slash}</D:href>{sheet.propstats(entry)}</D:response>"
 
     def _followed(self, place: Place, link: Entry, at_jid: int | None) -> Entry | None:

@@ -6,6 +6,7 @@ the services each. What stays its own: dispatch, which methods exist, OPTIONS, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
@@ -78,6 +79,9 @@ class Protocol:
     """A WsgiDAV application, called in process."""
 
     def __init__(self) -> None:
+        logging.getLogger("wsgidav").setLevel(
+            logging.CRITICAL
+        )  # it tells of every refused request; we have a log
         provider = Provider()
         self._app = WsgiDAVApp(
             {

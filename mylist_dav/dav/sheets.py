@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from mylist_dav.dav.asked import Asked, Mode
 from mylist_dav.dav.live import LIVE, SURROUNDING, On, Reader, is_live
@@ -13,6 +15,9 @@ from mylist_dav.model.entries import Entry
 _FOUND_HEAD = "<D:propstat><D:prop>"
 _NO_DEAD: Mapping[str, str] = {}
 
+Surrounding = Mapping[str, Callable[[], Reader | None]]
+"""Makers of the readers of SURROUNDING properties, by name."""
+
 DeadOfEntries = Mapping[int, Mapping[str, str]]
 """Dead properties (Clark name to XML) of those entries that have any, by entry id."""
 
@@ -22,29 +27,35 @@ def wants_dead(asked: Asked) -> bool:
     return asked.mode is not Mode.NAMED or any(not is_live(name) for name in asked.names)
 
 
-class _Form:
-    """The part of a sheet for one kind of entry. missing: names that this kind never has, as empty elements."""
+class _Form(NamedTuple):
+    """The part of a sheet for one kind of entry.
 
-    def __init__(self, asked: Asked, on: On, surrounding: Mapping[str, Callable[[], Reader | None]]) -> None:
-        self.readers: list[Reader] = []
-        self.dead_names: list[str] = []
-        missing: list[str] = []
-        names = list(asked.names)
-        if asked.mode is Mode.ALL:
-            self.readers = [one.read for one in LIVE.values() if one.compact and on in one.on]
-            names = [name for name in names if not (is_live(name) and name in LIVE and LIVE[name].compact)]
-        for name in names:
-            if not is_live(name):
-                self.dead_names.append(name)
-                continue
-            reader = _reader(name, on, surrounding)
-            if reader is None:
-                missing.append(empty_element(name))
-            else:
-                self.readers.append(reader)
-        self.missing = "" if asked.minimal else "".join(missing)
-        if asked.mode is Mode.NAMES:
-            self.readers = _name_readers(on)
+    dead_names: names that are no live properties. missing: empty elements of the names that this kind never has.
+    """
+
+    readers: tuple[Reader, ...]
+    dead_names: tuple[str, ...]
+    missing: str
+
+
+def _form(asked: Asked, on: On, surrounding: Surrounding) -> _Form:
+    if asked.mode is Mode.NAMES:
+        return _Form(_name_readers(on), (), "")
+    readers: list[Reader] = []
+    names = asked.names
+    if asked.mode is Mode.ALL:
+        readers = [one.read for one in LIVE.values() if one.compact and on in one.on]
+        names = tuple(name for name in names if not (name in LIVE and LIVE[name].compact))
+    found = {name: _reader(name, on, surrounding) for name in names if is_live(name)}
+    readers += [reader for reader in found.values() if reader is not None]
+    missing = "" if asked.minimal else "".join(empty_element(n) for n, read in found.items() if read is None)
+    return _Form(tuple(readers), tuple(name for name in names if not is_live(name)), missing)
+
+
+@lru_cache(maxsize=512)
+def _plain_form(asked: Asked, on: On) -> _Form:
+    """The form for properties of the entry alone: the same for all requests that ask alike."""
+    return _form(asked, on, {})
 
 
 class Sheet:
@@ -53,20 +64,23 @@ class Sheet:
     def __init__(
         self,
         asked: Asked,
-        surrounding: Mapping[str, Callable[[], Reader | None]],
+        surrounding: Surrounding,
         dead: DeadOfEntries,
     ) -> None:
         self._asked = asked
         self._dead = dead
-        self._files = _Form(asked, On.FILES, surrounding)
-        self._folders = _Form(asked, On.FOLDERS, surrounding)
+        if SURROUNDING.keys().isdisjoint(asked.names):
+            self._files, self._folders = _plain_form(asked, On.FILES), _plain_form(asked, On.FOLDERS)
+        else:
+            self._files = _form(asked, On.FILES, surrounding)
+            self._folders = _form(asked, On.FOLDERS, surrounding)
 
     def propstats(self, entry: Entry) -> str:
         """All propstat elements of an entry."""
         form = self._folders if entry.is_directory else self._files
-        found = "".join([read(entry) for read in form.readers])
-        missing = form.missing
-        if self._dead or form.dead_names:
+        readers, dead_names, missing = form
+        found = "".join([read(entry) for read in readers])
+        if self._dead or dead_names:
             more, lost = self._dead_part(form, self._dead.get(entry.entry_id, _NO_DEAD))
             found += more
             missing += lost
@@ -87,18 +101,18 @@ class Sheet:
         return found, "" if self._asked.minimal else "".join(map(empty_element, lost))
 
 
-def _reader(name: str, on: On, surrounding: Mapping[str, Callable[[], Reader | None]]) -> Reader | None:
+def _reader(name: str, on: On, surrounding: Surrounding) -> Reader | None:
     live = LIVE.get(name)
     if live is not None:
         return live.read if on in live.on else None
     return surrounding[name]() if on in SURROUNDING[name] else None
 
 
-def _name_readers(on: On) -> list[Reader]:
+def _name_readers(on: On) -> tuple[Reader, ...]:
     names = [name for name, live in LIVE.items() if on in live.on]
     names += [name for name, where in SURROUNDING.items() if on in where]
     elements = "".join(_short(name) for name in names)
-    return [lambda entry: elements]
+    return (lambda entry: elements,)
 
 
 def _short(name: str) -> str:

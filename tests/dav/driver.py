@@ -11,8 +11,11 @@ from lxml import etree
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.contents import BlockSlice
+from mylist_dav.model.entries import SYMLINK_MODE, Kind
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.paths import TreePath
 from mylist_dav.services.opening import Library
+from mylist_dav.store.catalog import Draft, NewEntry
 from mylist_dav.wire.messages import Request, Response
 
 HOST = "dav.test"
@@ -72,15 +75,16 @@ class Driver:
         *,
         anonymous: bool = False,
         target: str | None = None,
+        query: str = "",
     ) -> Reply:
         """path: below the flist, percent-encoded; target: the whole request target instead."""
-        fields = [] if anonymous else [("authorization", self.credentials)]
-        fields += [(name.lower(), value) for name, value in (headers or {}).items()]
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        fields = list(given.items() if anonymous else {"authorization": self.credentials, **given}.items())
         request = Request(
             method,
             target if target is not None else f"{ROOT}/{path}",
-            "",
-            [field for index, field in enumerate(fields) if field[0] not in dict(fields[index + 1 :])],
+            query,
+            fields,
             HOST,
             HOST,
             content_length=len(body) if body else None,
@@ -123,6 +127,24 @@ class Driver:
         """The hrefs of the members of a folder, below it."""
         hrefs = self.ask(path, "{DAV:}resourcetype", depth="1").hrefs()
         return [href.removeprefix(hrefs[0]) for href in hrefs[1:]]
+
+    def link(self, path: str, target: str) -> None:
+        """Make a symbolic link, which WebDAV itself cannot; path: decoded."""
+        actor = self.library.identity.actor_for(self.token)
+        way = TreePath.parse(path)
+
+        def make(draft: Draft) -> None:
+            tree = draft.draft_tree(draft.flist(TREE), actor)
+            folder = tree.find(way.parent)
+            assert folder is not None
+            new = NewEntry(Kind.SYMLINK, SYMLINK_MODE, draft.now_ns, draft.now_ns, target=target)
+            tree.insert(folder.entry_id, way.name, new)
+
+        self.library.catalog.change(make)
+
+    def jid(self) -> int:
+        """The newest revision of the flist."""
+        return self.library.flists.get(OPERATOR, TREE).head_jid
 
     def _reply(self, request: Request, exchange: Callable[[], Response]) -> Reply:
         try:
