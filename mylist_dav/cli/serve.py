@@ -62,7 +62,7 @@ def _announce(settings: Settings, addresses: list[str], started: Started) -> Non
     if started.token:
         lines += [
             f"  log in   user name {ADMIN}, password {started.token}",
-            f"           (shown this once, valid for {settings.tokens.days_default} days)",
+            f"           (valid for {settings.tokens.days_default * 24} hours; it is not shown again)",
         ]
     lines.append(f"  a token  mylist token new {ADMIN} --data {settings.store.data}")
     click.echo("\n".join(lines))
