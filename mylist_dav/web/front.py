@@ -20,7 +20,7 @@ from mylist_dav.outcomes import outcome
 from mylist_dav.services.freshness import ExposureMap, Freshness, Located
 from mylist_dav.services.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
 from mylist_dav.web.listing import PAGE_ENTRIES, Place, Span, listing_etag, render_listing, span_of
-from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page_policy
+from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page
 from mylist_dav.web.policy import (
     NO_STORE,
     REVALIDATE,
@@ -112,6 +112,8 @@ class SiteFrontEnd:
         self._max_age_seconds = max_age_seconds
         self._listing_entries = min(listing_entries, PAGE_ENTRIES)
         self._local = threading.local()
+        for name in ("listing", "error"):
+            page(name)  # now, and not on the event loop
 
     def is_exposed_host(self, host: str) -> bool:
         """Whether there is an exposure on this host name. From memory. Raises Busy.
@@ -247,8 +249,8 @@ class SiteFrontEnd:
         etag = listing_etag(place, exposure.flist_id, jid, span)
         headers = [REVALIDATE, ("Content-Security-Policy", _listing_policy(exposure))]
 
-        def representation(page: bytes) -> Representation:
-            return Representation(etag, None, len(page), HTML[1], _no_pieces, page)
+        def representation(body: bytes) -> Representation:
+            return Representation(etag, None, len(body), HTML[1], _no_pieces, body)
 
         asked = preconditions_of(request.headers)
         if asked is None or evaluate(request.method, asked, etag, None) is Verdict.PROCEED:
@@ -258,8 +260,8 @@ class SiteFrontEnd:
         return file_response(request, representation(b""), headers)
 
     def _page(self, exposure: Exposure, jid: int, names: tuple[str, ...], place: Place, span: Span) -> bytes:
-        page = self._sites.members(exposure, jid, names, self._listing_entries, span.after, span.before)
-        return render_listing(place, page)
+        part = self._sites.members(exposure, jid, names, self._listing_entries, span.after, span.before)
+        return render_listing(place, part)
 
 
 class NowhereFrontEnd:
@@ -307,7 +309,8 @@ def _redirect(names: tuple[str, ...], directory: bool, query: str) -> Response:
 
 
 def _listing_policy(exposure: Exposure) -> str:
-    return f"{page_policy()}; {SANDBOX}" if exposure.prefix else page_policy()
+    policy = page("listing").policy
+    return f"{policy}; {SANDBOX}" if exposure.prefix else policy
 
 
 def _no_pieces(offset: int, length: int) -> Iterator[BlockSlice]:

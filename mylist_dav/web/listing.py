@@ -10,7 +10,7 @@ from mylist_dav.errors import Invalid
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import NAME_BYTES_MAX
 from mylist_dav.services.sites import Member, MemberPage
-from mylist_dav.web.pages import environment, templates_version
+from mylist_dav.web.pages import page
 from mylist_dav.wire.targets import quote_name, quote_path
 
 PAGE_ENTRIES = 1_000
@@ -68,30 +68,25 @@ def span_of(query: str) -> Span:
 
 def listing_etag(place: Place, flist_id: int, jid: int, span: Span) -> str:
     """Strong: the same revision, templates and place give the same bytes."""
-    what = (templates_version(), flist_id, jid, place, span)
+    what = (page("listing").version, flist_id, jid, place, span)
     return f'"listing-{str(Digest.of(repr(what).encode()))[:32]}"'
 
 
-def render_listing(place: Place, page: MemberPage) -> bytes:
+def render_listing(place: Place, part: MemberPage) -> bytes:
     """The page. Links are relative to the folder, which is asked for with its slash."""
     own = place.names[place.fixed :]
-    members = sorted(page.members, key=lambda member: (not member.is_directory, _sort_key(member.name)))
-    text = (
-        environment()
-        .get_template("listing.html")
-        .render(
-            title=own[-1] if own else _site_name(place),
-            crumbs=_crumbs(place),
-            parent="../" if own else "",
-            rows=[row(member) for member in members],
-            summary=_summary(page),
-            earlier=f"?before={_quoted(page.first)}" if page.earlier and page.first else "",
-            later=f"?after={_quoted(page.last)}" if page.later and page.last else "",
-            first=page.first,
-            last=page.last,
-        )
+    members = sorted(part.members, key=lambda member: (not member.is_directory, _sort_key(member.name)))
+    return page("listing").render(
+        title=own[-1] if own else _site_name(place),
+        crumbs=_crumbs(place),
+        parent="../" if own else "",
+        rows=[row(member) for member in members],
+        summary=_summary(part),
+        earlier=f"?before={_quoted(part.first)}" if part.earlier and part.first else "",
+        later=f"?after={_quoted(part.last)}" if part.later and part.last else "",
+        first=part.first,
+        last=part.last,
     )
-    return text.encode()
 
 
 def row(member: Member) -> Row:
@@ -158,15 +153,15 @@ def _crumbs(place: Place) -> list[Crumb]:
     ]
 
 
-def _summary(page: MemberPage) -> str:
-    """What there is, where all of it is on this page."""
-    if page.earlier or page.later:
-        return f"{len(page.members):,} entries on this page"
-    if not page.members:
+def _summary(part: MemberPage) -> str:
+    """What there is, where all of it is on this part."""
+    if part.earlier or part.later:
+        return f"{len(part.members):,} entries on this page"
+    if not part.members:
         return "Empty"
-    folders = sum(member.is_directory for member in page.members)
-    files = len(page.members) - folders
-    total_bytes = sum(member.size_bytes for member in page.members)
+    folders = sum(member.is_directory for member in part.members)
+    files = len(part.members) - folders
+    total_bytes = sum(member.size_bytes for member in part.members)
     parts = [_count(folders, "folder")] if folders else []
     if files:
         parts.append(f"{_count(files, 'file')}, {readable_size(total_bytes)}")

@@ -37,46 +37,51 @@ _TEXTS = {
 def environment() -> Environment:
     """Templates, compiled once a process. Everything put into them is escaped."""
     loader = PackageLoader("mylist_dav.web")
-    made = Environment(
+    return Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals["style"] = Markup(style())
-    return made
+
+
+class Page:
+    """A kind of page: NAME.html with the style sheets base.css and NAME.css inside. Made once a process: see page()."""
+
+    def __init__(self, name: str) -> None:
+        self._style = _text("base.css") + _text(f"{name}.css")
+        self._template = environment().get_template(f"{name}.html")
+        style_hash = b64encode(sha256(self._style.encode()).digest()).decode()
+        self.policy = (
+            f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:;"
+            " base-uri 'none'; form-action 'none'"
+        )
+        """The Content-Security-Policy: this style sheet, images inside the page, nothing else."""
+        sources = (self._style, _text("page.html"), _text(f"{name}.html"))
+        self.version = str(Digest.of("\0".join(sources).encode()))[:16]
+        """Another one whenever the looks of the page are: part of an entity tag."""
+
+    def render(self, **values: object) -> bytes:
+        """The page, with these values in its template."""
+        return self._template.render(style=Markup(self._style), **values).encode()
 
 
 @cache
-def style() -> str:
-    """The style sheet, which stands inside each page."""
-    return _template("style.css")
+def page(name: str) -> Page:
+    """'listing' or 'error'."""
+    return Page(name)
 
 
 @cache
-def page_policy() -> str:
-    """The Content-Security-Policy of our own pages: this one style sheet, images inside the page, nothing else."""
-    style_hash = b64encode(sha256(style().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:; base-uri 'none'; form-action 'none'"
-
-
-@cache
-def templates_version() -> str:
-    """Another one whenever a template or the style sheet is another: part of the entity tag of a listing."""
-    texts = [_template(name) for name in ("page.html", "listing.html", "style.css")]
-    return str(Digest.of("\0".join(texts).encode()))[:16]
-
-
-@cache
-def _error_page(status: int) -> bytes:
+def _error(status: int) -> tuple[bytes, Headers]:
     title, text = _TEXTS.get(status) or (_phrase(status), "The server cannot answer this request.")
-    return environment().get_template("error.html").render(status=status, title=title, text=text).encode()
+    headers = [HTML, NO_STORE, NOSNIFF, ("Content-Security-Policy", page("error").policy)]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", str(RETRY_SECONDS)))
+    return page("error").render(status=status, title=title, text=text), headers
 
 
 def error_response(status: int, *, head: bool = False, more: Headers | None = None) -> Response:
     """The page for a status. It depends on nothing else, so it tells nothing else."""
-    headers = [HTML, NO_STORE, NOSNIFF, ("Content-Security-Policy", page_policy()), *(more or [])]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append(("Retry-After", str(RETRY_SECONDS)))
-    page = _error_page(status)
-    return Response(status, headers, b"" if head else page, len(page))
+    body, headers = _error(status)
+    return Response(status, [*headers, *(more or ())], b"" if head else body, len(body))
 
 
 def _phrase(status: int) -> str:
@@ -86,5 +91,5 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def _template(name: str) -> str:
+def _text(name: str) -> str:
     return (resources.files(__package__) / "templates" / name).read_text("utf-8")
