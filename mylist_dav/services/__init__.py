@@ -7,6 +7,7 @@ guards.py       conditions and locks, checked inside the transaction
 locks.py        WebDAV locks          properties.py   WebDAV dead properties
 flists.py       flists, their log, rollback
 exposures.py    host names and prefixes     sites.py  what an exposure answers for a path
+freshness.py    what is exposed now, from memory     following.py  hidden names and symlinks of a site
 identity.py     accounts and tokens
 opening.py      Library: all of them over one data directory
 """
