@@ -137,8 +137,10 @@ class Publisher:
         with self._catalog.view() as view:
             flist = view.flist_by_id(self._order.flist.flist_id)
             root = view.tree(flist).root()
-        at_once_max = AT_ONCE_ENTRIES_MAX if attempt < ATTEMPTS_MAX // 2 else self._order.rows_max
+        rows_max = self._order.rows_max
+        at_once_max = min(AT_ONCE_ENTRIES_MAX, rows_max) if attempt < ATTEMPTS_MAX // 2 else rows_max
         if flist.entries + self._assembly.entries <= at_once_max:
+            self._progress("writing")
             return self._catalog.change(self._compare_and_apply)
         plan = self._plan(flist.head_jid, root, self._read_head(flist))
         self._progress("writing")
