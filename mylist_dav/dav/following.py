@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mylist_dav.dav.calls import Call
-from mylist_dav.errors import Conflict, NotAllowed, NotFound
+from mylist_dav.errors import Conflict, NotAllowed, NotFound, PreconditionFailed
 from mylist_dav.model.conditions import Place
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def following(call: Call, place: Place, act: Callable[[Place], T], *, last: bool
     """
     try:
         return act(place)
-    except (Conflict, NotAllowed, NotFound):
+    except (Conflict, NotAllowed, NotFound, PreconditionFailed):
         followed, _ = call.library.trees.resolve(call.actor, place, last=last)
         if followed == place:
             raise

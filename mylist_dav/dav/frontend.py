@@ -69,4 +69,6 @@ class DavFrontEnd:
         if response.status != 200:
             return response
         allowed = next((value for name, value in response.headers if name == "Allow"), METHODS)
+        if "LOCK" not in allowed:
+            allowed += ", LOCK"  # WsgiDAV leaves it out where there is nothing yet (RFC 4918, 7.3)
         return Response(200, [*_OPTIONS[:2], ("Allow", allowed)])
