@@ -57,6 +57,10 @@ class BodyBudget:
         """Whether nothing more should be read now."""
         return self.used_bytes >= self._limit_bytes
 
+    def has_room_for_small(self, size_bytes: int) -> bool:
+        """Whether so much more leaves half of the budget to those who can pass their bytes on."""
+        return self.used_bytes + size_bytes <= self._limit_bytes // 2
+
     def enter(self, holder: Holder) -> None:
         """Begin to count for a holder."""
         self._holders[holder] = None
@@ -84,6 +88,8 @@ class BodyBudget:
             largest = max(self._holders, key=lambda holder: holder.held_bytes, default=None)
             if largest is not None:
                 largest.hurry()
+            if not self.full:
+                break
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn

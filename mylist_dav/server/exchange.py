@@ -109,16 +109,15 @@ class Exchanges:
     async def _ask(self, request: Request, stream: Stream) -> _Answer:
         if not self._is_small(request):
             return await self._threads.admit(self._respond, request, None)
-        chunks: list[bytes] = []
-        size = 0
+        length = request.content_length or 0
+        self._bodies.take(length)
         try:
+            chunks: list[bytes] = []
             while data := await stream.read():
                 chunks.append(data)
-                size += len(data)
-                self._bodies.take(len(data))
             return await self._threads.admit(self._respond, request, b"".join(chunks))
         finally:
-            self._bodies.give_back(size)
+            self._bodies.give_back(length)
 
     def _is_small(self, request: Request) -> bool:
         """Whether the body is read before the front end is asked: not where the client waits for a word first."""

@@ -20,6 +20,7 @@ from mylist_dav.errors import BadSettings
 from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.memory import give_back_freed_blocks
 from mylist_dav.server.runtime import Runtime
 from mylist_dav.server.sockets import Address, listen
 from mylist_dav.server.workers import Workers
@@ -75,6 +76,7 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
 
 def work(service: Service, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
     """Be a worker: make the app, run the engine until it is stopped, close the app."""
+    give_back_freed_blocks()
     engine: Engine = _named(_ENGINES[service.engine])
     access_log = None
     if service.access_log != "off":
