@@ -44,7 +44,7 @@ class EngineLimits:
     linger_seconds: float = 5.0
     write_stall_seconds: float = 60.0
     slice_bytes: int = 256 * KIB
-    held_blocks_bytes: int = 64 * MIB
+    held_blocks_bytes: int = 32 * MIB
     threads: int = 16
     queued_calls: int = 1024
     connections: int = 4096
