@@ -17,7 +17,11 @@ from mylist_dav.errors import Unauthenticated
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response, WholeBody
 
-_OPTIONS: Headers = [("DAV", "1, 2"), ("MS-Author-Via", "DAV"), ("Allow", METHODS)]
+_CLASSES: Headers = [
+    ("DAV", "1, 2"),
+    ("DAV", "<http://apache.org/dav/propset/fs/1>"),  # neon: there is an executable property
+    ("MS-Author-Via", "DAV"),
+]
 
 
 class DavFrontEnd:
@@ -39,7 +43,7 @@ class DavFrontEnd:
         if credentials_of(request) is not None:
             return None
         if request.method == "OPTIONS":
-            return Response(200, list(_OPTIONS))
+            return Response(200, [*_CLASSES, ("Allow", METHODS)])
         return refusal(request, Unauthenticated("log in with a token, as the password of your account"))
 
     def respond(self, request: Request) -> Response | BodySink:
@@ -71,4 +75,4 @@ class DavFrontEnd:
         allowed = next((value for name, value in response.headers if name == "Allow"), METHODS)
         if "LOCK" not in allowed:
             allowed += ", LOCK"  # WsgiDAV leaves it out where there is nothing yet (RFC 4918, 7.3)
-        return Response(200, [*_OPTIONS[:2], ("Allow", allowed)])
+        return Response(200, [*_CLASSES, ("Allow", allowed)])

@@ -12,9 +12,10 @@ from mylist_dav.dav.multistatus import HEAD, TAIL, multistatus, response, status
 from mylist_dav.dav.sheets import Sheet, wants_dead
 from mylist_dav.dav.surroundings import Surroundings
 from mylist_dav.dav.xml import CONTENT_TYPE, DECLARATION, escape, xml_response
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import BadName, NotFound
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Entry, Kind
+from mylist_dav.model.paths import TreePath
 from mylist_dav.wire.davheaders import Depth, parse_depth
 from mylist_dav.wire.messages import Response
 from mylist_dav.wire.targets import quote_name, quote_path
@@ -144,13 +145,9 @@ class _Listing:
                 yield "".join(self._members(sheet, base, place, members, at_jid))
                 if deep:
                     pending += [
-                        (
-                            f"{base}{quote_name(one.name)}/",
-                            Place(place.flist_name, place.path.child(one.name)),
-                            one,
-                        )
+                        (f"{base}{quote_name(one.name)}/", Place(place.flist_name, path), one)
                         for one in members
-                        if one.is_directory
+                        if one.is_directory and (path := _below(place, one)) is not None
                     ]
                 if len(members) < PAGE_ENTRIES:
                     break
@@ -181,8 +178,19 @@ class _Listing:
 
     def _followed(self, place: Place, link: Entry, at_jid: int | None) -> Entry | None:
         """What a link leads to, under the name of the link; None when it leads nowhere."""
-        way = Place(place.flist_name, place.path.child(link.name))
+        path = _below(place, link)
+        if path is None:
+            return None
+        way = Place(place.flist_name, path)
         _, found = self._call.library.trees.resolve(self._call.actor, way, at_jid)
         if found is None or found.kind is Kind.SYMLINK:
             return None
         return found._replace(name=link.name)
+
+
+def _below(place: Place, member: Entry) -> TreePath | None:
+    """The path of a member; None where a move has left a tree deeper than any path may be."""
+    try:
+        return place.path.child(member.name)
+    except BadName:
+        return None

@@ -40,7 +40,7 @@ class Surroundings:
         """place: the target of the request; None above the flists, where there are no locks and no quota."""
         self._call = call
         self._place = place
-        self._held: Held | None = None
+        self._held: tuple[Held, dict[int, Held]] | None = None
 
     def readers(self, folder: TreePath | None) -> dict[str, Callable[[], Reader | None]]:
         """By name: makes the reader of a property, or None where there is no such property.
@@ -54,23 +54,26 @@ class Surroundings:
         }
 
     def _lock_reader(self, folder: TreePath | None) -> Reader | None:
+        """Locks of depth infinity on the way down to the entries, and those on each of them."""
         if self._place is None:
             return None
-        if self._held is None:
-            self._held = self._call.library.locks.all(self._call.actor, self._place)
-        held = self._held
-        if not held:
+        infinite, own = self._locks(self._place)
+        if not own:
             return lambda entry: "<D:lockdiscovery/>"
-        within = folder if folder is not None else self._place.path.parent
-        above = [(lock, root) for lock, root in held if lock.infinite and within.is_within(root)]
-        if folder is None and not self._place.path:
-            above = []
-        inherited = frozenset(lock.token for lock, _ in above)
-        own: dict[int, Held] = {}
-        for lock, root in held:
-            if lock.token not in inherited:
-                own.setdefault(lock.entry_id, []).append((lock, root))
+        way = folder if folder is not None else self._place.path.parent
+        is_top = folder is None and not self._place.path
+        above = [] if is_top else [(lock, root) for lock, root in infinite if way.is_within(root)]
         return lambda entry: self._discovery([*above, *own.get(entry.entry_id, ())], entry)
+
+    def _locks(self, place: Place) -> tuple[Held, dict[int, Held]]:
+        """The locks of the flist: those of depth infinity, and all by the entry that each is on."""
+        if self._held is None:
+            held = self._call.library.locks.all(self._call.actor, place)
+            own: dict[int, Held] = {}
+            for lock, root in held:
+                own.setdefault(lock.entry_id, []).append((lock, root))
+            self._held = [one for one in held if one[0].infinite], own
+        return self._held
 
     def _discovery(self, held: Iterable[tuple[Lock, TreePath]], entry: Entry) -> str:
         assert self._place is not None
