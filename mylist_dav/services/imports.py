@@ -38,7 +38,6 @@ from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
-from mylist_dav.store.counting import CountingBlocks
 from mylist_dav.store.disk import Disk
 from mylist_dav.store.pacing import Pace
 from mylist_dav.store.scratch import Scratch
@@ -152,8 +151,7 @@ class Imports:
         self._check(actor, name, make)
         self.remove_leftovers(actor)
         with contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly:
-            counted = CountingBlocks(self._blocks)
-            size_bytes = self._read(source, assembly, counted, progress)
+            size_bytes, ingest = self._read(source, assembly, progress)
             entries = assembly.entries
             flist, made = self._open(actor, name, make)
             order = Order(
@@ -171,8 +169,8 @@ class Imports:
             )
             done = self._publish(publisher, actor, flist, made)
         return Imported(
-            done.jid, entries, size_bytes, done.added, done.changed, done.removed, counted.new_blocks,
-            counted.new_bytes, made,
+            done.jid, entries, size_bytes, done.added, done.changed, done.removed, ingest.new_blocks,
+            ingest.new_bytes, made,
         )  # fmt: skip
 
     def remove_leftovers(self, actor: Actor) -> int:
@@ -191,10 +189,10 @@ class Imports:
                     raise
                 require_admin(actor)
 
-    def _read(self, source: Source, assembly: Assembly, blocks: CountingBlocks, progress: Show) -> int:
-        """Take in all members; returns the bytes of their contents."""
+    def _read(self, source: Source, assembly: Assembly, progress: Show) -> tuple[int, Ingest]:
+        """Take in all members; returns the bytes of their contents, and what has taken these in."""
         size_bytes = 0
-        with contextlib.closing(Ingest(self._catalog, blocks, Pace())) as ingest:
+        with contextlib.closing(Ingest(self._catalog, self._blocks, Pace())) as ingest:
             for member, pieces in source.members():
                 digest = None
                 if member.kind is Kind.FILE:
@@ -204,7 +202,7 @@ class Imports:
                 assembly.add(member, digest)
                 progress(Progress("reading", assembly.entries, size_bytes))
             ingest.finish()
-        return size_bytes
+        return size_bytes, ingest
 
     def _open(self, actor: Actor, name: FlistName, make: bool) -> tuple[Flist, bool]:
         """The flist, and whether it was made just now."""

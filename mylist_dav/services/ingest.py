@@ -8,10 +8,9 @@ from mylist_dav.errors import Incomplete
 from mylist_dav.model.archives.members import shown
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import EMPTY, Digest
-from mylist_dav.store.blocks import BlockBatch
-from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.blocks import BlockBatch, BlockStore
+from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.contents import ContentWriter
-from mylist_dav.store.counting import CountingBlocks
 from mylist_dav.store.pacing import Pace
 
 GROUP_CONTENTS_MAX = 1000
@@ -23,9 +22,10 @@ class Ingest:
     """Takes contents one after the other; after finish() all of them are durable and registered.
 
     Small ones share syncs. A content that is known already is hashed and costs no block. For one thread; close() it.
+    new_blocks, new_bytes: of blocks that were not registered before.
     """
 
-    def __init__(self, catalog: Catalog, blocks: CountingBlocks, pace: Pace) -> None:
+    def __init__(self, catalog: Catalog, blocks: BlockStore, pace: Pace) -> None:
         self._catalog = catalog
         self._blocks = blocks
         self._pace = pace
@@ -33,6 +33,8 @@ class Ingest:
         self._refs: list[BlockRef] = []
         self._recipes: list[Recipe] = []
         self._bytes = 0
+        self.new_blocks = 0
+        self.new_bytes = 0
 
     def add(self, name: str, size_bytes: int, pieces: Iterable[bytes]) -> Digest:
         """Take in a content of a declared size; name: for messages. Raises Incomplete when it has another size."""
@@ -61,6 +63,7 @@ class Ingest:
         for piece in self._pace.slices(refs):
             self._register_blocks(piece)
         for recipe in recipes:
+            self._register_blocks(list(recipe.blocks))
             self._register(recipe)
 
     def close(self) -> None:
@@ -70,7 +73,14 @@ class Ingest:
             batch.close()
 
     def _register_blocks(self, refs: list[BlockRef]) -> None:
-        self._catalog.change(lambda draft: draft.register_blocks(refs))
+        def register(draft: Draft) -> list[BlockRef]:
+            new = draft.blocks_unregistered(refs)
+            draft.register_blocks(refs)
+            return new
+
+        new = self._catalog.change(register)
+        self.new_blocks += len(new)
+        self.new_bytes += sum(ref.size_bytes for ref in new)
 
     def _register(self, recipe: Recipe) -> None:
         self._catalog.change(lambda draft: draft.register(recipe))

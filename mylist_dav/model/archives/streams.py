@@ -11,7 +11,7 @@ import zstandard
 
 from mylist_dav.errors import BadArchive, Incomplete, UnsupportedMedia
 
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 4 * 1024 * 1024
 INPUT_BYTES = 128 * 1024
 ZSTD_WINDOW_BYTES_MAX = 32 * 1024 * 1024
 MAGIC_BYTES = 512
@@ -65,8 +65,8 @@ class ByteReader:
             taken = self._buffer[self._at : end]
             self._at = end
             return taken
-        parts = [self._buffer[self._at :]]
-        missing = count - len(parts[0])
+        parts = [self._buffer[self._at :]] if self._at < len(self._buffer) else []
+        missing = count - len(self._buffer) + self._at
         self._buffer, self._at = b"", 0
         while missing and (piece := self._read(max(missing, INPUT_BYTES))):
             if len(piece) > missing:
@@ -74,7 +74,7 @@ class ByteReader:
                 piece = piece[:missing]
             parts.append(piece)
             missing -= len(piece)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def peek(self, count: int) -> bytes:
         """What take(count) would give, without taking it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Actor, Role
@@ -153,6 +153,14 @@ class View:
             "SELECT digest, size_bytes, chunker, blocks FROM recipe WHERE digest = ?", (digest,)
         ).fetchall()
         return to_recipe(rows[0]) if rows else None
+
+    def blocks_unregistered(self, refs: Iterable[BlockRef]) -> list[BlockRef]:
+        """Those of these blocks that are not registered, each once."""
+        return [
+            ref
+            for ref in dict.fromkeys(refs)
+            if not self._sql.execute("SELECT 1 FROM block WHERE digest = ?", (ref.digest,)).fetchall()
+        ]
 
     def blocks_registered(self, after: Digest | None = None, limit: int = 1000) -> list[BlockRef]:
         """Registered blocks in ascending order of digest, past after, at most limit."""
