@@ -174,7 +174,7 @@ class ServerSettings(Section):
         _public_url,
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Networks whose Forwarded and X-Forwarded-* fields count; empty is nobody's.", _networks
+        (), "Networks whose X-Forwarded-For, -Proto and -Host count; empty is nobody's.", _networks
     )
     stop_seconds: int = _setting(
         15, "Time for running requests to end when the server stops.", between(0, 3600)

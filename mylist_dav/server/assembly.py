@@ -11,6 +11,7 @@ from mylist_dav.api.health import HealthFrontEnd
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
+from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
@@ -36,8 +37,10 @@ def build(settings: Settings) -> App:
         "dav": dav,
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
-    router = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
-    return App(router, library.blocks, library.close)
+    front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
+    if settings.server.trusted_proxies:
+        front_end = Forwarded(front_end, settings.server.trusted_proxies)
+    return App(front_end, library.blocks, library.close)
 
 
 def service(settings: Settings) -> Service:
