@@ -1,32 +1,32 @@
 """Every error that services and stores raise. Nothing else may cross a layer boundary.
 
-    MylistError
-    ├── Invalid                 the request or argument is malformed
-    │   ├── BadName             an account, flist or entry name, or a path, that is not allowed
-    │   ├── BadArchive          an archive, or one member of it, that is refused
-    │   ├── Incomplete          fewer (or more) bytes arrived than were declared
-    │   ├── Misdirected         a Host header that is missing, repeated or malformed
-    │   └── BadSettings         a setting that is unknown, ill-typed or out of its bounds
-    ├── Unauthenticated         no credentials, or credentials that do not hold
-    ├── Forbidden               known who it is, and that one may not
-    ├── NotFound                there is no such thing, or it may not be seen
-    ├── NotAllowed              the method does not apply to this kind of thing
-    ├── Exists                  there is already something of that name
-    ├── Conflict                the state of the tree forbids it (a parent is missing, a cycle)
-    ├── PreconditionFailed      If-Match, If, Overwrite: F or the base jid does not hold
-    ├── Locked                  a lock is in the way, and its token was not submitted
-    ├── TooLarge                the body is larger than the limit
-    ├── UriTooLong              the request target is longer than the limit
-    ├── HeadersTooLarge         the header section is larger than the limit
-    ├── RangeNotSatisfiable     no byte of the asked ranges exists
-    ├── UnsupportedMedia        a body of a type that is not understood here
-    ├── TooSlow                 the client sent its body too slowly
-    ├── LimitExceeded           a limit on depth, entries or size of the tree
-    ├── OutOfSpace              the disk or a quota is full
-    ├── Busy                    too much at once; the same call may succeed later
-    ├── WritesStopped           a sync to disk failed: no more writes until an operator looks
-    ├── Unsupported             a part of a protocol that is deliberately not offered
-    └── Corrupt                 stored bytes do not match their digest, or an invariant is broken
+MylistError
+├── Invalid                 the request or argument is malformed
+│   ├── BadName             an account, flist or entry name, or a path, that is not allowed
+│   ├── BadArchive          an archive, or one member of it, that is refused
+│   ├── Incomplete          fewer (or more) bytes arrived than were declared
+│   ├── Misdirected         a Host header that is missing, repeated or malformed
+│   └── BadSettings         a setting that is unknown, ill-typed or out of its bounds
+├── Unauthenticated         no credentials, or credentials that do not hold
+├── Forbidden               known who it is, and that one may not
+├── NotFound                there is no such thing, or it may not be seen
+├── NotAllowed              the method does not apply to this kind of thing
+├── Exists                  there is already something of that name
+├── Conflict                the state of the tree forbids it (a parent is missing, a cycle)
+├── PreconditionFailed      If-Match, If, Overwrite: F or the base jid does not hold
+├── Locked                  a lock is in the way, and its token was not submitted
+├── TooLarge                the body is larger than the limit
+├── UriTooLong              the request target is longer than the limit
+├── HeadersTooLarge         the header section is larger than the limit
+├── RangeNotSatisfiable     no byte of the asked ranges exists
+├── UnsupportedMedia        a body of a type that is not understood here
+├── TooSlow                 the client sent its body too slowly
+├── LimitExceeded           a limit on depth, entries or size of the tree
+├── OutOfSpace              the disk or a quota is full
+├── Busy                    too much at once; the same call may succeed later
+├── WritesStopped           a sync to disk failed: no more writes until an operator looks
+├── Unsupported             a part of a protocol that is deliberately not offered
+└── Corrupt                 stored bytes do not match their digest, or an invariant is broken
 """
 
 
