@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from wsgidav.dav_error import get_http_status_string  # type: ignore[import-untyped]
+from http import HTTPStatus
 
 from mylist_dav.dav.xml import escape, xml_response
 from mylist_dav.wire.messages import Response
@@ -17,7 +16,7 @@ FOUND_TAIL = "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
 
 def status_line(status: int) -> str:
     """The content of a DAV:status element."""
-    return f"HTTP/1.1 {get_http_status_string(status)}"
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
 
 
 def propstat(status: int, properties: str, error: str = "") -> str:

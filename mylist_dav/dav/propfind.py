@@ -24,7 +24,10 @@ WHOLE_ENTRIES = 1000
 """A folder of fewer members is answered at once, with the length of the answer; any other is streamed."""
 
 PAGE_ENTRIES = 4000
-"""Entries that are read, rendered and sent together."""
+"""Entries that are read and rendered together."""
+
+PIECE_CHARS = 256 * 1024
+"""A streamed answer is sent in pieces of at least so many characters."""
 
 _DIRECTORY, _SYMLINK = Kind.DIRECTORY, Kind.SYMLINK
 """Here because a look-up in an enumeration is dear in a loop."""
@@ -111,7 +114,7 @@ class _Listing:
         return self._call.library.flists.get(self._call.actor, self._place.flist_name).head_jid
 
     def _streamed(self, target: str, pages: Iterator[str]) -> Response:
-        """An answer of unknown length: pieces of about a page each."""
+        """An answer of unknown length."""
 
         def body() -> Iterator[bytes]:
             waiting = [DECLARATION, HEAD, target]
@@ -119,7 +122,7 @@ class _Listing:
             for page in pages:
                 waiting.append(page)
                 size += len(page)
-                if size >= 1 << 18:
+                if size >= PIECE_CHARS:
                     yield "".join(waiting).encode()
                     waiting, size = [], 0
             yield "".join([*waiting, TAIL]).encode()

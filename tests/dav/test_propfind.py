@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 
 from mylist_dav.settings import Settings, load
+from mylist_dav.wire.messages import Request, Response
 from tests.dav.driver import HOST, ROOT, Driver, prop_body
 
 ALL = '<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>'
@@ -152,6 +153,18 @@ class TestSmallLimits:
         assert tree.propfind("folder", depth="infinity").status == 403
         assert tree.propfind("folder", depth="1").status == 207
 
+    def test_a_listing_past_the_limit_says_that_it_is_not_whole(
+        self, tree: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mylist_dav.dav.propfind.WHOLE_ENTRIES", 1)
+        monkeypatch.setattr("mylist_dav.dav.propfind.PAGE_ENTRIES", 2)
+        for number in range(3):
+            tree.put(f"folder/{number}", b"1")
+        reply = tree.propfind("folder", depth="1")
+        statuses = reply.xml.findall("{DAV:}response/{DAV:}status")
+        assert [one.text for one in statuses] == ["HTTP/1.1 507 Insufficient Storage"]
+        assert reply.hrefs()[-1] == f"{ROOT}/folder/"
+
 
 def test_a_long_listing_is_streamed_and_complete(dav: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mylist_dav.dav.propfind.WHOLE_ENTRIES", 5)
@@ -163,6 +176,26 @@ def test_a_long_listing_is_streamed_and_complete(dav: Driver, monkeypatch: pytes
     reply = dav.ask("many", "{DAV:}getetag", depth="1")
     assert reply.hrefs() == [f"{ROOT}/many/", *(f"{ROOT}/many/{name}" for name in names)]
     assert dav.propfind("", depth="infinity").hrefs()[2:] == [f"{ROOT}/many/{name}" for name in names]
+
+
+def test_a_streamed_listing_shows_one_revision_whatever_happens_meanwhile(
+    dav: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("WHOLE_ENTRIES", 1), ("PAGE_ENTRIES", 1), ("PIECE_CHARS", 1)):
+        monkeypatch.setattr(f"mylist_dav.dav.propfind.{name}", value)
+    for name in "abcd":
+        dav.put(name, name.encode())
+    fields = [("authorization", dav.credentials), ("depth", "1")]
+    response = dav.front_end.respond(Request("PROPFIND", f"{ROOT}/", "", fields, HOST, HOST))
+    assert isinstance(response, Response)
+    assert not isinstance(response.body, bytes)
+    pieces = iter(response.body)
+    begun = next(pieces)
+    dav.move("d", "0")
+    dav.send("DELETE", "c")
+    dav.put("e", b"e")
+    text = b"".join([begun, *pieces]).decode()  # type: ignore[list-item]
+    assert [name for name in "0abcde" if f"<D:href>{ROOT}/{name}</D:href>" in text] == list("abcd")
 
 
 def test_what_is_asked_twice_is_answered_once(tree: Driver) -> None:
