@@ -8,7 +8,7 @@ from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT as TOP
-from tests.dav.driver import HOST, ROOT, TREE, Driver
+from tests.dav.driver import HOST, ROOT, TREE, Driver, lock_body
 
 
 @pytest.fixture
@@ -224,3 +224,18 @@ def test_a_kept_modification_time_is_confirmed(tree: Driver) -> None:
     tree.put("old", b"1", {"X-OC-Mtime": "1000000000"})
     assert tree.move("old", "older", **{"X-OC-Mtime": "1000000000"}).headers["x-oc-mtime"] == "accepted"
     assert "x-oc-mtime" not in tree.copy("older", "newer", **{"X-OC-Mtime": "2000000000"}).headers
+
+
+def test_a_whole_flist_is_copied_into_another(tree: Driver) -> None:
+    tree.send("MKCOL", target="/dav/alice/other")
+    assert tree.send("COPY", target=ROOT, headers=to("/dav/alice/other/all")).status == 201
+    assert tree.send("GET", target="/dav/alice/other/all/folder/sub/b").body == b"folder/sub/b"
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_a_lock_in_the_flist_of_the_destination_is_named_there(method: str, tree: Driver) -> None:
+    tree.send("MKCOL", target="/dav/alice/other")
+    tree.send("LOCK", target="/dav/alice/other/held", body=lock_body())
+    reply = tree.send(method, "file", to("/dav/alice/other/held"))
+    assert reply.status == 423
+    assert reply.xml.findtext(".//{DAV:}href") == "/dav/alice/other/held"
