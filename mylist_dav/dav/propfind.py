@@ -84,7 +84,8 @@ class _Listing:
         """The response element of the target itself."""
         dead = {}
         if wants_dead(self._asked):
-            dead = {entry.entry_id: self._call.library.properties.get(self._call.actor, self._place)}
+            properties = self._call.library.properties
+            dead = {entry.entry_id: properties.of_entry(self._call.actor, self._place, entry)}
         sheet = Sheet(self._asked, self._surroundings.readers(None), dead)
         names = self._call.location.names
         return response(

@@ -42,6 +42,12 @@ class Properties:
                 raise NotFound(f"there is nothing at /{place.path}")
             return view.properties(tree.flist.flist_id, entry.entry_id)
 
+    def of_entry(self, actor: Actor, place: Place, entry: Entry) -> dict[str, str]:
+        """All dead properties of an entry that the caller has been given from there."""
+        require_read(actor, place.flist_name)
+        with self._catalog.view() as view:
+            return view.properties(view.flist(place.flist_name).flist_id, entry.entry_id)
+
     def of_members(self, actor: Actor, place: Place, folder: Entry) -> dict[int, dict[str, str]]:
         """The dead properties of all members of a folder that have any, by entry id, in one query."""
         require_read(actor, place.flist_name)
