@@ -122,6 +122,10 @@ class Exports:
         """The export as bytes, each slice read and verified."""
         return self._read(export.pieces)
 
+    def close(self) -> None:
+        """Let go of the folder of temporary files."""
+        self._scratch.close()
+
     def _pieces(self, revision: _Revision, form: Format) -> Iterator[Piece]:
         if form is Format.TAR:
             return _gathered(self._tar(revision))

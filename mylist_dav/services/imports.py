@@ -149,7 +149,7 @@ class Imports:
         """
         name = FlistName.checked(*name)
         self._check(actor, name, make)
-        self.remove_leftovers(actor)
+        remove_leftovers(self._catalog, actor, self._scratch)
         with contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly:
             size_bytes, ingest = self._read(source, assembly, progress)
             entries = assembly.entries
@@ -177,6 +177,10 @@ class Imports:
         """Remove what imports that were killed have left out of sight; returns how many there were."""
         require_admin(actor)
         return remove_leftovers(self._catalog, actor, self._scratch)
+
+    def close(self) -> None:
+        """Let go of the folder of temporary files. Imports that still run end with an error."""
+        self._scratch.close()
 
     def _check(self, actor: Actor, name: FlistName, make: bool) -> None:
         """What can be known before anything is read."""

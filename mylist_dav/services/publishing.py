@@ -146,12 +146,15 @@ class Publisher:
         self._progress("writing")
         if plan.is_empty:
             return self._catalog.change(lambda draft: self._confirm(draft, plan))
-        if self._stage is not None and not self._stage.is_whole():
+        new_folders = {
+            one.node.node_id: one.node for one in plan.found or [] if one.node is not None and one.below[0]
+        }
+        if self._stage is not None and not self._stage.serves(new_folders):
             self.close()
         if plan.found is None:
             return self._replace_all(plan, self._read_head(flist))
         if plan.rows > self._order.rows_max:
-            self._build(plan.found)
+            self._begin_stage().build(new_folders.values())
         return self._catalog.change(lambda draft: self._apply(draft, plan))
 
     # -- comparing ---------------------------------------------------------------------------------------------
@@ -232,13 +235,6 @@ class Publisher:
 
     def _is_staged(self, one: Difference) -> bool:
         return self._stage is not None and one.node is not None and self._stage.holds(one.node.node_id)
-
-    def _build(self, found: list[Difference]) -> None:
-        """Build the new folders that have members out of sight. What an earlier attempt has built is taken again."""
-        stage = self._begin_stage()
-        for one in found:
-            if one.node is not None and one.below[0]:
-                stage.build(one.node)
 
     def _replace_all(self, plan: _Plan, read_head: ReadHead) -> Published:
         """Build the whole tree out of sight, and let it take the place of the old one."""

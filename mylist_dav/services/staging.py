@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
@@ -38,15 +38,14 @@ class Stage:
     def _tree(self, draft: Draft) -> TreeDraft:
         return draft.draft_tree(self._flist, self._actor)
 
-    def build(self, node: Node) -> None:
-        """Build a folder of the assembled tree with all that is below it; again does nothing."""
-        if node.node_id not in self._staged:
-            self._build(node.node_id, new_entry(node, self._now_ns))
+    def build(self, nodes: Iterable[Node]) -> None:
+        """Build folders of the assembled tree with all that is below them; those that are built already stay."""
+        new = {node.node_id: new_entry(node, self._now_ns) for node in nodes if not self.holds(node.node_id)}
+        self._build(new)
 
     def build_root(self, root: Entry) -> Entry:
         """Build the whole assembled tree, to take the place of this root; returns the new root."""
-        new = NewEntry(Kind.DIRECTORY, root.mode, root.mtime_ns, root.created_ns)
-        self._build(ROOT_NODE, new)
+        self._build({ROOT_NODE: NewEntry(Kind.DIRECTORY, root.mode, root.mtime_ns, root.created_ns)})
         return self.staged(ROOT_NODE)
 
     def staged(self, node_id: int) -> Entry:
@@ -56,6 +55,13 @@ class Stage:
     def holds(self, node_id: int) -> bool:
         """Whether a node was built."""
         return node_id in self._staged
+
+    def serves(self, new_folders: Container[int]) -> bool:
+        """Whether what an earlier attempt has built is of use for these new folders, given by their nodes.
+
+        All of it must be: else the folder of a node is in the head by now, and what is below it would be built twice.
+        """
+        return all(node_id in new_folders for node_id in self._staged) and self.is_whole()
 
     def is_whole(self) -> bool:
         """Whether all that was built is still there: going back to an old revision takes away what is newer."""
@@ -67,23 +73,26 @@ class Stage:
         """Remove what was built and not attached. Raises NotFound when the flist is gone, and everything with it."""
         remove_staged(self._catalog, self._actor, self._flist, self._folder, self._pace)
 
-    def _build(self, node_id: int, new: NewEntry) -> None:
-        entries = size_bytes = 0
-        for piece in self._pace.slices(self._rows(node_id, new)):
+    def _build(self, tops: dict[int, NewEntry]) -> None:
+        """Insert these and all below them. Slices run across them: thousands of small folders are few transactions."""
+        entries, size_bytes = self._totals
+        for piece in self._pace.slices(self._rows(tops)):
             self._insert(piece)
             entries += len(piece)
             size_bytes += sum(row[3].size_bytes for row in piece)
-        self._totals = (self._totals[0] + entries, self._totals[1] + size_bytes)
-        self._staged[node_id] = Entry(
-            self.first_id + node_id, self._folder.entry_id, str(node_id), *new, self._folder.since_jid
-        )
+        self._totals = entries, size_bytes
+        for node_id, new in tops.items():
+            self._staged[node_id] = Entry(
+                self.first_id + node_id, self._folder.entry_id, str(node_id), *new, self._folder.since_jid
+            )
 
     def _insert(self, rows: list[Row]) -> None:
         self._catalog.change(lambda draft: self._tree(draft).stage(rows, self.first_id))
 
-    def _rows(self, node_id: int, new: NewEntry) -> Iterator[Row]:
-        yield self._folder.entry_id, node_id, str(node_id), new
-        yield from rows_below(self._assembly, node_id, self.first_id, self._now_ns)
+    def _rows(self, tops: dict[int, NewEntry]) -> Iterator[Row]:
+        for node_id, new in tops.items():
+            yield self._folder.entry_id, node_id, str(node_id), new
+            yield from rows_below(self._assembly, node_id, self.first_id, self._now_ns)
 
 
 def rows_below(assembly: Assembly, node_id: int, first_id: int, now_ns: int) -> Iterator[Row]:

@@ -86,6 +86,8 @@ class Lab:
         self.flists = Flists(self.catalog)
 
     def close(self) -> None:
+        self.imports.close()
+        self.exports.close()
         self.catalog.close()
 
     def take(self, archive: bytes, *, merge: bool = False, name: FlistName = NAME) -> Imported:
