@@ -135,12 +135,6 @@ def encode_headers(headers: Headers) -> bytes:
     return text.encode("latin-1")
 
 
-@lru_cache(maxsize=1024)
-def encode_known_headers(headers: tuple[tuple[str, str], ...]) -> bytes:
-    """encode_headers for answers from memory, whose fields come again and again; what raises is not kept."""
-    return encode_headers(list(headers))
-
-
 def status_line(status: int) -> bytes:
     """The first line of a response; the phrase is empty for a code without one."""
     return STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()

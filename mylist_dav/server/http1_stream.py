@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mylist_dav.errors import TooSlow
 from mylist_dav.server.exchange import expects_continue
-from mylist_dav.server.heads import Framing, encode_headers, encode_known_headers, status_line
+from mylist_dav.server.heads import Framing, encode_headers, status_line
 from mylist_dav.server.streams import Pace
 from mylist_dav.wire.messages import Request, Response
 
@@ -22,11 +22,15 @@ _ONE_WRITE_BYTES = 64 * 1024
 def head_bytes(
     response: Response, framing: Framing, date_lines: bytes, http_10: bool, close: bool, known: bool = False
 ) -> bytes:
-    """The header section of a response. known: its fields are worth remembering.
+    """The header section of a response. known: it may be given again.
 
     Raises ValueError for a field that would break its line.
     """
-    fields = encode_known_headers(tuple(response.headers)) if known else encode_headers(response.headers)
+    fields = response.encoded
+    if fields is None:
+        fields = encode_headers(response.headers)
+        if known:
+            response.encoded = fields
     if framing.length is not None:
         size = b"Content-Length: %d\r\n" % framing.length
     elif framing.body and not http_10:

@@ -67,4 +67,9 @@ class Router:
         route = self._routes.get(segment)
         if route is not None:
             return route
-        return self._nowhere if unquote(segment).lower() in RESERVED else self._sites
+        return self._nowhere if _is_reserved(segment) else self._sites
+
+
+def _is_reserved(segment: str) -> bool:
+    """Whether a first segment, as sent, is one of the server's own in any spelling."""
+    return (unquote(segment) if "%" in segment else segment).lower() in RESERVED

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mylist_dav.errors import Busy
 from mylist_dav.model.contents import BlockSlice
@@ -38,9 +39,14 @@ from mylist_dav.wire.targets import DecodedPath, decode_path, quote_path, relati
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 SMALL_BYTES_MAX = 64 * 1024
 READY_MAX = 4_096
+ANSWER_BYTES_MAX = 8 * 1024
+"""Answers up to this are kept as they are: 32 MiB at most, with READY_MAX. Others are made of a cached block."""
 READY_TARGET_CHARS_MAX = 512
 WELCOME = ("welcome",)
 _READS = frozenset(("GET", "HEAD"))
+_DECIDING = frozenset(
+    "if-match if-none-match if-modified-since if-unmodified-since if-range range service-worker".split()  # noqa: SIM905
+)
 
 
 class Peeking(Protocol):
@@ -49,8 +55,12 @@ class Peeking(Protocol):
     def peek(self, digest: Digest) -> bytes | None: ...
 
 
-class _Ready(NamedTuple):
-    """A file as it goes out for one target at one revision: all that does not depend on the request."""
+@dataclass(slots=True)
+class _Ready:
+    """A file as it goes out for one target at one revision: all that does not depend on the request.
+
+    answers: whole responses that were given before, by the If-None-Match that they were given for ('' for none).
+    """
 
     exposure: Exposure
     jid: int
@@ -60,6 +70,14 @@ class _Ready(NamedTuple):
     content_type: str
     headers: Headers
     pieces: Callable[[int, int], Iterator[BlockSlice]]
+    answers: dict[str, Response] = field(default_factory=dict)
+
+    def keep(self, validator: str | None, response: Response) -> None:
+        """Remember an answer that can be given again, if it is small: the plain one, and the 304 to one's own tag."""
+        if validator is None or not isinstance(response.body, bytes) or len(response.body) > ANSWER_BYTES_MAX:
+            return
+        if validator in ("", self.etag):
+            self.answers[validator] = response
 
 
 class _Hand:
@@ -140,10 +158,18 @@ class SiteFrontEnd:
                 site = request.host if exposures.at_host(request.host) is not None else ""
                 ready = hand.ready.get((site, request.target))
                 if ready is not None and ready.jid == hand.fresh.jid(ready.exposure):
-                    return _at_hand(self._file(request, ready))
+                    validator = _sole_validator(request)
+                    known = ready.answers.get(validator) if validator is not None else None
+                    return known or self._again(request, ready)
             return _at_hand(self._answer(request, hand, may_read=False))
         except Busy:
             return None
+
+    def _again(self, request: Request, ready: _Ready) -> Response | None:
+        """The answer for a file that was found before, from memory; kept for the next one, if it will be the same."""
+        response = self._file(request, ready)
+        ready.keep(_sole_validator(request), response)
+        return _at_hand(response)
 
     def respond(self, request: Request) -> Response:
         hand = self._hand()
@@ -216,12 +242,18 @@ class SiteFrontEnd:
         )
 
     def _file(self, request: Request, ready: _Ready) -> Response:
-        exposure, _, entry, etag, last_modified_s, file_type, headers, pieces = ready
-        if exposure.prefix and asks_for_service_worker(request):
+        if ready.exposure.prefix and asks_for_service_worker(request):
             return error_response(HTTPStatus.FORBIDDEN)
-        small = self._small(entry)
-        whole = Representation(etag, last_modified_s, entry.size_bytes, file_type, pieces, small)
-        return file_response(request, whole, headers)
+        entry = ready.entry
+        whole = Representation(
+            ready.etag,
+            ready.last_modified_s,
+            entry.size_bytes,
+            ready.content_type,
+            ready.pieces,
+            self._small(entry),
+        )
+        return file_response(request, whole, ready.headers)
 
     def _small(self, entry: Entry) -> bytes | None:
         """The content, if it is small and in memory."""
@@ -281,6 +313,17 @@ def welcome_redirect() -> Response:
     """From / of the server's own hosts to the welcome site. Not for ever: a console will be there."""
     headers = [("Location", quote_path(WELCOME, directory=True)), NO_STORE]
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers)
+
+
+def _sole_validator(request: Request) -> str | None:
+    """What alone decides the answer to a GET of a file: its one If-None-Match, '' if nothing does; None if more does."""
+    validator = ""
+    for name, value in request.headers:
+        if name in _DECIDING:
+            if validator or name != "if-none-match":
+                return None
+            validator = value
+    return validator if request.method == "GET" else None
 
 
 def _at_hand(response: Response | None) -> Response | None:

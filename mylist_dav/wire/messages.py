@@ -58,7 +58,8 @@ class Response:
     body: all of it, or its pieces in order; an iterable is pulled in a thread, one piece at a time.
     content_length: set for an iterable body whose size is known: then exactly so many bytes are sent.
     close: end the connection after this response.
-    account: who asked, for the access log.
+    account: who asked, for the access log. encoded: the headers as an engine has written them out, kept by it on a
+    response from memory that may be given again; whoever changes headers makes a new response.
     """
 
     status: int
@@ -67,6 +68,7 @@ class Response:
     content_length: int | None = None
     close: bool = False
     account: str = ""
+    encoded: bytes | None = field(default=None, compare=False, repr=False)
 
 
 class BodySink(Protocol):
