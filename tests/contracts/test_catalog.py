@@ -302,7 +302,8 @@ class CatalogContract:
         with catalog.view() as view:
             flist_id = view.flist(A).flist_id
         one, two = lock_on(1, "one", 2**60), lock_on(2, "two", 2**59)
-        catalog.change(lambda draft: (draft.add_lock(flist_id, one), draft.add_lock(flist_id, two)))
+        for lock in (one, two):
+            catalog.change(partial(Draft.add_lock, flist_id=flist_id, lock=lock))
         with catalog.view() as view:
             assert sorted(view.locks(flist_id, 2**58)) == sorted([one, two])
             assert view.locks(flist_id, 2**59) == [one]
@@ -357,7 +358,7 @@ class CatalogContract:
         one = Exposure(0, "", "/x", A, a.flist_id, None, Mode.PUBLIC, True, "off")
         two = one._replace(flist_name=B, flist_id=b.flist_id, at_jid=1, listing=False)
         for exposure in (one, two):
-            catalog.change(lambda draft, exposure=exposure: draft.put_exposure(exposure))
+            catalog.change(partial(Draft.put_exposure, exposure=exposure))
         with catalog.view() as view:
             [found] = view.exposures()
             assert found._replace(exposure_id=0) == two

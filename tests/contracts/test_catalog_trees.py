@@ -401,7 +401,7 @@ class TreeContract:
         stage = _stage(catalog, {str(number): a_file() for number in range(10)}, folders=5)
         with catalog.view() as view:
             assert [(flist.flist_name, entry.name) for flist, entry in view.stages()] == [(A, "stage")]
-        removed = []
+        removed: list[int] = []
         while not removed or removed[-1]:
             commit(catalog, lambda tree: removed.append(tree.unstage(stage, 4)))
         assert sum(removed) == 10 + 5 * 2 + 1

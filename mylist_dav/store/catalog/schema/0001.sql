@@ -55,7 +55,7 @@ CREATE TABLE entry (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_by_id ON entry (flist_id, entry_id);
 -- Folders alone, kind 2: to go through a tree without its files.
-CREATE INDEX entry_folder ON entry (flist_id, parent_id) WHERE kind = 2;
+CREATE INDEX entry_folder ON entry (flist_id, parent_id, name, entry_id) WHERE kind = 2;
 
 -- What rows were before: true from since_jid on, up to and without until_jid.
 CREATE TABLE entry_past (

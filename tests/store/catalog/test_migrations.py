@@ -1,0 +1,91 @@
+"""The schema is brought forward step by step, and a newer one is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mylist_dav.errors import BadSettings
+from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog import Catalog, Draft, connections
+from tests.shelf import Clock
+
+FIRST = connections._steps()[1]
+SECOND = "ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'; CREATE TABLE more (x)"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite"
+
+
+def opened(path: Path) -> Catalog:
+    return Catalog(path, clock=Clock(), durability="os", busy_seconds=1)
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, found: dict[int, str]) -> None:
+    monkeypatch.setattr(connections, "_steps", lambda: found)
+
+
+def versions(path: Path) -> list[object]:
+    connection = apsw.Connection(str(path))
+    found = connection.execute("SELECT version FROM schema_version ORDER BY version").fetchall()
+    connection.close()
+    return [row[0] for row in found]
+
+
+def test_a_new_catalog_has_every_step_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(monkeypatch, {2: SECOND, 1: FIRST})
+    opened(path).close()
+    assert versions(path) == [1, 2]
+
+
+def test_an_old_catalog_is_brought_forward_with_what_it_holds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps(monkeypatch, {1: FIRST})
+    catalog = opened(path)
+
+    def fill(draft: Draft) -> None:
+        draft.add_account("anna", Role.USER)
+        draft.add_flist(FlistName("anna", "a"), OPERATOR)
+
+    catalog.change(fill)
+    catalog.close()
+    steps(monkeypatch, {1: FIRST, 2: SECOND, 3: "CREATE TABLE third AS SELECT colour FROM account"})
+    catalog = opened(path)
+    with catalog.view() as view:
+        assert view.flist(FlistName("anna", "a")).head_jid == 1
+        assert view._sql.execute("SELECT colour FROM third").fetchall() == [("blue",)]
+    catalog.close()
+    assert versions(path) == [1, 2, 3]
+
+
+def test_a_step_that_fails_leaves_the_catalog_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(monkeypatch, {1: FIRST})
+    opened(path).close()
+    steps(monkeypatch, {1: FIRST, 2: f"{SECOND}; INSERT INTO no_such_table VALUES (1)"})
+    with pytest.raises(Exception, match="refused"):
+        opened(path)
+    assert versions(path) == [1]
+    steps(monkeypatch, {1: FIRST, 2: SECOND})
+    opened(path).close()
+    assert versions(path) == [1, 2]
+
+
+def test_a_newer_catalog_is_refused_and_named_and_left_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps(monkeypatch, {1: FIRST, 2: SECOND})
+    opened(path).close()
+    steps(monkeypatch, {1: FIRST})
+    with pytest.raises(BadSettings, match=r"version 2.* up to 1.*newer mylist"):
+        opened(path)
+    assert versions(path) == [1, 2]
+
+
+def test_the_steps_that_are_shipped_are_numbered_without_a_gap() -> None:
+    assert sorted(connections._steps()) == list(range(1, len(connections._steps()) + 1))

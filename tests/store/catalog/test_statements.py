@@ -1,0 +1,210 @@
+"""What the statements of the catalog cost: rows written, tables scanned, statements for one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.conditions import Place
+from mylist_dav.model.entries import Kind
+from mylist_dav.model.exposures import Exposure, Mode
+from mylist_dav.model.names import FlistName
+from mylist_dav.model.paths import TreePath
+from mylist_dav.services.properties import PropertyChange
+from mylist_dav.services.trees import Attributes
+from mylist_dav.store.catalog import Draft, NewEntry
+from tests.shelf import ADMIN, NAME, Shelf, shelf_in, tokens
+
+ROWS = 300
+FOLDER = NewEntry(Kind.DIRECTORY, 0o755, 0, 0)
+SMALL = {"account", "exposure", "generation", "token", "t", "x", "f", "folder", "CONSTANT"}
+"""What may be read as a whole: small tables, lists of all flists, and the folders that a recursive query has found."""
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    with shelf_in(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def large(shelf: Shelf) -> Shelf:
+    """A folder `d` with many files and folders, in several revisions."""
+    shelf.mkdir("d")
+    shelf.mkdir("d/e")
+    for number in range(ROWS):
+        shelf.put(f"d/{number}" if number % 2 else f"d/e/{number}", b"%d" % number)
+    shelf.mkdir("to")
+    return shelf
+
+
+def written(shelf: Shelf) -> int:
+    """How many rows the connection of the writer has written, ever."""
+    return shelf.catalog._writer.total_changes()
+
+
+def test_renaming_and_moving_a_folder_writes_a_few_rows_however_much_it_holds(large: Shelf) -> None:
+    before = written(large)
+    large.move("d", "renamed")
+    assert written(large) - before <= 5
+    before = written(large)
+    large.move("renamed", "to/moved")
+    assert written(large) - before <= 5
+
+
+def test_deleting_and_replacing_a_folder_writes_a_few_rows_however_much_it_holds(large: Shelf) -> None:
+    before = written(large)
+    large.delete("d/e")
+    assert written(large) - before <= 5
+    before = written(large)
+    large.move("to", "d", overwrite=True)
+    assert written(large) - before <= 7
+    assert large.paths() == ["d"]
+
+
+def test_copying_a_folder_writes_a_row_for_each_entry_and_no_block(large: Shelf) -> None:
+    before, blocks = written(large), set(large.blocks.digests())
+    large.copy("d", "copy")
+    assert ROWS < written(large) - before <= ROWS + 10
+    assert set(large.blocks.digests()) == blocks
+    with large.catalog.view() as view:
+        assert view.totals()["blocks"] == len(blocks)
+
+
+def test_a_new_file_takes_few_statements(large: Shelf) -> None:
+    upload = large.uploads.open(ADMIN, large.place("d/e/new"))
+    upload.write(b"x")
+    statements = _traced(large.catalog._writer)
+    upload.finish()
+    assert len(statements) <= 14, "\n".join(statements)
+
+
+def test_no_statement_reads_more_of_a_large_table_than_it_needs(large: Shelf) -> None:
+    statements = _traced(large.catalog._writer)
+    with large.catalog.view() as view:
+        reader = view._sql
+        assert isinstance(reader, apsw.Connection)
+        statements = _traced(reader, statements)
+    _use_everything(large)
+    assert len(set(statements)) > 60
+    scans = {
+        (step, statement)
+        for statement in set(statements)
+        for step in _plan(large.catalog._writer, statement)
+        if step.startswith("SCAN ") and step.split()[1] not in SMALL and "(subquery" not in step
+    }
+    assert not scans, "\n".join(f"{step}: {statement}" for step, statement in scans)
+
+
+def test_members_and_trees_are_read_in_the_order_of_an_index(large: Shelf) -> None:
+    statements: list[str] = []
+    with large.catalog.view() as view:
+        assert isinstance(view._sql, apsw.Connection)
+        _traced(view._sql, statements)
+        for jid in (None, 5):
+            tree = view.tree(view.flist(NAME), jid)
+            tree.children(tree.root().entry_id, "a", 10)
+            tree.children_before(tree.root().entry_id, "a", 10)
+    listing = [statement for statement in statements if "ORDER BY name" in statement and "entry" in statement]
+    assert len(listing) == 4
+    for statement in listing:
+        plan = _plan(large.catalog._writer, statement)
+        assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
+
+
+def test_folders_are_found_by_the_index_of_folders(large: Shelf) -> None:
+    with large.catalog.view() as view:
+        assert isinstance(view._sql, apsw.Connection)
+        statements = _traced(view._sql)
+        tree = view.tree(view.flist(NAME))
+        tree.folders_reach(tree.root())
+    [statement] = [one for one in statements if "max(names)" in one]
+    plan = _plan(large.catalog._writer, statement)
+    assert any("entry_folder" in step for step in plan), plan
+
+
+def _traced(connection: apsw.Connection, statements: list[str] | None = None) -> list[str]:
+    """The statements that the connection runs from now on."""
+    found: list[str] = [] if statements is None else statements
+
+    def note(cursor: apsw.Cursor, statement: str, bindings: object) -> bool:
+        found.append(statement)
+        return True
+
+    connection.exec_trace = note
+    return found
+
+
+def _plan(connection: apsw.Connection, statement: str) -> list[str]:
+    """The steps of the plan of a statement; none for what has no plan."""
+    if not statement.lstrip().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
+        return []
+    connection.exec_trace = None
+    for length in range(20):
+        try:
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (None,) * length).fetchall()
+        except apsw.BindingsError:
+            continue
+        return [str(row[3]) for row in rows]
+    raise AssertionError(f"no plan of {statement}")
+
+
+def _use_everything(shelf: Shelf) -> None:
+    """Whatever the services and the catalog offer, once."""
+    other = FlistName("anna", "other")
+    shelf.flists.create(ADMIN, other)
+    shelf.copy("d", "d2", to=other)
+    shelf.copy("d", "copy")
+    shelf.properties.change(ADMIN, shelf.place("d"), [PropertyChange("{n}a", "<a/>")])
+    shelf.properties.change(ADMIN, shelf.place("d"), [PropertyChange("{n}a", None)])
+    shelf.properties.change(ADMIN, shelf.place("d"), [PropertyChange("{n}b", "<a/>")])
+    shelf.properties.of_members(ADMIN, shelf.place(""), shelf.entry(""))
+    shelf.copy("d", "d", to=other)
+    locking = shelf.lock("d")
+    shelf.locks.refresh(ADMIN, shelf.place("d"), 60, tokens(locking))
+    shelf.locks.covering(ADMIN, shelf.place("d/e"))
+    shelf.locks.all(ADMIN, shelf.place(""))
+    shelf.delete("d/e", tokens(locking))
+    shelf.locks.release(ADMIN, shelf.place("d"), locking.lock.token)
+    shelf.trees.set_attributes(ADMIN, shelf.place("d"), Attributes(mode=0o700))
+    shelf.trees.move(ADMIN, shelf.place("d"), Place(other, TreePath.parse("moved")), overwrite=False)
+    shelf.move("copy", "to/a longer name")
+    shelf.paths(3)
+    shelf.flists.rollback(ADMIN, NAME, 3)
+    shelf.flists.log(ADMIN, NAME)
+    shelf.exposures.expose(ADMIN, NAME, prefix="/x", at_jid=3)
+    shelf.exposures.list(ADMIN)
+    shelf.identity.revoke_token(ADMIN, _token_id(shelf))
+    with shelf.catalog.view() as view:
+        flist = view.flist(NAME)
+        view.head_jid(flist.flist_id)
+        view.committed_ns(flist.flist_id, 2)
+        view.stages()
+        view.entries_with_properties(flist.flist_id)
+        view.blocks_registered()
+        tree = view.tree(flist)
+        tree.reach(tree.root())
+        past = view.tree(flist, 2)
+        past.children_before(past.root().entry_id, "z", 3)
+
+    def stage(draft: Draft) -> None:
+        tree = draft.draft_tree(draft.flist(NAME), OPERATOR)
+        folder = tree.stage_root("stage", FOLDER)
+        tree.stage([(folder.entry_id, 0, "x", FOLDER)], tree.take_ids(1))
+        tree.unstage(folder, 100)
+        draft.put_exposure(
+            Exposure(0, "h", "", NAME, draft.flist(NAME).flist_id, None, Mode.PUBLIC, True, "off")
+        )
+
+    shelf.catalog.change(stage)
+    shelf.flists.delete(ADMIN, other)
+
+
+def _token_id(shelf: Shelf) -> str:
+    shelf.identity.add_account(ADMIN, "uwe", Role.USER)
+    shelf.identity.new_token(ADMIN, "uwe")
+    return shelf.identity.tokens(ADMIN)[0].token_id
