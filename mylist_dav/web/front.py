@@ -316,7 +316,7 @@ def welcome_redirect() -> Response:
 
 
 def _sole_validator(request: Request) -> str | None:
-    """What alone decides the answer to a GET of a file: its one If-None-Match, '' if nothing does; None if more does."""
+    """What alone decides the answer to a GET of a file: its one If-None-Match, or nothing (''); None if more does."""
     validator = ""
     for name, value in request.headers:
         if name in _DECIDING:

@@ -2,7 +2,8 @@
 
 A front end is anything with the two methods of FrontEnd. An engine calls `answer_now` first, on its event loop, and
 then, if that gave None, `respond` in a thread. Bodies never block a thread on a client: a body in arrives as whole
-pieces at a BodySink, a body out is bytes or a sequence of pieces that the engine reads as fast as the client takes them.
+pieces at a BodySink, a body out is bytes, or a sequence of pieces that the engine reads as fast as the client takes
+them.
 """
 
 from __future__ import annotations
