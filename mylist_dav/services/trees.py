@@ -26,7 +26,7 @@ from mylist_dav.services.guards import check_conditions, guard_change, guard_rem
 from mylist_dav.services.links import resolve
 from mylist_dav.services.rights import require_read, require_write
 from mylist_dav.store.blocks import BlockStore
-from mylist_dav.store.catalog import WALK_PAGE, Ahead, Catalog, Draft, NewEntry, TreeDraft, TreeView
+from mylist_dav.store.catalog import WALK_PAGE, Ahead, Catalog, Draft, NewEntry, TreeDraft, TreeView, View
 from mylist_dav.store.contents import read_slices
 
 CONTENT_TYPE_CHARS_MAX = 255
@@ -133,14 +133,14 @@ class Trees:
     def make_directory(self, actor: Actor, place: Place, conditions: Conditions = UNCONDITIONAL) -> Entry:
         """Make one folder. Raises Exists (anything is there), Conflict (no parent folder), Locked, ..."""
         require_write(actor, place.flist_name)
+        # Sync programs ask for a folder with each file: a refusal should not queue behind writers.
+        with self._catalog.view() as view:
+            there = view.tree(view.flist(place.flist_name))
+            _check_free(view, there, place, actor, conditions, self._clock())
 
         def make(draft: Draft) -> Entry:
             tree = self._tree(draft, actor, place)
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
-            if tree.find(place.path) is not None:
-                raise Exists(f"there is already something at /{place.path}")
-            parent = parent_folder(tree, place.path)
-            guard_change(draft, tree, place.path, actor, conditions, draft.now_ns, names=True)
+            parent = _check_free(draft, tree, place, actor, conditions, draft.now_ns)
             new = NewEntry(Kind.DIRECTORY, DIRECTORY_MODE, draft.now_ns, draft.now_ns)
             tree.note = f"mkdir /{place.path}"
             return tree.insert(parent.entry_id, place.path.name, new)
@@ -329,7 +329,7 @@ class Trees:
         tree.remove(entry)
 
 
-def parent_folder(tree: TreeDraft, path: TreePath) -> Entry:
+def parent_folder(tree: TreeView, path: TreePath) -> Entry:
     """The folder that an entry at path would be in. Raises Conflict when there is none (RFC 4918, 9.3.1)."""
     parent = tree.find(path.parent)
     if parent is None or not parent.is_directory:
@@ -410,6 +410,18 @@ def check_content_type(content_type: str | None) -> None:
             f"a content type is at most {CONTENT_TYPE_CHARS_MAX} printable characters of ASCII, not"
             f" {content_type[:80]!r}"
         )
+
+
+def _check_free(
+    view: View, tree: TreeView, place: Place, actor: Actor, conditions: Conditions, now_ns: int
+) -> Entry:
+    """All that must hold for something new to be made at place; returns the folder it will be in."""
+    check_conditions(view, tree, place.path, conditions, now_ns)
+    if tree.find(place.path) is not None:
+        raise Exists(f"there is already something at /{place.path}")
+    parent = parent_folder(tree, place.path)
+    guard_change(view, tree, place.path, actor, conditions, now_ns, names=True)
+    return parent
 
 
 def _there(entry: Entry | None, place: Place) -> Entry:
