@@ -49,7 +49,7 @@ class Update(NamedTuple):
     element: etree._Element | None
 
 
-class _Sorted(NamedTuple):
+class _Plan(NamedTuple):
     """Updates by what becomes of them; refused: (name, status) of those that cannot be done."""
 
     changes: list[PropertyChange]
@@ -63,12 +63,12 @@ def proppatch(call: Call) -> Response:
     place, entry = call.library.trees.resolve(call.actor, call.location.place)
     if entry is None or entry.kind is Kind.SYMLINK:
         raise NotFound(f"there is nothing at {call.location.href}")
-    sorted_ = _sort(updates, entry)
-    if not sorted_.refused:
+    plan = _plan(updates, entry)
+    if not plan.refused:
         conditions = _conditions(call, place, updates)
-        call.library.properties.change(call.actor, place, sorted_.changes, sorted_.attributes, conditions)
+        call.library.properties.change(call.actor, place, plan.changes, plan.attributes, conditions)
     href = quote_path(call.location.names, entry.is_directory)
-    return multistatus((response(href, _propstats(updates, sorted_.refused)),))
+    return multistatus((response(href, _propstats(updates, plan.refused)),))
 
 
 def parse_propertyupdate(body: bytes) -> list[Update]:
@@ -90,7 +90,7 @@ def parse_propertyupdate(body: bytes) -> list[Update]:
     return updates
 
 
-def _sort(updates: list[Update], entry: Entry) -> _Sorted:
+def _plan(updates: list[Update], entry: Entry) -> _Plan:
     changes: list[PropertyChange] = []
     attributes = Attributes()
     refused: dict[str, int] = {}
@@ -108,7 +108,7 @@ def _sort(updates: list[Update], entry: Entry) -> _Sorted:
             refused[name] = 403
         else:
             changes.append(PropertyChange(name, serialised(element) if element is not None else None))
-    return _Sorted(changes, attributes, refused)
+    return _Plan(changes, attributes, refused)
 
 
 def _set_date(attributes: Attributes, text: str, entry: Entry) -> Attributes | None:

@@ -79,9 +79,8 @@ class Protocol:
     """A WsgiDAV application, called in process."""
 
     def __init__(self) -> None:
-        logging.getLogger("wsgidav").setLevel(
-            logging.CRITICAL
-        )  # it tells of every refused request; we have a log
+        # It tells of every request that it refuses, as an error; the access log does that.
+        logging.getLogger("wsgidav").setLevel(logging.CRITICAL)
         provider = Provider()
         self._app = WsgiDAVApp(
             {

@@ -9,8 +9,13 @@ import pytest
 
 from tests.serving import ENGINES, Served, serving
 
+EACH_ENGINE = [
+    pytest.param(name, marks=() if name == ENGINES[0] else pytest.mark.slow, id=name) for name in ENGINES
+]
+"""The default engine in every run of the tests; the others speak the same HTTP, and take as long again."""
 
-@pytest.fixture(scope="session", params=ENGINES)
+
+@pytest.fixture(scope="session", params=EACH_ENGINE)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp(f"clients-{request.param}"), engine=request.param) as running:
         yield running

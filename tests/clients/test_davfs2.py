@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.fuse import require_fuse
 from tests.clients.trees import contents, plant
-from tests.programs import require, require_program, require_root
+from tests.programs import require_program, require_root
 from tests.serving import Served
 
 pytestmark = pytest.mark.clients
@@ -72,7 +73,7 @@ class Mount:
 def mount(served: Served, flist: str) -> Iterator[Mount]:
     require_program("mount.davfs")
     require_root()
-    require(_fuse_works(), "/dev/fuse cannot be opened")
+    require_fuse()
     with tempfile.TemporaryDirectory(prefix="davfs2-") as folder:
         Path(folder).chmod(0o755)  # a folder of pytest's is closed to others
         mounted = Mount(served.dav(f"{flist}/"), Path(folder), served.token)
@@ -82,14 +83,6 @@ def mount(served: Served, flist: str) -> Iterator[Mount]:
         finally:
             if mounted.path.is_mount():
                 mounted.unmount()
-
-
-def _fuse_works() -> bool:
-    try:
-        os.close(os.open("/dev/fuse", os.O_RDWR))
-    except OSError:
-        return False
-    return True
 
 
 def test_a_tree_is_the_same_after_it_was_mounted_anew(mount: Mount, tmp_path: Path) -> None:

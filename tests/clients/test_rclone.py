@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.clients.fuse import require_fuse
 from tests.clients.trees import contents, plant
 from tests.programs import require_program
 from tests.serving import Served
@@ -86,3 +88,60 @@ def test_sync_takes_away_what_is_gone(rclone: Rclone, tmp_path: Path) -> None:
     assert rclone("lsf", "-R", "--files-only", "D:t").splitlines() == ["a"]
     rclone("purge", "D:t")
     assert rclone("lsf", "D:") == ""
+
+
+@pytest.mark.parametrize("rclone", ["owncloud"], indirect=True)
+def test_both_directions_are_synchronised_where_times_are_kept(rclone: Rclone, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "a").write_bytes(b"from here")
+    (tmp_path / "b").write_bytes(b"from there")
+    rclone("copyto", str(tmp_path / "b"), "D:t/b")
+    bisync = ("bisync", "D:t", str(here), "--workdir", str(tmp_path / "work"))
+    rclone(*bisync, "--resync")
+    assert contents(here) == {"a": b"from here", "b": b"from there"}
+    (here / "b").write_bytes(b"changed here")
+    (here / "a").unlink()
+    rclone(*bisync, "--force")
+    assert rclone("lsf", "D:t").splitlines() == ["b"]
+    assert rclone("cat", "D:t/b") == "changed here"
+
+
+def test_a_mounted_flist_is_written_renamed_and_deleted_in(rclone: Rclone, tmp_path: Path) -> None:
+    require_fuse()
+    with mounted(rclone, tmp_path) as top:
+        (top / "folder").mkdir()
+        (top / "folder" / "q?x;y ü.bin").write_bytes(b"x" * 3_000_000)
+        (top / "gone").write_bytes(b"gone")
+        until_listed(rclone, ["folder/", "folder/q?x;y ü.bin", "gone"])
+    with mounted(rclone, tmp_path) as top:
+        assert contents(top).keys() == {"folder", "folder/q?x;y ü.bin", "gone"}
+        (top / "folder" / "q?x;y ü.bin").rename(top / "r#s 100%.bin")
+        (top / "gone").unlink()
+        (top / "folder").rmdir()
+    assert rclone("lsf", "-R", "D:").splitlines() == ["r#s 100%.bin"]
+    assert rclone("cat", "D:r#s 100%.bin") == "x" * 3_000_000
+
+
+def until_listed(rclone: Rclone, expected: list[str]) -> None:
+    """A mount of rclone uploads some time after a file is closed: look until it has."""
+    listed: list[str] = []
+    for _ in range(100):
+        listed = sorted(rclone("lsf", "-R", "D:").splitlines())
+        if listed == expected:
+            return
+    raise AssertionError(f"never listed: {expected}; at last there was {listed}")
+
+
+@contextmanager
+def mounted(rclone: Rclone, folder: Path) -> Iterator[Path]:
+    """The flist as a folder."""
+    unmount = require_program("fusermount3")
+    top = folder / "mounted"
+    top.mkdir(exist_ok=True)
+    options = ("--vfs-cache-mode", "writes", "--vfs-write-back", "0s", "--dir-cache-time", "1s", "--daemon")
+    rclone("mount", "D:", str(top), "--cache-dir", str(folder / "cache"), *options)
+    try:
+        yield top
+    finally:
+        subprocess.run([unmount, "-u", str(top)], check=True, capture_output=True, timeout=60)

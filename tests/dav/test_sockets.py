@@ -6,6 +6,7 @@ import socket
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -157,11 +158,11 @@ def test_an_xml_body_past_the_limit_is_413(client: httpx.Client) -> None:
     assert client.request("PROPFIND", "/dav/admin/t/", content=body).status_code == 413
 
 
-def test_a_long_listing_is_whole(client: httpx.Client) -> None:
-    client.request("MKCOL", "/dav/admin/t/many")
+def test_a_long_listing_is_whole(served: Served, client: httpx.Client, tmp_path: Path) -> None:
     for number in range(1100):
-        client.put(f"/dav/admin/t/many/{number:04}", content=b"x")
-    got = client.request("PROPFIND", "/dav/admin/t/many", headers={"Depth": "1"})
+        (tmp_path / f"{number:04}").write_bytes(b"x")
+    served.mylist("import", str(tmp_path), "admin/many")
+    got = client.request("PROPFIND", "/dav/admin/many", headers={"Depth": "1"})
     assert got.text.count("<D:response>") == 1101
     assert got.text.endswith("</D:multistatus>")
 
