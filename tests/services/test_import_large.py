@@ -181,6 +181,22 @@ def test_a_rollback_meanwhile_does_not_harm_the_import(lab: Lab) -> None:
     assert lab.tree(at_jid=2) == SMALL
 
 
+def test_a_rollback_takes_away_what_was_built_out_of_sight_and_it_is_built_again(lab: Lab) -> None:
+    lab.take(tar_of(SMALL))
+    lab.take(tar_of({**SMALL, "more": file()}))
+    left = {"writing": lambda: lab.put("x", b"the first attempt fails")}
+    left["comparing"] = lambda: lab.flists.rollback(OPERATOR, NAME, 2)  # type: ignore[assignment, return-value]
+
+    def act(progress: Progress) -> None:
+        if progress.phase == "writing" or (progress.phase == "comparing" and "writing" not in left):
+            left.pop(progress.phase, lambda: None)()  # type: ignore[arg-type, return-value]
+
+    lab.imports.run(OPERATOR, NAME, lab.imports.archive(io.BytesIO(tar_of(LARGE))), progress=act)
+    assert lab.tree() == LARGE
+    assert lab.counted() == counts_of(LARGE)
+    assert lab.staged() == 0
+
+
 def test_a_flist_that_is_written_to_all_the_time_is_not_fought_for_ever(tmp_path: Path) -> None:
     lab = Lab(tmp_path / "data", rows_at_once_max=3)
     lab.take(tar_of(SMALL))
