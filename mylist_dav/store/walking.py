@@ -26,7 +26,7 @@ from mylist_dav.model.archives.members import (
 from mylist_dav.model.entries import SYMLINK_MODE, Kind
 from mylist_dav.model.paths import ROOT, TreePath
 
-_PIECE_BYTES = 4 * 1024 * 1024
+_PIECE_BYTES = 2 * 1024 * 1024
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 

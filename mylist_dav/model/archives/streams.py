@@ -11,7 +11,7 @@ import zstandard
 
 from mylist_dav.errors import BadArchive, Incomplete, UnsupportedMedia
 
-PIECE_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 2 * 1024 * 1024
 INPUT_BYTES = 128 * 1024
 ZSTD_WINDOW_BYTES_MAX = 32 * 1024 * 1024
 MAGIC_BYTES = 512
