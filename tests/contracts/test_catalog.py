@@ -21,7 +21,7 @@ from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.locks import Lock, Scope
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry, View
-from tests.shelf import Clock
+from tests.shelf import Clock, hold_invariants
 
 Open = Callable[[], Catalog]
 
@@ -58,10 +58,12 @@ class CatalogContract:
         return Clock()
 
     @pytest.fixture
-    def catalog(self, open_catalog: Open) -> Catalog:
+    def catalog(self, open_catalog: Open) -> Iterator[Catalog]:
         made = open_catalog()
         made.change(add_flists)
-        return made
+        yield made
+        with open_catalog().view() as view:
+            hold_invariants(view)
 
     # -- changes -----------------------------------------------------------------------------------------------
 
@@ -299,6 +301,7 @@ class CatalogContract:
     # -- locks, properties -------------------------------------------------------------------------------------
 
     def test_a_lock_is_there_until_it_expires_or_is_removed(self, catalog: Catalog) -> None:
+        catalog.change(lambda draft: mkdir(draft, "entry 2"))
         with catalog.view() as view:
             flist_id = view.flist(A).flist_id
         one, two = lock_on(1, "one", 2**60), lock_on(2, "two", 2**59)

@@ -15,26 +15,34 @@ from mylist_dav.store.catalog.connections import CLOSED, sql_errors
 from mylist_dav.store.catalog.views import View
 
 
+class _Patience:
+    """The busy handler of a reader: waits only for a view that may wait."""
+
+    def __init__(self, busy: Callable[[int], bool]) -> None:
+        self._busy = busy
+        self.waits = False
+
+    def __call__(self, earlier_calls: int) -> bool:
+        return self.waits and self._busy(earlier_calls)
+
+
 class Reader:
-    """The connection of one thread. depth: how many views of it are open; they all see what the first one sees."""
+    """The connection of one thread. The views of it that are open all see what the first of them sees."""
 
     def __init__(
         self, connect: Callable[[Callable[[int], bool]], apsw.Connection], busy: Callable[[int], bool]
     ) -> None:
         """busy: the busy handler of a view that may wait."""
-        self._busy = busy
-        self._waits = False
+        # The handler does not know the reader: they would hold each other, and outlive the thread.
+        self._patience = _Patience(busy)
         self._depth = 0
-        self.connection = connect(self._wait)
-
-    def _wait(self, earlier_calls: int) -> bool:
-        return self._waits and self._busy(earlier_calls)
+        self.connection = connect(self._patience)
 
     @contextmanager
     def view(self, wait: bool) -> Iterator[View]:
         """A transaction, or a share of the one that is open."""
         if self._depth == 0:
-            self._waits = wait
+            self._patience.waits = wait
             self.connection.execute("BEGIN")
         self._depth += 1
         try:

@@ -105,4 +105,5 @@ def test_the_log_is_not_copied_again_before_it_has_grown(catalogs: list[Catalog]
     for pages in (50, 99, 100, 101, 150, 199, 200, 299, 301, 10, 99, 100, 120):
         checkpointer.note(connection, "main", pages)
     assert woken == [100, 200, 301, 100]
+    del checkpointer._wake.set
     checkpointer.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mylist_dav.errors import LimitExceeded
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Kind
@@ -73,6 +74,17 @@ def test_copying_a_folder_writes_a_row_for_each_entry_and_no_block(large: Shelf)
     assert set(large.blocks.digests()) == blocks
     with large.catalog.view() as view:
         assert view.totals()["blocks"] == len(blocks)
+
+
+def test_a_copy_that_is_too_large_is_refused_before_a_row_is_written(tmp_path: Path) -> None:
+    with shelf_in(tmp_path, entries_max=20) as shelf:
+        shelf.mkdir("d")
+        for number in range(10):
+            shelf.put(f"d/{number}")
+        before = written(shelf)
+        with pytest.raises(LimitExceeded):
+            shelf.copy("d", "copy")
+        assert written(shelf) - before <= 1
 
 
 def test_a_new_file_takes_few_statements(large: Shelf) -> None:
