@@ -21,6 +21,7 @@ from mylist_dav.model.archives.streams import (
     ByteReader,
     Packing,
     Read,
+    Seekable,
     gunzipped,
     packing_of,
     reader_of_pieces,
@@ -38,7 +39,7 @@ from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
-from mylist_dav.store.disk import Disk
+from mylist_dav.store.disk import Disk, turned
 from mylist_dav.store.pacing import Pace
 from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.spool import Spool
@@ -113,7 +114,8 @@ class Imports:
 
     def archive(self, file: BinaryIO) -> Source:
         """An archive in a file, or coming through a pipe."""
-        return _Archive(self, file.read, file if file.seekable() else None)
+        checked = _Checked(file)
+        return _Archive(self, checked.read, checked if file.seekable() else None)
 
     def archive_pieces(self, pieces: Iterable[bytes]) -> Source:
         """An archive that comes in pieces of any size."""
@@ -240,7 +242,7 @@ class Imports:
 class _Archive:
     """An archive as a source: its format is told by its first bytes."""
 
-    def __init__(self, imports: Imports, read: Read, file: BinaryIO | None) -> None:
+    def __init__(self, imports: Imports, read: Read, file: Seekable | None) -> None:
         self._imports = imports
         self._stream = ByteReader(read)
         self._file = file
@@ -264,7 +266,29 @@ class _Archive:
         with self._imports.spool() as spool:
             while piece := self._stream.read(PIECE_BYTES):
                 spool.write(piece)
-            yield from read_zip(spool.file(), limits)
+            yield from read_zip(_Checked(spool.file()), limits)
+
+
+class _Checked:
+    """A file whose errors are ours, and that reads short only at its end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, count: int, /) -> bytes:
+        try:
+            data = self._file.read(count)
+            while 0 < len(data) < count and (more := self._file.read(count - len(data))):
+                data += more
+            return data
+        except OSError as error:
+            raise turned(error, "read the archive") from error
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:
+            raise turned(error, "read the archive") from error
 
 
 def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: int) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.connections import sql_errors
 from mylist_dav.store.catalog.rows import Row, Statements
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch
+from mylist_dav.store.scratch import Scratch, temporary_path
 
 ROOT_NODE = 1
 PAGE = 500
@@ -99,7 +99,7 @@ class Assembly:
 
     def __init__(self, scratch: Scratch, disk: Disk, entries_max: int) -> None:
         self._disk = disk
-        self._path = Path(scratch.new_path())
+        self._path = Path(temporary_path(scratch))
         self._entries_max = entries_max
         self._folders: dict[TreePath, int] = {}
         self.entries = 0

@@ -13,7 +13,7 @@ import os
 import threading
 from pathlib import Path
 
-from mylist_dav.store.disk import Disk
+from mylist_dav.store.disk import Disk, turned
 
 
 class Scratch:
@@ -97,6 +97,14 @@ class Scratch:
             return removed
         finally:
             os.close(descriptor)
+
+
+def temporary_path(scratch: Scratch) -> str:
+    """A new path, with an error of ours if there is none to be had."""
+    try:
+        return scratch.new_path()
+    except OSError as error:
+        raise turned(error, "make a temporary file") from error
 
 
 def _lock_folder(folder: Path) -> int | None:

@@ -12,7 +12,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.connections import sql_errors
 from mylist_dav.store.catalog.rows import Statements
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch
+from mylist_dav.store.scratch import Scratch, temporary_path
 
 _PAGE = 1000
 _CACHE_KIB = 8 * 1024
@@ -23,7 +23,7 @@ class SortedBlocks:
 
     def __init__(self, scratch: Scratch, disk: Disk) -> None:
         self._disk = disk
-        self._path = scratch.new_path()
+        self._path = temporary_path(scratch)
         with sql_errors():
             self._connection = apsw.Connection(self._path)
             self._sql: Statements = self._connection

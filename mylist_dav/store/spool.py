@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 
 from mylist_dav.errors import TooLarge
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.scratch import Scratch
+from mylist_dav.store.scratch import Scratch, temporary_path
 
 
 class Spool:
@@ -18,7 +18,7 @@ class Spool:
     def __init__(self, scratch: Scratch, disk: Disk, size_bytes_max: int) -> None:
         self._disk = disk
         self._size_bytes_max = size_bytes_max
-        self._path = scratch.new_path()
+        self._path = temporary_path(scratch)
         try:
             self._file: BinaryIO = open(self._path, "xb+")  # noqa: SIM115 - closed by close()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -338,6 +339,22 @@ def test_a_zip_that_is_cut_off_is_refused(lab: Lab) -> None:
     for size in range(30, len(archive), 7):
         with pytest.raises(MylistError):
             lab.take(archive[:size])
+    assert lab.tree() == BEFORE
+
+
+class BrokenDisk(io.BytesIO):
+    """Fails after a while, as a disk or a pipe may."""
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        if self.tell() >= 1024:
+            raise OSError(errno.EIO, "broken")
+        return super().read(min(count or 0, 1024))
+
+
+@pytest.mark.parametrize("archive", [tar_of({"a": file(bytes(9000))}), zip_of({"a": os.urandom(9000)})])
+def test_an_archive_that_cannot_be_read_gives_an_error_of_ours(lab: Lab, archive: bytes) -> None:
+    with pytest.raises(MylistError, match="could not read the archive"):
+        lab.imports.run(OPERATOR, NAME, lab.imports.archive(BrokenDisk(archive)))
     assert lab.tree() == BEFORE
 
 

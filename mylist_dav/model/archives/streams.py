@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 import zstandard
 
@@ -48,6 +48,14 @@ def is_old_tar(head: bytes) -> bool:
     if not digits or not all(48 <= digit <= 55 for digit in digits):
         return False
     return int(digits, 8) == sum(head[:148]) + 256 + sum(head[156:512])
+
+
+class Seekable(Protocol):
+    """What is read of a file that can be sought in."""
+
+    def read(self, count: int, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
 
 class ByteReader:

@@ -12,7 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from mylist_dav.errors import BadArchive
 from mylist_dav.model.archives.members import (
@@ -27,7 +27,7 @@ from mylist_dav.model.archives.members import (
     member_path,
     refused,
 )
-from mylist_dav.model.archives.streams import INPUT_BYTES, PIECE_BYTES, ByteReader
+from mylist_dav.model.archives.streams import INPUT_BYTES, PIECE_BYTES, ByteReader, Seekable
 from mylist_dav.model.entries import SYMLINK_MODE, Kind
 from mylist_dav.model.paths import PATH_BYTES_MAX
 
@@ -71,13 +71,13 @@ class _Central(NamedTuple):
     mtime_ns: int | None
 
 
-def read_zip(file: BinaryIO, limits: Limits) -> Found:
+def read_zip(file: Seekable, limits: Limits) -> Found:
     """The members of a zip archive in a file that can seek. Raises BadArchive, LimitExceeded, naming the member."""
     return _Zip(file, limits).members()
 
 
 class _Zip:
-    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+    def __init__(self, file: Seekable, limits: Limits) -> None:
         self._file = file
         self._count = Count(limits)
         self._packed_bytes = 0
@@ -215,7 +215,7 @@ def _target(central: _Central, pieces: Pieces) -> str:
 # -- the central directory -------------------------------------------------------------------------------------
 
 
-def _find_directory(file: BinaryIO) -> _Directory:
+def _find_directory(file: Seekable) -> _Directory:
     """Read the end record, and that of zip64 where it is needed. Raises BadArchive."""
     size_bytes = file.seek(0, os.SEEK_END)
     tail_offset = max(0, size_bytes - _COMMENT_BYTES_MAX - _END.size)
@@ -241,7 +241,7 @@ def _find_directory(file: BinaryIO) -> _Directory:
     return _Directory(offset + shift, members, shift)
 
 
-def _find_zip64(file: BinaryIO, end_offset: int) -> tuple[int, int, int, int] | None:
+def _find_zip64(file: Seekable, end_offset: int) -> tuple[int, int, int, int] | None:
     """(members, size and offset of the directory, where it ends) of the zip64 end record, if there is one."""
     if end_offset < _LOCATOR64.size:
         return None
