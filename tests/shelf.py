@@ -152,7 +152,7 @@ def shelf_in(folder: Path, entries_max: int = 10_000) -> Iterator[Shelf]:
     try:
         yield shelf
         with shelf.catalog.view() as view:
-            hold_invariants(view)
+            hold_invariants(view, shelf.clock.now_ns)
     finally:
         shelf.close()
 
@@ -169,8 +169,8 @@ def shown(tree: TreeView) -> dict[str, Entry]:
     return {str(path): entry for path, entry in tree.walk(tree.root())}
 
 
-def hold_invariants(view: View) -> None:
-    """Fail unless what must be true of every catalog at any time is true of this one."""
+def hold_invariants(view: View, now_ns: int = 0) -> None:
+    """Fail unless what must be true of every catalog at any time is true of this one. now_ns: for the locks."""
     rows = view._sql.execute
     assert rows("SELECT * FROM entry_past WHERE since_jid >= until_jid").fetchall() == []
     assert (
@@ -185,10 +185,10 @@ def hold_invariants(view: View) -> None:
     assert set(rows(needed.format("entry")).fetchall()) <= held
     assert set(rows(needed.format("entry_past")).fetchall()) <= held
     for flist in view.flists():
-        hold_flist_invariants(view, flist)
+        hold_flist_invariants(view, flist, now_ns)
 
 
-def hold_flist_invariants(view: View, flist: Flist) -> None:
+def hold_flist_invariants(view: View, flist: Flist, now_ns: int) -> None:
     """The same, of one flist."""
     found = shown(view.tree(flist))
     assert flist.entries == len(found), "the counter of entries"
@@ -204,6 +204,6 @@ def hold_flist_invariants(view: View, flist: Flist) -> None:
         if entry.digest is not None:
             view.recipe(entry.digest, entry.size_bytes)
     reachable = {view.tree(flist).root().entry_id, *ids}
-    assert {lock.entry_id for lock in view.locks(flist.flist_id, 0)} <= reachable, (
+    assert {lock.entry_id for lock in view.locks(flist.flist_id, now_ns)} <= reachable, (
         "locks are on what is there"
     )

@@ -65,7 +65,7 @@ class Locks:
         Raises Locked when another lock is in the way, on it, above, or (infinite) below; then nothing is made.
         """
         require_write(actor, place.flist_name)
-        if len(owner_xml.encode()) > OWNER_BYTES_MAX:
+        if len(owner_xml.encode(errors="surrogatepass")) > OWNER_BYTES_MAX:
             raise BadName(f"a lock owner of more than {OWNER_BYTES_MAX} bytes is not kept")
 
         def make(draft: Draft) -> Locking:

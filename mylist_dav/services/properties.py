@@ -72,7 +72,10 @@ class Properties:
                 raise LimitExceeded(
                     f"a property name of more than {NAME_CHARS_MAX} characters is not kept: {one.name[:200]}"
                 )
-            if one.value_xml is not None and len(one.value_xml.encode()) > VALUE_BYTES_MAX:
+            if (
+                one.value_xml is not None
+                and len(one.value_xml.encode(errors="surrogatepass")) > VALUE_BYTES_MAX
+            ):
                 raise LimitExceeded(
                     f"a property of more than {VALUE_BYTES_MAX} bytes is not kept: {one.name[:200]}"
                 )
