@@ -51,7 +51,9 @@ class Library:
         )
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max)
-        self.locks = Locks(self.catalog, clock, limits.lock_seconds_max, limits.locks_max)
+        self.locks = Locks(
+            self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
+        )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.exposures = Exposures(self.catalog)
