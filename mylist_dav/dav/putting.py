@@ -19,6 +19,8 @@ from mylist_dav.wire.media import media_type
 from mylist_dav.wire.messages import Headers, Response
 
 PIECE_BYTES = 1024 * 1024
+SMALL_BYTES_MAX = 64 * 1024
+"""A body that is here, or nearly, before anything could be told to the client."""
 
 MTIME_ACCEPTED = ("X-OC-Mtime", "accepted")
 
@@ -66,10 +68,13 @@ def put(call: Call) -> PutSink:
             mtime_ns=mtime_ns,
             content_type=_content_type(call.header("content-type"), place.path.name),
             conditions=conditions,
+            check_now=not is_small,
         )
 
+    length = call.request.content_length
+    is_small = length is not None and length <= SMALL_BYTES_MAX and call.header("expect") is None
     upload = following(call, place, begin, last=True)
-    return PutSink(upload, checksums, call.library.settings.limits.body_bytes_max)
+    return PutSink(call, upload, checksums)
 
 
 def parse_mtime_ns(text: str) -> int:
@@ -83,8 +88,9 @@ def parse_mtime_ns(text: str) -> int:
 class PutSink:
     """A BodySink that makes a file."""
 
-    def __init__(self, upload: Upload, checksums: list[Checksum], limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
+    def __init__(self, call: Call, upload: Upload, checksums: list[Checksum]) -> None:
+        self.limit_bytes = call.library.settings.limits.body_bytes_max
+        self._call = call
         self.piece_bytes = PIECE_BYTES
         self._upload = upload
         self._checksums = [(one, hashlib.new(one.algorithm, usedforsecurity=False)) for one in checksums]
@@ -101,7 +107,7 @@ class PutSink:
                 raise Invalid(
                     f"the body has another {wanted.algorithm.upper()} than was declared; nothing was kept"
                 )
-        stored = self._upload.finish()
+        stored = following(self._call, self._upload.place, self._upload.finish, last=True)
         headers: Headers = []
         if stored.entry.etag is not None:
             headers.append(("ETag", stored.entry.etag))

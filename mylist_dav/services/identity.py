@@ -93,7 +93,7 @@ class Identity:
         """
         found = None
         if token.startswith(TOKEN_PREFIX) and len(token) <= TOKEN_CHARS_MAX and token.isascii():
-            with self._catalog.view() as view:
+            with self._catalog.glance() as view:
                 found = view.token_actor(_hash(token), self._clock())
         if found is None or (account is not None and account != found.account):
             raise Unauthenticated("the token is unknown, expired, or of another account")

@@ -45,10 +45,12 @@ class Uploads:
         mtime_ns: int | None = None,
         content_type: str | None = None,
         conditions: Conditions = UNCONDITIONAL,
+        check_now: bool = True,
     ) -> Upload:
         """Begin to receive a file. size_bytes: what must arrive, if it was declared.
 
-        What can be known is checked now, so that nobody sends a body in vain, and again when it is committed.
+        check_now: what can be known is checked now, so that nobody sends a body in vain. It is checked when the file
+        is committed in any case: False saves looking twice when the body is here already.
         Raises NotFound, Conflict (no parent folder), NotAllowed (a folder is there), Locked, PreconditionFailed, ...
         """
         require_write(actor, place.flist_name)
@@ -56,21 +58,21 @@ class Uploads:
             raise NotAllowed(f"{place.flist_name} is a folder: it has no content")
         check_time(mtime_ns)
         check_content_type(content_type)
-        with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name))
-            _check(view, tree, place, actor, conditions, self._clock())
+        if check_now:
+            with self._catalog.view() as view:
+                tree = view.tree(view.flist(place.flist_name))
+                _check(view, tree, place, actor, conditions, self._clock())
         return Upload(self, actor, place, size_bytes, mtime_ns, content_type, conditions)
 
     def writer(self) -> ContentWriter:
         """A writer of content into the block store."""
         return ContentWriter(self._blocks)
 
-    def commit(self, upload: Upload, recipe: Recipe) -> Stored:
-        """Make a received content the file at its place."""
-        return self._catalog.change(lambda draft: self._put(draft, upload, recipe))
+    def commit(self, upload: Upload, place: Place, recipe: Recipe) -> Stored:
+        """Make a received content the file at a place."""
+        return self._catalog.change(lambda draft: self._put(draft, upload, place, recipe))
 
-    def _put(self, draft: Draft, upload: Upload, recipe: Recipe) -> Stored:
-        place = upload.place
+    def _put(self, draft: Draft, upload: Upload, place: Place, recipe: Recipe) -> Stored:
         tree = draft.draft_tree(draft.flist(place.flist_name), upload.actor, self._entries_max)
         existing = _check(draft, tree, place, upload.actor, upload.conditions, draft.now_ns)
         draft.register(recipe)
@@ -101,6 +103,7 @@ class Upload:
         self.conditions = conditions
         self._writer = uploads.writer()
         self._received_bytes = 0
+        self._recipe: Recipe | None = None
 
     def write(self, piece: bytes) -> None:
         """The next bytes. Raises Incomplete past the declared size, OutOfSpace, WritesStopped."""
@@ -109,14 +112,22 @@ class Upload:
             raise Incomplete(f"more than the declared {self.size_bytes} bytes arrived; nothing was kept")
         self._writer.write(piece)
 
-    def finish(self) -> Stored:
-        """Everything has arrived: commit it. Raises Incomplete when it is less than declared; nothing is kept then."""
+    def finish(self, place: Place | None = None) -> Stored:
+        """Everything has arrived: commit it. Raises Incomplete when it is less than declared; nothing is kept then.
+
+        place: somewhere else; so it can be tried again after it was refused where it was meant to go.
+        """
+        if self._recipe is None:
+            self._require_whole()
+            self._recipe = self._writer.finish()
+        return self._uploads.commit(self, place or self.place, self._recipe)
+
+    def _require_whole(self) -> None:
         if self.size_bytes is not None and self._received_bytes != self.size_bytes:
             self.abort()
             raise Incomplete(
                 f"{self._received_bytes} of the declared {self.size_bytes} bytes arrived; nothing was kept"
             )
-        return self._uploads.commit(self, self._writer.finish())
 
     def abort(self) -> None:
         """Drop what has arrived. The file stays as it was."""

@@ -15,7 +15,9 @@ import apsw
 
 from mylist_dav import errors
 
-READ_CACHE_KIB = 16 * 1024
+READ_CACHE_KIB, WRITE_CACHE_KIB = 4 * 1024, 16 * 1024
+"""Pages kept by one connection. Each thread reads on one of its own; what they miss the system has in memory."""
+
 LOG_BYTES_KEPT = 64 * 1024 * 1024
 """The write-ahead log may grow past this while somebody reads an old state for long; then it is cut back to it."""
 
@@ -94,7 +96,7 @@ def connect(
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}")
     connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
-    connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+    connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB if readonly else WRITE_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA query_only = {int(readonly)}")
     return connection

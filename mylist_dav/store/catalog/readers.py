@@ -52,6 +52,11 @@ class Reader:
             if self._depth == 0 and self.connection.in_transaction:
                 self.connection.execute("COMMIT")
 
+    def glance(self) -> View:
+        """Reads that each see the newest state, or that of the view that is open: without a transaction of their own."""
+        self._patience.waits = True
+        return View(self.connection)
+
 
 class Readers:
     """The readers of all threads. A reader goes with its thread."""

@@ -108,6 +108,12 @@ class Catalog:
         with sql_errors(), self._readers.of_this_thread().view(wait) as view:
             yield view
 
+    @contextmanager
+    def glance(self) -> Iterator[View]:
+        """For a single read in this thread: it sees the newest state, and costs no transaction."""
+        with sql_errors():
+            yield self._readers.of_this_thread().glance()
+
     def pulse(self) -> Pulse:
         """A new Pulse with a connection of its own."""
         return Pulse(self._readers.connection())
