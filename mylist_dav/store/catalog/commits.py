@@ -2,7 +2,11 @@
 
 A change that finds nobody writing leads: it runs itself and all that wait, in order, each in a SAVEPOINT of its own
 with its own result or error, and makes them durable with one COMMIT. Whoever comes meanwhile waits for a lock of its
-own. When the leader is done it hands over to the first of those who wait, and then wakes those it has served.
+own. When the leader is done it hands over to the first of those who wait, and then wakes those it has served. A new
+leader lingers for those: else groups of eight threads fall apart into halves that each pay for a sync.
+
+Measured (bench/commits.py, two shared cores, a sync of some 0.3 ms): eight threads that queued for one mutex shared 1.9
+changes a sync, 3,000 changes a second, p99 14 ms; with a lock each and lingering it is 7.9, 5,000 and 5 ms.
 """
 
 from __future__ import annotations
