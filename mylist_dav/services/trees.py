@@ -22,8 +22,8 @@ from mylist_dav.model.contents import BlockSlice, Recipe
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
 from mylist_dav.model.names import NAME_BYTES_MAX
 from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX, TreePath
+from mylist_dav.services.following import resolve
 from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
-from mylist_dav.services.links import resolve
 from mylist_dav.services.rights import require_read, require_write
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import WALK_PAGE, Ahead, Catalog, Draft, NewEntry, TreeDraft, TreeView, View
@@ -71,7 +71,7 @@ class Trees:
     def resolve(
         self, actor: Actor, place: Place, at_jid: int | None = None, *, last: bool = True
     ) -> tuple[Place, Entry | None]:
-        """Where a place really lies once symbolic links are followed, and what is there; see links.resolve.
+        """Where a place really lies once symbolic links are followed, and what is there; see following.resolve.
 
         Raises NotFound for the flist only.
         """

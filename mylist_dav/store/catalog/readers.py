@@ -53,7 +53,7 @@ class Reader:
                 self.connection.execute("COMMIT")
 
     def glance(self) -> View:
-        """Reads that each see the newest state, or that of the view that is open: without a transaction of their own."""
+        """Reads that each see the newest state, or that of the view that is open."""
         self._patience.waits = True
         return View(self.connection)
 
