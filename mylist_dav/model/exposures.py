@@ -24,7 +24,10 @@ class Mode(StrEnum):
 
 
 class Exposure(NamedTuple):
-    """host or prefix is set, the other ''. prefix begins with '/' and has no trailing one. at_jid: None is head."""
+    """host or prefix is set, the other ''. prefix begins with '/' and has no trailing one. at_jid: None is head.
+
+    changed_ns: when it was last attached or switched.
+    """
 
     exposure_id: int
     host: str
@@ -35,6 +38,7 @@ class Exposure(NamedTuple):
     mode: Mode
     listing: bool
     dav: str
+    changed_ns: int = 0
 
     @property
     def where(self) -> str:

@@ -67,5 +67,7 @@ class Library:
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self.catalog.close()
+        self.imports.close()
+        self.exports.close()
         self.files.close()
         self.stop_sign.close()

@@ -43,6 +43,7 @@ ANSWER_BYTES_MAX = 8 * 1024
 """Answers up to this are kept as they are: 32 MiB at most, with READY_MAX. Others are made of a cached block."""
 READY_TARGET_CHARS_MAX = 512
 WELCOME = ("welcome",)
+_SECOND_NS = 1_000_000_000
 _READS = frozenset(("GET", "HEAD"))
 _DECIDING = frozenset(
     "if-match if-none-match if-modified-since if-unmodified-since if-range range service-worker".split()  # noqa: SIM905
@@ -235,7 +236,8 @@ class SiteFrontEnd:
             jid,
             entry,
             entry.etag,
-            found.last_modified_s,
+            # An exposure that was switched shows other things since then, whatever their own age is.
+            max(found.last_modified_s, exposure.changed_ns // _SECOND_NS),
             file_type,
             headers,
             self._sites.pieces(entry),

@@ -13,6 +13,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.server.routing import Router
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.web.policy import SANDBOX, content_type
+from mylist_dav.wire.dates import parse_http_date
 from mylist_dav.wire.messages import Request, Response
 from tests.web.publishing import ELSEWHERE, HOST, Publisher, field, request_for
 
@@ -483,3 +484,15 @@ def test_a_query_of_something_else_is_ignored(publisher: Publisher) -> None:
     publisher.flist(files={"a": "x"})
     publisher.expose()
     assert publisher.text("/?utm_source=x&y") == publisher.text("/")
+
+
+def test_a_switch_to_older_content_is_never_older_than_the_switch(publisher: Publisher) -> None:
+    publisher.flist(files={"/a.txt": "old"})
+    publisher.expose()
+    first = field(publisher.ask("/a.txt"), "last-modified")
+    publisher.write("a.txt", "new")
+    second = field(publisher.ask("/a.txt"), "last-modified")
+    publisher.expose(at_jid=2)
+    third = field(publisher.ask("/a.txt"), "last-modified")
+    dates = [parse_http_date(each or "") for each in (first, second, third)]
+    assert None not in dates and dates[0] < dates[1] < dates[2]  # type: ignore[operator]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mylist_dav.errors import Exists, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
@@ -14,7 +15,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
 from mylist_dav.store.catalog.trees import ROOT_PARENT
-from mylist_dav.store.catalog.views import View
+from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 
 _FLIST = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM account a CROSS JOIN flist f USING (account_id)"
 _FLIST_BY_ID = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM flist f CROSS JOIN account a USING (account_id)"
@@ -157,6 +158,33 @@ class Draft(View):
             [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
         )
 
+    # -- intake ------------------------------------------------------------------------------------------------
+
+    def take_in(self, digest: Digest, data: bytes) -> int:
+        """Store a block right here, until it is filed; returns what the intake takes up now, in bytes at most.
+
+        If the intake has it, its bytes are written anew only when they are not these.
+        """
+        self._sql.execute(
+            "INSERT INTO intake (position, digest, data, added_ns)"
+            " VALUES (coalesce((SELECT max(position) FROM intake), 0) + ?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET data = excluded.data WHERE data <> excluded.data",
+            (len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns),
+        )
+        return self.intake_span()[0]
+
+    def drop_intake(self, rows: Iterable[IntakeRow]) -> None:
+        """Remove blocks that have been filed; one that was dropped and has come again since stays."""
+        self._sql.executemany(
+            "DELETE FROM intake WHERE position = ? AND digest = ? AND added_ns = ?",
+            [(row.position, row.digest, row.added_ns) for row in rows],
+        )
+
+    def remove_intake(self, digest: Digest) -> bool:
+        """Remove a block from the intake; False when it was not there."""
+        self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
+        return self._sql.changes() > 0
+
     # -- locks, properties -------------------------------------------------------------------------------------
 
     def add_lock(self, flist_id: int, lock: Lock) -> None:
@@ -214,12 +242,13 @@ class Draft(View):
     def put_exposure(self, exposure: Exposure) -> None:
         """Attach a flist to a host or prefix; what was attached there before is replaced."""
         self._sql.execute(
-            "INSERT INTO exposure (host, prefix, flist_id, at_jid, mode, listing, dav) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO exposure (host, prefix, flist_id, at_jid, mode, listing, dav, changed_ns)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (host, prefix) DO UPDATE SET flist_id = excluded.flist_id, at_jid = excluded.at_jid,"
-            " mode = excluded.mode, listing = excluded.listing, dav = excluded.dav",
+            " mode = excluded.mode, listing = excluded.listing, dav = excluded.dav, changed_ns = excluded.changed_ns",
             (
                 exposure.host, exposure.prefix, exposure.flist_id, exposure.at_jid, exposure.mode.value,
-                int(exposure.listing), exposure.dav,
+                int(exposure.listing), exposure.dav, self.now_ns,
             ),
         )  # fmt: skip
         self._raise_generation("exposures")

@@ -44,7 +44,8 @@ FLIST_COLUMNS = (
 )
 LOCK_COLUMNS = "token, entry_id, scope, infinite, owner_xml, principal, timeout_seconds, expires_ns"
 EXPOSURE_COLUMNS = (
-    "x.exposure_id, x.host, x.prefix, a.name, f.name, x.flist_id, x.at_jid, x.mode, x.listing, x.dav"
+    "x.exposure_id, x.host, x.prefix, a.name, f.name, x.flist_id, x.at_jid, x.mode, x.listing, x.dav,"
+    " x.changed_ns"
 )
 
 _new = tuple.__new__
@@ -75,7 +76,15 @@ def to_lock(row: Row) -> Lock:
 def to_exposure(row: Row) -> Exposure:
     """A row of EXPOSURE_COLUMNS."""
     return Exposure(
-        row[0], row[1], row[2], FlistName(row[3], row[4]), row[5], row[6], Mode(row[7]), bool(row[8]), row[9]
+        row[0],
+        row[1],
+        row[2],
+        FlistName(row[3], row[4]),
+        row[5],
+        row[6],
+        Mode(row[7]),
+        bool(row[8]),
+        *row[9:],
     )
 
 

@@ -107,6 +107,15 @@ CREATE TABLE block (
   state TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- Small blocks that are stored here until they are filed into blocks/. position grows by the cost of each row, so that
+-- the lowest and the highest tell how much there is.
+CREATE TABLE intake (
+  position INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL UNIQUE,
+  data BLOB NOT NULL,
+  added_ns INTEGER NOT NULL
+);
+
 -- Which flists hold a content in any revision they still have; there may be more rows than that, also of flists that
 -- are gone, and never fewer.
 CREATE TABLE held (
@@ -146,6 +155,7 @@ CREATE TABLE exposure (
   mode TEXT NOT NULL,
   listing INTEGER NOT NULL,
   dav TEXT NOT NULL,
+  changed_ns INTEGER NOT NULL,
   UNIQUE (host, prefix)
 );
 
