@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from mylist_dav.dav.xml import empty_element, escape, parse_body
+from mylist_dav.dav.xml import (
+    KEPT_DEPTH_MAX,
+    LANG_CHARS_MAX,
+    NAMESPACES_MAX,
+    empty_element,
+    escape,
+    parse_body,
+    serialised,
+)
 from mylist_dav.errors import Invalid
 from tests.dav.driver import Driver
 
@@ -63,3 +71,41 @@ def is_xml_character(character: str) -> bool:
 @pytest.mark.parametrize("name", ["{DAV:}a", "{http://x/?a=1&b=2}c", "plain"])
 def test_an_empty_element_has_its_name(name: str) -> None:
     assert etree.fromstring(empty_element(name)).tag == name
+
+
+def test_an_element_of_the_xml_namespace_keeps_its_prefix() -> None:
+    name = "{http://www.w3.org/XML/1998/namespace}space"
+    assert etree.fromstring(empty_element(name)).tag == name
+
+
+def kept(body: str) -> str:
+    """The first element below the first element of the root, as it is kept."""
+    root = parse_body(body.encode())
+    assert root is not None
+    return serialised(root[0])
+
+
+def test_namespaces_do_not_multiply_with_the_elements_that_stand_under_them() -> None:
+    spaces = " ".join(f'xmlns:n{number}="urn:{number}"' for number in range(NAMESPACES_MAX + 1))
+    with pytest.raises(Invalid):
+        kept(f"<a {spaces}><b/></a>")
+
+
+def test_an_endless_language_is_not_inherited() -> None:
+    assert kept(f'<a xml:lang="{"x" * LANG_CHARS_MAX}"><b/></a>')
+    with pytest.raises(Invalid):
+        kept(f'<a xml:lang="{"x" * (LANG_CHARS_MAX + 1)}"><b/></a>')
+
+
+def test_what_is_kept_can_be_parsed_deeper_down_in_an_answer() -> None:
+    deep = "<b>" * KEPT_DEPTH_MAX + "</b>" * KEPT_DEPTH_MAX
+    assert etree.fromstring("<c>" * 20 + kept(f"<a>{deep}</a>") + "</c>" * 20) is not None
+    with pytest.raises(Invalid):
+        kept(f"<a><b>{deep}</b></a>")
+
+
+def test_a_body_of_many_namespaces_is_refused_at_once(dav: Driver) -> None:
+    spaces = " ".join(f'xmlns:n{number}="urn:{number}"' for number in range(10_000))
+    properties = "".join(f"<n{number}:p/>" for number in range(200))
+    body = f'<propertyupdate xmlns="DAV:" {spaces}><set><prop>{properties}</prop></set></propertyupdate>'
+    assert dav.send("PROPPATCH", body=body.encode()).status == 400
