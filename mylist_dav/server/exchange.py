@@ -120,7 +120,10 @@ class Exchanges:
             self._bodies.give_back(length)
 
     def _is_small(self, request: Request) -> bool:
-        """Whether the body is read before the front end is asked: not where the client waits for a word first."""
+        """Whether the body is read before the front end is asked: not where the client waits for a word first.
+
+        Nor where such bodies fill half of the budget: nobody knows yet who sends them, and nothing can hurry them.
+        """
         if not request.has_body:
             return False
         length = request.content_length
@@ -128,6 +131,7 @@ class Exchanges:
             length is not None
             and length <= self.runtime.limits.small_body_bytes
             and not expects_continue(request)
+            and self._bodies.has_room_for_small(length)
         )
 
     def _respond(self, request: Request, body: bytes | None) -> _Answer:

@@ -185,3 +185,17 @@ def _answered(connection: socket.socket) -> bool:
         return False
     finally:
         connection.settimeout(20)
+
+
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_small_bodies_that_never_come_leave_room_for_others(engine: str) -> None:
+    with running(engine=engine, limits={"body_budget_bytes": 100_000}) as server:
+        silent = [server.wire() for _ in range(10)]
+        for number, wire in enumerate(silent):
+            wire.request("PUT", f"/sink/silent-{number}/2000000/50000", "Content-Length: 20000", body=b"s")
+        assert "open" in server.seen("silent-9", "open")
+        with server.wire() as late:
+            late.request("PUT", "/sink/late/2000000/50000", "Content-Length: 500000", body=b"s" * 500_000)
+            assert late.answer().status == 201
+        for wire in silent:
+            wire.socket.close()
