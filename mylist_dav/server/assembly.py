@@ -26,6 +26,7 @@ WORKERS_MAX = 4
 def build(settings: Settings) -> App:
     """The app of one worker process, over a library of its own. Raises BadSettings, OutOfSpace, WritesStopped."""
     library = Library(settings, time.time_ns)
+    library.start_filing()
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,

@@ -20,7 +20,9 @@ from mylist_dav.services.uploads import Uploads
 from mylist_dav.settings import Settings
 from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
+from mylist_dav.store.intake import Intake, IntakeBlocks
 from mylist_dav.store.stopping import StopSign
 
 
@@ -40,7 +42,6 @@ class Library:
         limits = settings.limits
         self.stop_sign = StopSign(root / "writes-stopped")
         self.files = FileBlocks(root, durability, stop_sign=self.stop_sign)
-        self.blocks = CachedBlocks(self.files, settings.store.cache_bytes)
         self.catalog = Catalog(
             root / "catalog.sqlite",
             clock=clock,
@@ -49,8 +50,12 @@ class Library:
             may_write=self.stop_sign.check,
             on_write_failure=self.stop_sign.stop,
         )
+        stored = IntakeBlocks(self.files, self.catalog)
+        self.blocks = CachedBlocks(stored, settings.store.cache_bytes)
+        self.intake = Intake(self.files)
+        self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
-        self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max)
+        self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
         self.locks = Locks(
             self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )
@@ -61,11 +66,19 @@ class Library:
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
-        self.upkeep = Upkeep(self.catalog, self.files, self.stop_sign)
+        self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+
+    def start_filing(self) -> None:
+        """Let the blocks of small uploads go to the catalog first, and have a thread file them.
+
+        For a process that stays; to be called after any fork.
+        """
+        self._filer.start()
 
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
+        self._filer.close()
         self.catalog.close()
         self.imports.close()
         self.exports.close()

@@ -1,4 +1,7 @@
-"""Receiving the bytes of one file: blocks first and durable, then one transaction. Nothing is visible before."""
+"""Receiving the bytes of one file: blocks first and durable, then one transaction. Nothing is visible before.
+
+The block of a small file travels in that transaction itself where an intake is open (store/intake.py).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import NamedTuple
 from mylist_dav.errors import Conflict, Incomplete, NotAllowed
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
-from mylist_dav.model.contents import Recipe
+from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.entries import FILE_MODE, Entry, Kind
 from mylist_dav.services.guards import check_conditions, guard_change
 from mylist_dav.services.rights import require_write
@@ -16,6 +19,7 @@ from mylist_dav.services.trees import check_content_type, check_time, parent_fol
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry, TreeDraft, TreeView, View
 from mylist_dav.store.contents import ContentWriter
+from mylist_dav.store.intake import INTAKE_BLOCK_BYTES_MAX, Intake
 
 
 class Stored(NamedTuple):
@@ -25,16 +29,30 @@ class Stored(NamedTuple):
     created: bool
 
 
+class _Content(NamedTuple):
+    """A content that has arrived; unstored: its one block, if that is still to be taken in."""
+
+    recipe: Recipe
+    unstored: bytes = b""
+
+
 class Uploads:
     """Opens uploads."""
 
     def __init__(
-        self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], entries_max: int
+        self,
+        catalog: Catalog,
+        blocks: BlockStore,
+        clock: Callable[[], int],
+        entries_max: int,
+        intake: Intake | None = None,
     ) -> None:
+        """intake: where the blocks of small files may go, when it is open; without it all go to blocks."""
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
         self._entries_max = entries_max
+        self._intake = intake
 
     def open(
         self,
@@ -68,13 +86,26 @@ class Uploads:
         """A writer of content into the block store."""
         return ContentWriter(self._blocks)
 
-    def commit(self, upload: Upload, place: Place, recipe: Recipe) -> Stored:
-        """Make a received content the file at a place."""
-        return self._catalog.change(lambda draft: self._put(draft, upload, place, recipe))
+    def keep(self, writer: ContentWriter) -> _Content:
+        """Make what was written durable, or have it ready to become so with its commit."""
+        block = writer.unstored(INTAKE_BLOCK_BYTES_MAX)
+        if self._intake is not None and block is not None:
+            digest = self._intake.takes(block)
+            if digest is not None:
+                size_bytes = len(block)
+                return _Content(Recipe(digest, size_bytes, "", (BlockRef(digest, size_bytes),)), block)
+        return _Content(writer.finish())
 
-    def _put(self, draft: Draft, upload: Upload, place: Place, recipe: Recipe) -> Stored:
+    def commit(self, upload: Upload, place: Place, content: _Content) -> Stored:
+        """Make a received content the file at a place."""
+        return self._catalog.change(lambda draft: self._put(draft, upload, place, content))
+
+    def _put(self, draft: Draft, upload: Upload, place: Place, content: _Content) -> Stored:
+        recipe = content.recipe
         tree = draft.draft_tree(draft.flist(place.flist_name), upload.actor, self._entries_max)
         existing = _check(draft, tree, place, upload.actor, upload.conditions, draft.now_ns)
+        if content.unstored and self._intake is not None:
+            self._intake.note(draft.take_in(recipe.digest, content.unstored))
         draft.register(recipe)
         tree.note = f"put /{place.path}"
         mtime_ns = draft.now_ns if upload.mtime_ns is None else upload.mtime_ns
@@ -103,7 +134,7 @@ class Upload:
         self.conditions = conditions
         self._writer = uploads.writer()
         self._received_bytes = 0
-        self._recipe: Recipe | None = None
+        self._content: _Content | None = None
 
     def write(self, piece: bytes) -> None:
         """The next bytes. Raises Incomplete past the declared size, OutOfSpace, WritesStopped."""
@@ -117,10 +148,10 @@ class Upload:
 
         place: somewhere else; so it can be tried again after it was refused where it was meant to go.
         """
-        if self._recipe is None:
+        if self._content is None:
             self._require_whole()
-            self._recipe = self._writer.finish()
-        return self._uploads.commit(self, place or self.place, self._recipe)
+            self._content = self._uploads.keep(self._writer)
+        return self._uploads.commit(self, place or self.place, self._content)
 
     def _require_whole(self) -> None:
         if self.size_bytes is not None and self._received_bytes != self.size_bytes:

@@ -53,6 +53,10 @@ class ContentWriter:
         for start in range(0, len(view), _PIECE_BYTES):
             self._long.write(bytes(view[start : start + _PIECE_BYTES]))
 
+    def unstored(self, bytes_max: int) -> bytes | None:
+        """All that was written, if it is at most so many bytes and short enough that nothing is stored yet."""
+        return bytes(self._head) if self._long is None and len(self._head) <= bytes_max else None
+
     def finish(self) -> Recipe:
         """Make it durable and say what it is. Raises OutOfSpace, WritesStopped, Busy; then nothing is promised."""
         if self._long is None:

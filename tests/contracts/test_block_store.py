@@ -15,6 +15,7 @@ from mylist_dav.store.blocks import BLOCK_BYTES_MAX, BlockStore
 from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.files import FileBlocks
 from mylist_dav.store.memory import MemoryBlocks
+from tests.store.intakes import taking_in
 
 A, B, C = b"a" * 1000, b"b" * 1000, b"c" * 1000
 
@@ -179,6 +180,15 @@ class TestFilesWithoutSync(BlockStoreContract):
         store = FileBlocks(tmp_path / "data", durability="os")
         yield store
         store.close()
+
+
+class TestIntake(BlockStoreContract):
+    """Blocks that wait in the catalog for their files."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[BlockStore]:
+        with taking_in(tmp_path / "data", "os") as store:
+            yield store
 
 
 class TestCached(BlockStoreContract):

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mylist_dav.errors import MylistError, OutOfSpace
+from mylist_dav.model.actors import OPERATOR
+from mylist_dav.model.conditions import Place
 from mylist_dav.model.contents import Recipe
 from mylist_dav.model.digest import Digest
+from mylist_dav.model.names import FlistName
+from mylist_dav.model.paths import TreePath
+from mylist_dav.services.opening import Library
+from mylist_dav.settings import load
 from mylist_dav.store.contents import ContentWriter, read_slices
 from mylist_dav.store.disk import Disk
+from mylist_dav.store.filer import Round
 from mylist_dav.store.files import FileBlocks
 from tests.power.rig import LoopDisk, loop_disk
 from tests.store.disks import FailingDisk, temporary_files
 
 pytestmark = pytest.mark.power
 COUNT = 400
+FLIST = FlistName("anna", "x")
 Acknowledged = dict[Digest, bytes]
 
 
@@ -211,3 +222,99 @@ def test_a_disk_that_really_fills_up_keeps_what_it_has_acknowledged(tmp_path: Pa
             store.delete(digest)
         store.put(b"there is room again")
         store.close()
+
+
+# -- small files, whose blocks wait in the catalog ---------------------------------------------------------------
+
+
+def library(root: Path) -> Library:
+    return Library(load("", {}, {"store.data": str(root)}), time.time_ns)
+
+
+@contextmanager
+def taking_uploads(root: Path) -> Iterator[Library]:
+    """A library with a flist anna/x whose intake is open, and is filed only when the test says so."""
+    made = library(root)
+    made.flists.create(OPERATOR, FLIST, make_account=True)
+    made.intake.open(lambda size_bytes: None)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def upload(made: Library, number: int) -> bytes:
+    content = random.Random(number).randbytes(1 + number * 7 % 6000)
+    sink = made.uploads.open(OPERATOR, Place(FLIST, TreePath.parse(f"file {number}")))
+    sink.write(content)
+    sink.finish()
+    return content
+
+
+def uploads_lost(disk: LoopDisk, acknowledged: dict[int, bytes]) -> int:
+    """How many of the files are not there as they were put, if the power failed now."""
+    lost = 0
+    with disk.after_power_cut() as root:
+        after = library(root)
+        with after.catalog.view() as view:
+            tree = view.tree(view.flist(FLIST))
+            for number, content in acknowledged.items():
+                try:
+                    entry = tree.chain(TreePath.parse(f"file {number}"))[-1]
+                    lost += entry.digest is None or after.blocks.get(entry.digest) != content
+                except MylistError:
+                    lost += 1
+        after.close()
+    return lost
+
+
+def test_no_acknowledged_upload_is_lost_before_during_and_after_filing(disk: LoopDisk) -> None:
+    with taking_uploads(disk.root) as made:
+        with ThreadPoolExecutor(8) as threads:
+            contents = threads.map(partial(upload, made), range(COUNT))
+            acknowledged = dict(enumerate(contents))
+        assert list(made.files.digests()) == [], "all of them are in the intake"
+        assert uploads_lost(disk, acknowledged) == 0
+        filing = Round(made.catalog, made.files)
+        assert filing.file_slice(COUNT // 2) == COUNT // 2
+        assert uploads_lost(disk, acknowledged) == 0
+        while filing.file_slice():
+            pass
+        assert len(list(made.files.digests())) == COUNT
+        assert uploads_lost(disk, acknowledged) == 0
+
+
+def test_an_upload_is_there_as_soon_as_it_is_acknowledged(disk: LoopDisk) -> None:
+    acknowledged: dict[int, bytes] = {}
+    with taking_uploads(disk.root) as made:
+        for number in range(5):
+            acknowledged[number] = upload(made, number)
+            assert uploads_lost(disk, acknowledged) == 0
+
+
+def test_a_cut_before_any_call_of_filing_loses_nothing(disk: LoopDisk) -> None:
+    with taking_uploads(disk.root) as made:
+        acknowledged = {number: upload(made, number) for number in range(12)}
+
+        def look() -> None:
+            assert uploads_lost(disk, acknowledged) == 0
+
+        cutting = DiskWithCuts(look)
+        files = FileBlocks(disk.root, disk=cutting)
+        filing = Round(made.catalog, files)
+        while filing.file_slice(3):
+            pass
+        look()
+        files.close()
+    assert cutting.calls > 50
+
+
+def test_what_is_filed_without_syncs_is_lost_so_the_rig_does_cut(disk: LoopDisk) -> None:
+    with taking_uploads(disk.root) as made:
+        acknowledged = {number: upload(made, number) for number in range(COUNT)}
+        hasty = FileBlocks(disk.root, durability="os")
+        filing = Round(made.catalog, hasty)
+        while filing.file_slice():
+            pass
+        assert uploads_lost(disk, acknowledged) > COUNT // 2
+        hasty.close()

@@ -17,13 +17,14 @@ from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
-from mylist_dav.store.catalog.views import View
+from mylist_dav.store.catalog.views import IntakeRow, View
 
 __all__ = [
     "WALK_PAGE",
     "Ahead",
     "Catalog",
     "Draft",
+    "IntakeRow",
     "NewEntry",
     "Pulse",
     "TreeDraft",

@@ -161,14 +161,15 @@ class Draft(View):
     # -- intake ------------------------------------------------------------------------------------------------
 
     def take_in(self, digest: Digest, data: bytes) -> int:
-        """Store a block right here, until it is filed; returns what the intake takes up now, in bytes at most.
+        """Store a block right here, until it is filed; returns what the intake takes up now, in bytes.
 
         If the intake has it, its bytes are written anew only when they are not these.
         """
         self._sql.execute(
             "INSERT INTO intake (position, digest, data, added_ns)"
-            " VALUES (coalesce((SELECT max(position) FROM intake), 0) + ?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET data = excluded.data WHERE data <> excluded.data",
+            " VALUES (max(coalesce((SELECT max(position) FROM intake), 0), 0) + ?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
+            " WHERE data <> excluded.data",
             (len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns),
         )
         return self.intake_span()[0]
@@ -178,6 +179,13 @@ class Draft(View):
         self._sql.executemany(
             "DELETE FROM intake WHERE position = ? AND digest = ? AND added_ns = ?",
             [(row.position, row.digest, row.added_ns) for row in rows],
+        )
+
+    def shelve_intake(self, rows: Iterable[IntakeRow]) -> None:
+        """Set aside blocks of the intake that are damaged: they stay there, and are not filed."""
+        self._sql.executemany(
+            "UPDATE OR REPLACE intake SET position = -position WHERE position = ? AND data = ?",
+            [(row.position, row.data) for row in rows],
         )
 
     def remove_intake(self, digest: Digest) -> bool:

@@ -47,6 +47,16 @@ class Turn:
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
+    @contextmanager
+    def tried(self) -> Iterator[bool]:
+        """Have the turn if it is free right now; whether it was."""
+        mine = self._take()
+        try:
+            yield mine
+        finally:
+            if mine:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
     def _take(self) -> bool:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -108,7 +108,7 @@ CREATE TABLE block (
 ) WITHOUT ROWID;
 
 -- Small blocks that are stored here until they are filed into blocks/. position grows by the cost of each row, so that
--- the lowest and the highest tell how much there is.
+-- the lowest and the highest tell how much there is. Below 0: damaged, and not to be filed.
 CREATE TABLE intake (
   position INTEGER PRIMARY KEY,
   digest BLOB NOT NULL UNIQUE,
