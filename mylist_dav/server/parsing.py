@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import httptools
 
 from mylist_dav.errors import HeadersTooLarge, Invalid, MylistError, Unsupported, UriTooLong
@@ -18,6 +20,13 @@ _COMMON_NAMES = (
     " Depth Destination Overwrite Lock-Token Timeout Expect Upgrade-Insecure-Requests"
 )
 _NAMES = {sent.encode(): name.lower() for name in _COMMON_NAMES.split(" ") for sent in (name, name.lower())}
+
+
+_END = b"\r\n\r\n"
+_REMEMBERED, _REMEMBERED_BYTES = 1024, 1024
+"""How many requests are known again by their bytes, and how long these may be: some 3 MiB in all."""
+_SECRETS = frozenset(("authorization", "cookie", "proxy-authorization"))
+"""A request with one of these is not kept in memory."""
 
 
 class _Refused(Exception):
@@ -45,6 +54,11 @@ class RequestParser:
         self._in_body = False
         self._deaf = False
         self._refusal: Response | None = None
+        self._known = _known_requests(limits, scheme)
+        self._between = True  # two messages, with not one byte of the next
+        self._learning = False
+        self._completed = 0
+        self._learnt: Request | None = None
 
     # For subclasses to fill in.
 
@@ -75,10 +89,25 @@ class RequestParser:
     # For subclasses to call.
 
     def parse(self, data: bytes | memoryview) -> bytes | memoryview:
-        """Parse data, of which mostly FEED_BYTES at once should come. Gives back what is to be parsed again."""
+        """Parse data, of which mostly FEED_BYTES at once should come. Gives back what is to be parsed again.
+
+        The same bytes make the same request: what is one request without a body, and was seen before, is not parsed.
+        """
+        whole = data if isinstance(data, bytes) and data.endswith(_END) else None
+        self._learning = whole is not None and self._between and len(whole) <= _REMEMBERED_BYTES
+        if whole is not None and self._learning and not self._deaf:
+            known = self._known.get(whole)
+            if known is not None:
+                self._complete_again(known)
+                return b""
+        self._between = False
+        self._completed = 0
         rest: bytes | memoryview = b""
         try:
             self._parser.feed_data(data)
+            self._between = whole is not None and self._completed > 0 and not (self._in_head or self._in_body)
+            if self._learning and self._between and self._completed == 1:
+                self._remember(bytes(data))
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_unupgraded()
             rest = data[upgrade.args[0] :]
@@ -95,6 +124,21 @@ class RequestParser:
             self._refusal = plain_refusal(error, status)
 
     # How it is done.
+
+    def _complete_again(self, known: Request) -> None:
+        try:
+            self.request_complete(_copy(known, self._client), True)
+        except Exception as error:  # noqa: BLE001 the border to a hook, which llhttp is at other times
+            log.error("a callback of the parser failed", exc_info=error)
+            self.refuse(MylistError("an unexpected error"))
+
+    def _remember(self, data: bytes) -> None:
+        learnt, self._learnt = self._learnt, None
+        if learnt is None or self._deaf or any(name in _SECRETS for name, _ in learnt.headers):
+            return
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[data] = learnt
 
     def _failed(self, error: httptools.HttpParserError) -> None:
         if self._deaf:
@@ -204,6 +248,9 @@ class RequestParser:
             keep_alive = self._parser.should_keep_alive()
             if not keep_alive:
                 self._deaf = True
+            self._completed += 1
+            if self._learning:
+                self._learnt = _copy(request, "")  # now: whoever answers may write into it
             self.request_complete(request, keep_alive)
         elif not self._parser.should_upgrade():
             self._request = None
@@ -212,6 +259,20 @@ class RequestParser:
             if not self._parser.should_keep_alive():
                 self._deaf = True
             self.body_complete()
+
+
+@lru_cache(maxsize=16)
+def _known_requests(limits: EngineLimits, scheme: str) -> dict[bytes, Request]:
+    """The requests that were parsed under the same limits, by their bytes; without what is of one connection."""
+    return {}
+
+
+def _copy(request: Request, client: str) -> Request:
+    """The same request anew, from a client."""
+    return Request(
+        request.method, request.target, request.query, request.headers[:], request.host, request.authority,
+        request.scheme, request.http_version, client, "", request.content_length,
+    )  # fmt: skip
 
 
 class _BodyEvents:
