@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mylist_dav.dav.asked import Asked, parse_propfind
 from mylist_dav.dav.calls import Call
@@ -21,7 +21,10 @@ from mylist_dav.wire.messages import Response
 from mylist_dav.wire.targets import quote_name, quote_path
 
 WHOLE_ENTRIES = 1000
-"""A folder of fewer members is answered at once, with the length of the answer; any other is streamed."""
+WHOLE_CHARS = 4 * 1024 * 1024
+"""A folder of fewer members, of which less is said, is answered at once, with the length of the answer; any other is
+streamed: locks and properties that clients have left may say a lot of each entry.
+"""
 
 PAGE_ENTRIES = 4000
 """Entries that are read and rendered together."""
@@ -99,7 +102,9 @@ class _Listing:
         _, members = self._call.library.trees.list(self._call.actor, self._place, limit=WHOLE_ENTRIES)
         if len(members) < WHOLE_ENTRIES:
             sheet = self._sheet(self._place, entry)
-            return multistatus((target, *self._members(sheet, base, self._place, members)))
+            whole = _whole(self._members(sheet, base, self._place, members))
+            if whole is not None:
+                return multistatus((target, whole))
         return self._streamed(target, self._pages([(base, self._place, entry)], self._head_jid(), deep=False))
 
     def of_subtree(self, entry: Entry) -> Response:
@@ -146,7 +151,7 @@ class _Listing:
                     yield status_response(base, 507)
                     return
                 left -= len(members)
-                yield "".join(self._members(sheet, base, place, members, at_jid))
+                yield from _gathered(self._members(sheet, base, place, members, at_jid))
                 if deep:
                     pending += [
                         (f"{base}{quote_name(one.name)}/", Place(place.flist_name, path), one)
@@ -190,6 +195,32 @@ class _Listing:
         if found is None or found.kind is Kind.SYMLINK:
             return None
         return found._replace(name=link.name)
+
+
+def _gathered(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces of at least PIECE_CHARS, the last one of whatever is left."""
+    waiting: list[str] = []
+    size = 0
+    for text in texts:
+        waiting.append(text)
+        size += len(text)
+        if size >= PIECE_CHARS:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield "".join(waiting)
+
+
+def _whole(texts: Iterable[str]) -> str | None:
+    """All of the text, or None when there is too much of it to be held."""
+    pieces: list[str] = []
+    size = 0
+    for piece in _gathered(texts):
+        pieces.append(piece)
+        size += len(piece)
+        if size > WHOLE_CHARS:
+            return None
+    return "".join(pieces)
 
 
 def _below(place: Place, member: Entry) -> TreePath | None:

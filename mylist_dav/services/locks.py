@@ -20,6 +20,8 @@ from mylist_dav.services.uploads import put_content
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
 OWNER_BYTES_MAX = 4096
+COVERING_MAX = 32
+"""Shared locks that may cover one entry when another is taken on it: a listing tells all of them of each member."""
 
 
 class Locking(NamedTuple):
@@ -173,6 +175,8 @@ class Locks:
         held = covering(
             draft, tree.flist, chain, draft.now_ns, parent_counts=False, complete=entry is not None
         )
+        if len(held) >= COVERING_MAX:
+            raise LimitExceeded(f"/{place.path} has {len(held)} locks, and more are not allowed")
         rooted = [(lock, place.path) for lock in held]
         if infinite and entry is not None and entry.is_directory:
             rooted += below(draft, tree, entry, draft.now_ns)

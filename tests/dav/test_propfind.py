@@ -7,6 +7,7 @@ import unicodedata
 
 import pytest
 
+from mylist_dav.dav.propfind import WHOLE_CHARS
 from mylist_dav.settings import Settings, load
 from mylist_dav.wire.messages import Request, Response
 from tests.dav.driver import HOST, ROOT, Driver, prop_body
@@ -290,3 +291,24 @@ def test_accounts_and_flists_are_listed(dav: Driver) -> None:
         reply = dav.send("PROPFIND", target=target, headers={"Depth": "1", "Host": HOST})
         assert reply.hrefs() == expected
         assert reply.properties(expected[0])["{DAV:}resourcetype"][0].tag == "{DAV:}collection"
+
+
+def test_a_folder_of_which_much_is_said_is_streamed_and_complete(dav: Driver) -> None:
+    dav.mkcol("much")
+    names = [f"f{number:02}" for number in range(24)]
+    value = "v" * 60_000
+    for name in names:
+        dav.put(f"much/{name}", b"1")
+        keep(dav, f"much/{name}", "".join(f'<p{number} xmlns="u">{value}</p{number}>' for number in range(4)))
+    request = Request(
+        "PROPFIND", f"{ROOT}/much/", "", [("authorization", dav.credentials), ("depth", "1")], HOST, HOST
+    )
+    response = dav.front_end.respond(request)
+    assert isinstance(response, Response)
+    assert not isinstance(response.body, bytes)
+    pieces = [piece for piece in response.body if isinstance(piece, bytes)]
+    assert max(map(len, pieces)) < WHOLE_CHARS // 4
+    assert dav.propfind("much", depth="1").hrefs() == [
+        f"{ROOT}/much/",
+        *(f"{ROOT}/much/{name}" for name in names),
+    ]

@@ -11,6 +11,7 @@ from mylist_dav.errors import Conflict, Invalid, LimitExceeded, Locked, MylistEr
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place, StateList, StateTest
 from mylist_dav.model.locks import Scope
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.locks import COVERING_MAX
 from mylist_dav.services.properties import PropertyChange
 from mylist_dav.services.trees import Attributes
 from tests.shelf import ADMIN, NAME, OTHER_ADMIN, Shelf, shelf_in, tokens
@@ -294,3 +295,12 @@ def test_nothing_of_another_flist_is_held(shelf: Shelf) -> None:
     shelf.copy("d", "x", to=other)
     with pytest.raises(MylistError):
         shelf.copy("d", "x")
+
+
+def test_the_shared_locks_that_cover_one_entry_are_bounded(shelf: Shelf) -> None:
+    for _ in range(COVERING_MAX):
+        shelf.lock("d", scope=Scope.SHARED)
+    for path in ("d", "d/new"):
+        with pytest.raises(LimitExceeded):
+            shelf.lock(path, scope=Scope.SHARED)
+    shelf.lock("beside", scope=Scope.SHARED)
