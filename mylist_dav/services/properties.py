@@ -16,6 +16,9 @@ from mylist_dav.store.catalog import Catalog, Draft
 
 PROPERTIES_MAX = 100
 VALUE_BYTES_MAX = 64 * 1024
+PROPERTIES_CHARS_MAX = 256 * 1024
+"""Of all names and values of an entry: a listing of a folder reads those of all its members."""
+
 NAME_CHARS_MAX = 1024
 
 
@@ -64,7 +67,8 @@ class Properties:
     ) -> Entry:
         """Make all changes, in order, or none; attributes are set in the same transaction.
 
-        Raises NotFound, Locked, LimitExceeded (more than 100 on an entry, or one of more than 64 KiB).
+        Raises NotFound, Locked, LimitExceeded (more than 100 on an entry, one of more than 64 KiB, or 256 Ki
+        characters in all).
         """
         require_write(actor, place.flist_name)
         for one in changes:
@@ -98,7 +102,12 @@ class Properties:
                 draft.remove_property(flist_id, entry.entry_id, one.name)
             else:
                 draft.set_property(flist_id, entry.entry_id, one.name, one.value_xml)
-        if len(draft.properties(flist_id, entry.entry_id)) > PROPERTIES_MAX:
+        kept = draft.properties(flist_id, entry.entry_id)
+        if len(kept) > PROPERTIES_MAX:
             raise LimitExceeded(
                 f"an entry may have {PROPERTIES_MAX} properties, and this one would have more"
+            )
+        if sum(len(name) + len(value) for name, value in kept.items()) > PROPERTIES_CHARS_MAX:
+            raise LimitExceeded(
+                f"the properties of an entry may have {PROPERTIES_CHARS_MAX} characters in all, and these have more"
             )

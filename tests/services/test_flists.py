@@ -203,6 +203,16 @@ def test_properties_are_bounded(shelf: Shelf) -> None:
     assert len(shelf.properties.get(ADMIN, place)) == PROPERTIES_MAX
 
 
+def test_the_properties_of_an_entry_are_bounded_together(shelf: Shelf) -> None:
+    shelf.put("f")
+    place = shelf.place("f")
+    fitting = [PropertyChange(f"{{n}}{number}", "x" * (VALUE_BYTES_MAX - 8)) for number in range(4)]
+    shelf.properties.change(ADMIN, place, fitting)
+    with pytest.raises(LimitExceeded):
+        shelf.properties.change(ADMIN, place, [PropertyChange("{n}one more", "x" * 64)])
+    assert len(shelf.properties.get(ADMIN, place)) == 4
+
+
 @pytest.mark.parametrize("text", ["\ud800", "x\udfff"])
 def test_text_that_is_not_unicode_is_refused_wherever_it_comes(shelf: Shelf, text: str) -> None:
     shelf.put("f")
