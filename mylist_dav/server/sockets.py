@@ -38,6 +38,9 @@ def listen(address: Address, backlog: int, copies: int) -> list[socket.socket]:
     """
     bound: list[socket.socket] = []
     try:
+        if address.port:
+            # Alone at first: sockets that share would join another server there, and take half of its connections.
+            _bind(address, shared=False).close()
         for _ in range(copies):
             bound.append(_bind(address, copies > 1))
             address = Address(address.host, bound[0].getsockname()[1])
