@@ -30,7 +30,7 @@ _ENDINGS = sorted(Format, key=lambda form: -len(form.value))
     "--format",
     "form",
     type=click.Choice([form.value for form in Format]),
-    help="[default: by FILE, or tar.gz]",
+    help="[default: by FILE, or tar.gz]. blocks: a tar of the blocks of all its files, named by their digests.",
 )
 @click.option("--at", "at_jid", type=int, metavar="JID", help="The flist as it was at this revision.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
@@ -67,9 +67,11 @@ def _target(output: Path | None, force: bool) -> Iterator[IO[bytes]]:
         return
     if output.exists() and not force:
         raise Exists(f"{output} is there already: give another name, or --force")
+    if not output.parent.is_dir():
+        raise Invalid(f"there is no folder {output.parent} to put {output.name} in; make it first")
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
-        with click.open_file(str(partial), "wb") as file:
+        with partial.open("wb") as file:
             yield file
         partial.replace(output)
     finally:

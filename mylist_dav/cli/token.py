@@ -24,7 +24,7 @@ def new(account: str, days: float | None, label: str) -> None:
     with open_library(settings) as library:
         life = settings.tokens.days_default if days is None else days
         secret = library.identity.new_token(OPERATOR, account, days=life, label=label)
-    click.echo(f"user name {account}, password (valid for {life:g} days):", err=True)
+    click.echo(f"user name {account}, password (valid for {life:g} day{'' if life == 1 else 's'}):", err=True)
     click.echo(secret)
 
 
