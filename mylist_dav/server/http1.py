@@ -135,8 +135,11 @@ class Http1Connection(RequestParser, asyncio.Protocol):
                 view = view[:FEED_BYTES]
             self._feed(view)
         if self._ended and not self._held and self._receiving is not None:
-            self._receiving.fail(Gone())
-            self._receiving = None
+            broken, self._receiving = self._receiving, None
+            broken.fail(Gone())
+            if broken.discarding:  # answered before: nobody is left who would end the exchange
+                self._current = None
+                self._close_when_done()
         self._read_on(not self._held)
 
     def _read_on(self, wanted: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 
 import pytest
 
@@ -174,6 +175,17 @@ def test_a_small_unread_body_is_dropped_and_the_connection_kept(
         assert wire.answer().status == 401
         wire.request("GET", "/now")
         assert wire.answer().body == b"now\n"
+
+
+def test_an_unread_body_that_ends_early_ends_the_connection(server: Server) -> None:
+    with server.wire() as wire:
+        wire.request("PUT", "/refuse/", "Content-Length: 100000", body=b"u" * 1000)
+        if server.engine == "uvloop":  # the others read the body before they answer
+            assert wire.answer().status == 401
+        wire.no_more()
+        began = time.monotonic()
+        wire.rest()
+        assert time.monotonic() - began < 10
 
 
 def test_a_large_unread_body_closes_the_connection_after_the_answer(server: Server) -> None:
