@@ -46,7 +46,10 @@ class Forwarded:
         if not self._is_trusted(request.client):
             return
         for address in reversed(_listed(request, "x-forwarded-for")):
-            request.client = address
+            parsed = _parsed(address)
+            if parsed is None:
+                break  # whatever it says, it goes into no log as the address of a client
+            request.client = str(parsed)
             if not self._is_trusted(address):
                 break
         for scheme in _listed(request, "x-forwarded-proto")[-1:]:
@@ -56,12 +59,19 @@ class Forwarded:
             request.host, request.authority = parse_host([host])
 
     def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address.removeprefix("[").partition("]")[0])
-        except ValueError:
+        parsed = _parsed(address)
+        if parsed is None:
             return False
         mapped = getattr(parsed, "ipv4_mapped", None)
         return any((mapped or parsed) in network for network in self._trusted)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, or None for what is none. An IPv6 address may stand in brackets, with a port; a zone is none."""
+    try:
+        return ipaddress.ip_address(address.removeprefix("[").partition("]")[0].partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _listed(request: Request, name: str) -> list[str]:
