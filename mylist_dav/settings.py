@@ -160,7 +160,7 @@ class ServerSettings(Section):
     )
     engine: str = _setting(
         "uvloop",
-        "HTTP engine: uvloop (fastest), granian (HTTP/2), cheroot (pure Python).",
+        "HTTP engine: uvloop (fastest), granian (in Rust), cheroot (pure Python).",
         one_of("uvloop", "granian", "cheroot"),
     )
     workers: int = _setting(0, "Worker processes; 0 is one per core, at most 4.", between(0, 256))
