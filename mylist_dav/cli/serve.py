@@ -12,7 +12,7 @@ from mylist_dav import __version__
 from mylist_dav.cli.shared import local_command, open_library, read_settings
 from mylist_dav.server.assembly import service
 from mylist_dav.server.running import serve as run
-from mylist_dav.services.starting import ADMIN, Started, first_start
+from mylist_dav.services.starting import Started, first_start
 from mylist_dav.settings import Settings
 
 _WELCOME_IN_WHEEL = Path(__file__).parents[1] / "web" / "welcome"
@@ -61,9 +61,9 @@ def _announce(settings: Settings, addresses: list[str], started: Started) -> Non
         lines.append(f"  WebDAV   {url}/dav/")
     if started.token:
         lines += [
-            f"  log in   user name {ADMIN}, password {started.token}",
+            f"  log in   user name {started.account}, password {started.token}",
             f"           (valid for {settings.tokens.days_default * 24} hours; it is not shown again)",
         ]
-    lines.append(f"  a token  mylist token new {ADMIN} --data {settings.store.data}")
+    lines.append(f"  a token  mylist token new {started.account} --data {settings.store.data}")
     click.echo("\n".join(lines))
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,26 +11,39 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 
 ADMIN = "admin"
-WELCOME = FlistName(ADMIN, "welcome")
+WELCOME = "welcome"
 WELCOME_PREFIX = "/welcome"
 
 
 class Started(NamedTuple):
-    """What was made: the token of a new admin account ('' if there was an admin), whether the welcome site is new."""
+    """What was made: the token of a new admin account ('' if there was an admin), whether the welcome site is new.
+
+    account: that admin.
+    """
 
     token: str
     welcome: bool
+    account: str = ADMIN
 
 
 def first_start(library: Library, welcome_folder: Path) -> Started:
     """Make what a new data directory needs; in one that has been used already, change nothing."""
-    if any(role is Role.ADMIN for _, role in library.identity.accounts(OPERATOR)):
+    accounts = dict(library.identity.accounts(OPERATOR))
+    if Role.ADMIN in accounts.values():
         return Started("", False)
-    library.identity.add_account(OPERATOR, ADMIN, Role.ADMIN)
+    admin = _free_name(accounts)
+    library.identity.add_account(OPERATOR, admin, Role.ADMIN)
     days = library.settings.tokens.days_default
-    token = library.identity.new_token(OPERATOR, ADMIN, days=days, label="first start")
+    token = library.identity.new_token(OPERATOR, admin, days=days, label="first start")
     fresh = library.settings.sites.welcome and not library.flists.list(OPERATOR)
     if fresh:
-        library.imports.run(OPERATOR, WELCOME, library.imports.folder(welcome_folder), make=True)
-        library.exposures.expose(OPERATOR, WELCOME, prefix=WELCOME_PREFIX)
-    return Started(token, fresh)
+        name = FlistName(admin, WELCOME)
+        library.imports.run(OPERATOR, name, library.imports.folder(welcome_folder), make=True)
+        library.exposures.expose(OPERATOR, name, prefix=WELCOME_PREFIX)
+    return Started(token, fresh, admin)
+
+
+def _free_name(taken: Collection[str]) -> str:
+    """'admin', or with a number: an import may have made a user of that name, who does not become an admin by that."""
+    names = (ADMIN, *(f"{ADMIN}{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)
