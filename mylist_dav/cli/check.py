@@ -22,5 +22,6 @@ def check(resume_writes: bool) -> None:
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
-        raise Corrupt(f"{len(problems)} problems were found")
+        found = "1 problem was" if len(problems) == 1 else f"{len(problems)} problems were"
+        raise Corrupt(f"{found} found; docs/operating.md says what to do")
     click.echo("all is well; to re-read every block as well: mylist verify")
