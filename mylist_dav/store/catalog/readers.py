@@ -18,9 +18,9 @@ from mylist_dav.store.catalog.views import View
 class _Patience:
     """The busy handler of a reader: waits only for a view that may wait."""
 
-    def __init__(self, busy: Callable[[int], bool]) -> None:
+    def __init__(self, busy: Callable[[int], bool], waits: bool) -> None:
         self._busy = busy
-        self.waits = False
+        self.waits = waits
 
     def __call__(self, earlier_calls: int) -> bool:
         return self.waits and self._busy(earlier_calls)
@@ -30,11 +30,14 @@ class Reader:
     """The connection of one thread. The views of it that are open all see what the first of them sees."""
 
     def __init__(
-        self, connect: Callable[[Callable[[int], bool]], apsw.Connection], busy: Callable[[int], bool]
+        self,
+        connect: Callable[[Callable[[int], bool]], apsw.Connection],
+        busy: Callable[[int], bool],
+        wait: bool,
     ) -> None:
-        """busy: the busy handler of a view that may wait."""
+        """busy: the busy handler of a view that may wait. wait: opening the connection may wait too."""
         # The handler does not know the reader: they would hold each other, and outlive the thread.
-        self._patience = _Patience(busy)
+        self._patience = _Patience(busy, wait)
         self._depth = 0
         self.connection = connect(self._patience)
 
@@ -74,12 +77,12 @@ class Readers:
         self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._closed = False
 
-    def of_this_thread(self) -> Reader:
+    def of_this_thread(self, wait: bool = True) -> Reader:
         """Raises Busy when the catalog is closed."""
         reader: Reader | None = getattr(self._local, "reader", None)
         if reader is None:
             with sql_errors():
-                reader = Reader(self._connect, self._new_patience())
+                reader = Reader(self._connect, self._new_patience(), wait)
             self._keep(reader.connection)
             self._local.reader = reader
         return reader

@@ -105,7 +105,7 @@ class Catalog:
         close a view before you make a change whose result you want to read. A view waits for no writer. wait=False: nor
         for a log that another process is just recovering; then it raises Busy.
         """
-        with sql_errors(), self._readers.of_this_thread().view(wait) as view:
+        with sql_errors(), self._readers.of_this_thread(wait).view(wait) as view:
             yield view
 
     @contextmanager
