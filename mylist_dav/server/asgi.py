@@ -56,7 +56,7 @@ class AsgiApplication:
         try:
             request = self._request(scope)
         except MylistError as error:
-            await self._whole(send, _NO_REQUEST, plain_refusal(error))
+            await self._whole(send, _no_request(scope), plain_refusal(error))
             return
         response = self._ask(request)
         if response is not None and isinstance(response.body, bytes) and not request.has_body:
@@ -73,7 +73,7 @@ class AsgiApplication:
         if stream.aborted:
             # The client has left, or its body is malformed: a server tells both alike. For the second there is this.
             await self._whole(
-                send, _NO_REQUEST, plain_refusal(Incomplete("the body did not arrive as announced"))
+                send, _no_request(scope), plain_refusal(Incomplete("the body did not arrive as announced"))
             )
 
     def sweep(self) -> None:
@@ -135,7 +135,10 @@ class AsgiApplication:
         return self._runtime.monotonic()
 
 
-_NO_REQUEST = Request("GET", "/", "", [], "", "")
+def _no_request(scope: Scope) -> Request:
+    """What stands for a request that could not be read: of it, only the client is known."""
+    client = scope.get("client")
+    return Request("GET", "/", "", [], "", "", client=str(client[0]) if client else "")
 
 
 class AsgiStream:

@@ -283,7 +283,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             return
         if self._deaf or (self._ended and not self._held):
             if self._refusal is not None:
-                self._answer(_NO_REQUEST, self._refusal, False)
+                self._answer(Request("GET", "/", "", [], "", "", client=self._client), self._refusal, False)
             self._close()
 
     def _close(self) -> None:
@@ -365,6 +365,3 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         with contextlib.suppress(OSError, AttributeError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
-
-
-_NO_REQUEST = Request("GET", "/", "", [], "", "")

@@ -124,6 +124,22 @@ def test_the_access_log_tells_of_each_request_and_of_no_secret(tmp_path: Path) -
     assert second["agent"] == 'one"two'
 
 
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_what_is_no_request_is_logged_with_its_client_and_an_id_of_its_own(
+    engine: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "access.log"
+    with running(engine=engine, access_log="json", access_log_file=str(path)) as server:
+        for _ in range(2):
+            with server.wire() as wire:
+                wire.send(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
+                assert wire.answer().status == 400
+        server.end()
+    first, second = (json.loads(line) for line in path.read_text().splitlines())
+    assert first["client"] == second["client"] == "127.0.0.1"
+    assert first["request_id"] != second["request_id"]
+
+
 def test_the_access_log_is_reopened_when_it_was_moved(tmp_path: Path) -> None:
     path, moved = tmp_path / "access.log", tmp_path / "moved.log"
     with running(access_log="combined", access_log_file=str(path)) as server:
