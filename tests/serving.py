@@ -79,6 +79,8 @@ def mylist(data: Path, *arguments: str) -> str:
 @contextmanager
 def serving(data: Path, *options: str, engine: str = "uvloop", workers: int = 1) -> Iterator[Served]:
     """Run `mylist serve` on a free port until the block ends; it must then stop with exit code 0."""
+    if not (data / "catalog.sqlite").exists():
+        mylist(data, "account", "add", "admin", "--role", "admin")
     accounts = {row["account"] for row in json.loads(mylist(data, "account", "list", "--json"))}
     if "admin" not in accounts:
         mylist(data, "account", "add", "admin", "--role", "admin")

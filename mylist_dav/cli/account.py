@@ -19,7 +19,7 @@ def account() -> None:
 @local_command
 def add(name: str, role: str) -> None:
     """Make an account. NAME: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit."""
-    with open_library() as library:
+    with open_library(make=True) as library:
         library.identity.add_account(OPERATOR, name, Role(role))
     click.echo(f"account {name} is there, as {role}; a token for it: mylist token new {name}")
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 import click
 
 from mylist_dav.cli.progress import Bar
-from mylist_dav.cli.shared import FLIST, local_command, open_library, read_settings, size
+from mylist_dav.cli.shared import FLIST, local_command, open_library, size
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.imports import Imported, Progress
@@ -24,7 +24,7 @@ def import_command(path: Path, flist: FlistName, merge: bool) -> None:
 
     The account and the flist are made if they are new. All or nothing: if anything is refused, nothing is changed.
     """
-    with open_library(read_settings()) as library, Bar("import") as bar:
+    with open_library(make=True) as library, Bar("import") as bar:
 
         def show(progress: Progress) -> None:
             bar.show(f"{progress.phase}, {progress.entries} entries, {size(progress.size_bytes)}")

@@ -38,7 +38,7 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    with open_library(settings) as library:
+    with open_library(settings, make=True) as library:
         started = first_start(library, _welcome_folder())
     sys.exit(run(service(settings), lambda addresses: _announce(settings, addresses, started)))
 

@@ -68,9 +68,9 @@ def read_settings(**given: Value | None) -> Settings:
 
 
 @contextmanager
-def open_library(settings: Settings | None = None) -> Iterator[Library]:
-    """The data directory, open for as long as the block runs."""
-    library = Library(settings or read_settings(), time.time_ns)
+def open_library(settings: Settings | None = None, *, make: bool = False) -> Iterator[Library]:
+    """The data directory, open for as long as the block runs. make: also a new one; else NotFound is raised for it."""
+    library = Library(settings or read_settings(), time.time_ns, make=make)
     try:
         yield library
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mylist_dav.errors import NotFound
 from mylist_dav.model.archives.members import Limits
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposures import Exposures
@@ -25,6 +26,8 @@ from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
 from mylist_dav.store.stopping import StopSign
 
+CATALOG = "catalog.sqlite"
+
 
 class Library:
     """The services of one data directory.
@@ -33,17 +36,24 @@ class Library:
     everything. The attributes are the services; blocks is the store that the slices of contents are read from.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
-        """clock: nanoseconds since the epoch. Raises BadSettings (catalog of a newer version), OutOfSpace, ..."""
+    def __init__(self, settings: Settings, clock: Callable[[], int], *, make: bool = True) -> None:
+        """clock: nanoseconds since the epoch. make: a data directory that is new; else NotFound is raised for it.
+
+        Raises BadSettings (catalog of a newer version), OutOfSpace, ...
+        """
         self.settings = settings
         self.clock = clock
         root = Path(settings.store.data)
+        if not make and not Catalog.is_at(root / CATALOG):
+            raise NotFound(
+                f"there is no data of mylist in {settings.store.data}: give --data, or begin with serve or import"
+            )
         durability: Durability = "full" if settings.store.durability == "full" else "os"
         limits = settings.limits
         self.stop_sign = StopSign(root / "writes-stopped")
         self.files = FileBlocks(root, durability, stop_sign=self.stop_sign)
         self.catalog = Catalog(
-            root / "catalog.sqlite",
+            root / CATALOG,
             clock=clock,
             durability=durability,
             busy_seconds=settings.catalog.busy_seconds,

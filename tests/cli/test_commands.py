@@ -164,7 +164,13 @@ def test_stats_count_what_is_stored_once(run: Run, folder: Path) -> None:
     assert (totals["flists"], totals["entries"], totals["blocks"]) == (2, 6, 2)
 
 
-def test_global_options_stand_before_or_after_the_command(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_not_there_is_not_made_by_looking(run: Run, tmp_path: Path) -> None:
+    assert "there is no data of mylist" in str(run("flists", fails=True).exception)
+    assert not (tmp_path / "data").exists()
+
+
+def test_global_options_stand_before_or_after_the_command(run: Run, tmp_path: Path) -> None:
+    run("account", "add", "alice")
     data = str(tmp_path / "data")
     for arguments in (["--data", data, "flists"], ["flists", "--data", data]):
         assert CliRunner().invoke(mylist, arguments).exit_code == 0
@@ -187,6 +193,7 @@ def test_a_setting_that_is_unknown_is_named(run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_an_error_says_what_and_ends_with_its_code(
+    run: Run,
     arguments: list[str],
     code: int,
     said: str,
@@ -194,6 +201,7 @@ def test_an_error_says_what_and_ends_with_its_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    run("account", "add", "alice")
     monkeypatch.setattr("sys.argv", ["mylist", "--data", str(tmp_path / "data"), *arguments])
     with pytest.raises(SystemExit) as ended:
         main()

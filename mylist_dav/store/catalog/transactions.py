@@ -97,6 +97,11 @@ class Catalog:
         self._commits = GroupCommits(self._run)
         self._readers = Readers(self._connect, lambda: patience(READ_BUSY_SECONDS))
 
+    @staticmethod
+    def is_at(path: Path) -> bool:
+        """Whether there is a catalog, or what may be one."""
+        return path.is_file()
+
     @contextmanager
     def view(self, *, wait: bool = True) -> Iterator[View]:
         """One consistent state of the catalog, for reading, in this thread.
