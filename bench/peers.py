@@ -150,7 +150,8 @@ def mylist(
     """Our server with one worker, over scratch/data, on a given engine; the token of `admin` is in its headers."""
     folder = scratch / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    if '"admin"' not in local(folder, "account", "list", "--json"):
+    known = (folder / "catalog.sqlite").exists() and local(folder, "account", "list", "--json")
+    if not known or '"admin"' not in known:
         local(folder, "account", "add", "admin", "--role", "admin")
     token = local(folder, "token", "new", "admin").splitlines()[-1]
     command = [sys.executable, "-m", "mylist_dav", "serve", "--data", str(folder)]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -147,11 +148,13 @@ def _command(data: Path, source: str, flist: str) -> list[str]:
 
 def _run(command: list[str], given: Iterable[bytes] = ()) -> Ran:
     """Run a command on all cores, with this on its standard input."""
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 read below, where it fails
     began = time.perf_counter()
     process = subprocess.Popen(
         ["taskset", "-c", ",".join(map(str, CORES)), *command],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
         cwd=ROOT,
     )
     assert process.stdin is not None
@@ -164,7 +167,8 @@ def _run(command: list[str], given: Iterable[bytes] = ()) -> Ran:
         time.sleep(0.02)
     seconds = time.perf_counter() - began
     if process.returncode:
-        raise Unexpected(f"{' '.join(command)} ended with {process.returncode}")
+        said.seek(0)
+        raise Unexpected(f"{' '.join(command)} ended with {process.returncode}: {said.read()[-1000:]}")
     return Ran(seconds, most)
 
 
