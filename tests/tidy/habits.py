@@ -53,7 +53,7 @@ BANS = [
 ]
 
 FOREIGN = {
-    "a path of one machine": re.compile(r"(?<![\w.])/(?:work|root|tmp|home/\w+)/\w|(?<!\w)[.]{2}/shared/"),
+    "a path of one machine": re.compile(r"(?<![\w.])/(?:root|tmp|Users|home/\w+)/\w"),
     "the host name of a package index": re.compile(r"\bpypi[.](?:org|python)|\bpythonhosted[.]|\bnpmjs[.]"),
     "an issue by its number": re.compile(r"\b(?:issue|ticket)s? #?\d+|(?<=\s)\(#\d+\)", re.IGNORECASE),
     "work that is left undone": re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X])\b"),

@@ -98,11 +98,10 @@ BROKEN_BY = "|"
 @pytest.mark.parametrize(
     "text",
     [
-        "see /wo|rk/main/README.md",
+        "see /Us|ers/alice/README.md",
         "cd /ro|ot/x",
         "open('/t|mp/x')",
         "/ho|me/alice/site",
-        "in ..|/shared/design",
         "from files.python|hosted.org",
         "https://py|pi.org/simple",
         "as in issue| 12",
