@@ -17,7 +17,7 @@ from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.services.following import Way, follow, way_to_root
-from mylist_dav.services.freshness import ExposureMap, Freshness, Located
+from mylist_dav.services.freshness import Freshness
 from mylist_dav.store.catalog import Catalog, TreeView, View
 from mylist_dav.store.contents import read_slices
 
@@ -98,14 +98,6 @@ class Sites:
         if fresh is None:
             fresh = self._local.fresh = Freshness(self._catalog.pulse())
         return fresh
-
-    def exposures(self) -> ExposureMap:
-        """The exposures now. Raises Busy."""
-        return self.freshness().look()
-
-    def exposure_for(self, host: str, names: tuple[str, ...]) -> Located | None:
-        """The exposure that answers for a path: that of the host, else that of the longest prefix. Raises Busy."""
-        return self.exposures().locate(host, names)
 
     def known(
         self, exposure: Exposure, jid: int, names: tuple[str, ...], trailing_slash: bool

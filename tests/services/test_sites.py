@@ -261,7 +261,7 @@ def test_the_host_goes_before_the_prefix_and_the_longest_prefix_before_the_rest(
     publisher.expose(FlistName("alice", "long"), prefix="/docs/v2")
 
     def at(host: str, *names: str) -> tuple[str, tuple[str, ...]] | None:
-        located = publisher.sites.exposure_for(host, names)
+        located = publisher.sites.freshness().look().locate(host, names)
         return (located.exposure.flist_name.name, located.names) if located else None
 
     assert at("a.example", "docs", "v2") == ("host", ("docs", "v2"))

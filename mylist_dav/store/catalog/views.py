@@ -160,13 +160,6 @@ class View:
             raise Corrupt(f"the recipe of content {digest} is missing")
         return to_recipe(rows[0])
 
-    def recipe_known(self, digest: Digest) -> Recipe | None:
-        """A recipe that was stored before for this content, if any."""
-        rows = self._sql.execute(
-            "SELECT digest, size_bytes, chunker, blocks FROM recipe WHERE digest = ?", (digest,)
-        ).fetchall()
-        return to_recipe(rows[0]) if rows else None
-
     def blocks_unregistered(self, refs: Iterable[BlockRef]) -> list[BlockRef]:
         """Those of these blocks that are not registered, each once."""
         return [
