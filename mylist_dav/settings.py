@@ -164,6 +164,9 @@ class ServerSettings(Section):
         one_of("uvloop", "granian", "cheroot"),
     )
     workers: int = _setting(0, "Worker processes; 0 is one per core, at most 4.", between(0, 256))
+    one_core_each: bool = _setting(
+        True, "Keep each worker on one processor core: its threads get in each other's way across cores."
+    )
     threads: int = _setting(16, "Threads per worker for work that waits on the disk.", between(1, 1024))
     hosts: tuple[str, ...] = _setting(
         (), "The server's own host names, lower case; empty is any host without an exposure.", _host_names

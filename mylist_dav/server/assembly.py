@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import cast
@@ -11,6 +10,7 @@ from mylist_dav.api.health import HealthFrontEnd
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
+from mylist_dav.server.cores import usable_cores
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.routing import Router
@@ -53,6 +53,7 @@ def service(settings: Settings) -> Service:
         listen=server.listen,
         engine=cast(EngineName, server.engine),
         workers=server.workers or one_per_core(),
+        one_core_each=server.one_core_each,
         limits=engine_limits(settings),
         access_log=cast(LogFormat, server.access_log),
         access_log_file=Path(server.access_log_file) if server.access_log_file else None,
@@ -61,7 +62,7 @@ def service(settings: Settings) -> Service:
 
 def one_per_core() -> int:
     """The worker processes of a machine that is not asked for a number: the cores this process may use, at most 4."""
-    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+    return min(len(usable_cores()), WORKERS_MAX)
 
 
 def engine_limits(settings: Settings) -> EngineLimits:

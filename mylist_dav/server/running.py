@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import socket
 import time
@@ -19,6 +20,7 @@ from typing import Any, Literal
 from mylist_dav.errors import BadSettings
 from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
+from mylist_dav.server.cores import keep_to_one_core
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.memory import give_back_freed_blocks
 from mylist_dav.server.runtime import Runtime
@@ -38,6 +40,7 @@ class Service:
 
     factory: 'module:function', called as function(settings) in each worker; gives an App. listen: HOST:PORT each.
     access_log_file: None for standard error; reopened at SIGHUP.
+    one_core_each: every worker keeps to one core (cores.py).
     """
 
     factory: str
@@ -45,6 +48,7 @@ class Service:
     listen: tuple[str, ...] = ("127.0.0.1:8080",)
     engine: EngineName = "uvloop"
     workers: int = 1
+    one_core_each: bool = True
     limits: EngineLimits = field(default_factory=EngineLimits)
     access_log: LogFormat = "off"
     access_log_file: Path | None = None
@@ -61,13 +65,18 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
     bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
     names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
     try:
-        if service.workers == 1:
-            work(service, [copies[0] for copies in bound], lambda: ready(names))
-            return 0
         shares = [list(share) for share in zip(*bound, strict=True)]
-        return Workers(service.limits, lambda number, told: work(service, shares[number], told)).run(
-            service.workers, lambda: ready(names)
-        )
+        first_core = os.getpid()  # servers that run side by side begin at different ones
+
+        def begin(number: int, told: Callable[[], None]) -> None:
+            if service.one_core_each:
+                keep_to_one_core(first_core + number)
+            work(service, shares[number], told)
+
+        if service.workers == 1:
+            begin(0, lambda: ready(names))
+            return 0
+        return Workers(service.limits, begin).run(service.workers, lambda: ready(names))
     finally:
         for copies in bound:
             for each in copies:

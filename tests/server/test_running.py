@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_a_worker_that_dies_is_started_again() -> None:
         assert len(found - first) == 1
         server.signal()
         assert server.process.wait(20) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process choose its cores")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_worker_keeps_to_one_core_unless_told_not_to(workers: int) -> None:
+    every = os.sched_getaffinity(0)
+    with running(workers=workers) as kept, running(workers=workers, one_core_each=False) as free:
+        cores = [os.sched_getaffinity(pid) for pid in _worker_pids(kept, workers)]
+        assert [len(one) for one in cores] == [1] * workers
+        assert len(set.union(*cores)) == min(workers, len(every))
+        assert all(os.sched_getaffinity(pid) == every for pid in _worker_pids(free, workers))
+
+
+def _worker_pids(server: Server, workers: int) -> list[int]:
+    pid = server.process.pid
+    if workers == 1:
+        return [pid]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_an_app_that_cannot_be_made_ends_the_start() -> None:
