@@ -8,12 +8,12 @@ slice by slice. No thread ever waits for a client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from mylist_dav.errors import Incomplete, Invalid, MylistError, TooLarge, TooSlow
+from mylist_dav.errors import Busy, Incomplete, Invalid, MylistError, TooLarge, TooSlow
 from mylist_dav.server.body_in import BodyCollector, check_declared, check_received, write_whole
 from mylist_dav.server.body_out import BodyReader
 from mylist_dav.server.budget import BodyBudget, HeldBytes
@@ -38,6 +38,21 @@ class _Answer(NamedTuple):
     reader: BodyReader | None = None
     first: bytes = b""
     sink: BodySink | None = None
+
+
+class Asked(NamedTuple):
+    """A request that has been asked for without a task, and what came of it. whole: the response, if it is all there.
+
+    began: on the monotonic clock, in seconds.
+    """
+
+    answer: _Answer
+    began: float
+
+    @property
+    def whole(self) -> Response | None:
+        response = self.answer.response
+        return response if response is not None and isinstance(response.body, bytes) else None
 
 
 class _Unsendable(Exception):
@@ -71,22 +86,66 @@ class Exchanges:
 
         A client that left, and an answer that cannot be completed, end in stream.abort().
         """
-        began = self.runtime.monotonic()
+        began = self._enter(request)
+        await self._complete(request, stream, self._answer(request, stream, given), began)
+
+    def ask(self, request: Request, body: bytes, done: Callable[[Asked], None]) -> None:
+        """Ask for a request that is here with all of its body, and call done on the loop: no task, no stream.
+
+        Whoever is called must call `over` when the answer has been written, or go on with `send`.
+        """
+        began = self._enter(request)
+        self._bodies.take(len(body))
+
+        def settle(answer: _Answer | None, error: BaseException | None) -> None:
+            self._bodies.give_back(len(body))
+            if answer is None:
+                answer = _Answer(self._refused(request, error))
+            done(Asked(answer, began))
+
+        try:
+            self._threads.admit_for(settle, self._respond, request, body)
+        except Busy as error:
+            asyncio.get_running_loop().call_soon(settle, None, error)
+
+    def over(self, request: Request, asked: Asked, sent_bytes: int) -> None:
+        """The answer to a request that was asked for has been written."""
+        self._leave()
+        assert asked.answer.response is not None
+        self.runtime.note(request, asked.answer.response, sent_bytes, asked.began)
+
+    async def send(self, request: Request, stream: Stream, asked: Asked) -> None:
+        """Send what came of `ask` through a stream. Never raises; see run."""
+        await self._complete(request, stream, self._ready(request, asked.answer), asked.began)
+
+    async def _ready(self, request: Request, answer: _Answer) -> _Answer:
+        if answer.reader is not None or answer.response is None:
+            return answer
+        return await self._opened(answer.response, request)
+
+    def _enter(self, request: Request) -> float:
         request.request_id = request.request_id or new_request_id()
         self._running += 1
         self._idle.clear()
+        return self.runtime.monotonic()
+
+    def _leave(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+
+    async def _complete(
+        self, request: Request, stream: Stream, answering: Awaitable[_Answer], began: float
+    ) -> None:
         try:
-            answer = await self._answer(request, stream, given)
-            await self._send(request, stream, answer, began)
+            await self._send(request, stream, await answering, began)
         except (Gone, _Unsendable):
             stream.abort()
         except Exception as error:  # noqa: BLE001 the border of a connection: a fault here must end only this one
             log.error("%s the exchange failed", request.request_id, exc_info=error)
             stream.abort()
         finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+            self._leave()
 
     async def _answer(self, request: Request, stream: Stream, given: Response | None) -> _Answer:
         """The answer, or that of the error that came instead. Raises Gone only."""
@@ -101,13 +160,19 @@ class Exchanges:
         except Gone:
             raise
         except Exception as error:  # noqa: BLE001 whatever the front end or a sink raised becomes an answer
-            response = self.runtime.render(request, error)
-            if request.has_body and isinstance(error, BREAK_OFF):
-                response = replace(response, close=True)
-            return await self._opened(response, request)
+            return await self._opened(self._refused(request, error), request)
+
+    def _refused(self, request: Request, error: BaseException | None) -> Response:
+        """The answer for an error."""
+        if not isinstance(error, Exception):
+            error = RuntimeError(f"a thread was ended by {error!r}")
+        response = self.runtime.render(request, error)
+        return (
+            replace(response, close=True) if request.has_body and isinstance(error, BREAK_OFF) else response
+        )
 
     async def _ask(self, request: Request, stream: Stream) -> _Answer:
-        if not self._is_small(request):
+        if not self.is_small(request):
             return await self._threads.admit(self._respond, request, None)
         length = request.content_length or 0
         self._bodies.take(length)
@@ -119,7 +184,7 @@ class Exchanges:
         finally:
             self._bodies.give_back(length)
 
-    def _is_small(self, request: Request) -> bool:
+    def is_small(self, request: Request) -> bool:
         """Whether the body is read before the front end is asked: not where the client waits for a word first.
 
         Nor where such bodies fill half of the budget: nobody knows yet who sends them, and nothing can hurry them.

@@ -1,7 +1,8 @@
 """HTTP/1.1 over an asyncio transport, with llhttp as the parser: the connections of the default engine.
 
-An answer from memory costs no task and no coroutine: it is made and written inside the callback of the parser. All
-else runs as one task an exchange (exchange.py) over Http1Stream. Answers go out in the order of the requests; while
+An answer from memory costs no task and no coroutine: it is made and written inside the callback of the parser. A small
+request is asked for in a thread, and its answer, if it is small too, is written when the thread is done. All else runs
+as one task an exchange (exchange.py) over Http1Stream. Answers go out in the order of the requests; while
 one is being made, what else the client has sent stays unparsed, and the connection is not read.
 """
 
@@ -12,10 +13,14 @@ import contextlib
 import socket
 import struct
 from collections import deque
+from collections.abc import Coroutine
+from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from mylist_dav.errors import MylistError, TooSlow
 from mylist_dav.server.connections import Connections
+from mylist_dav.server.exchange import Asked
 from mylist_dav.server.heads import framing_of
 from mylist_dav.server.http1_stream import Http1Stream, head_bytes
 from mylist_dav.server.parsing import FEED_BYTES, RequestParser
@@ -210,19 +215,26 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             return self.shared.runtime.render(request, error)
 
     def _answer(self, request: Request, response: Response, keep_alive: bool) -> None:
-        """Write an answer that is whole."""
+        """Write an answer from memory."""
+        sent_bytes = self._write_whole(request, response, keep_alive)
+        runtime = self.shared.runtime
+        if runtime.access_log is not None:
+            runtime.note(request, response, sent_bytes, runtime.monotonic())
+
+    def _write_whole(self, request: Request, response: Response, keep_alive: bool) -> int:
+        """Write an answer that is all there; returns how many bytes its body has."""
         shared = self.shared
         close = response.close or not keep_alive or shared.stopping
         framing = framing_of(request, response)
         lines = shared.date_lines
-        if response.status >= 400:
+        if response.status >= 400 or request.request_id:
             request.request_id = request.request_id or new_request_id()
             lines = b"X-Request-Id: %b\r\n%b" % (request.request_id.encode(), lines)
         body = response.body if framing.body and isinstance(response.body, bytes) else b""
         if framing.body and framing.length != len(body):
             log.error("%s %s: a body has another size than it says", request.method, request.target)
             self.cut()
-            return
+            return 0
         head = head_bytes(
             response, framing, lines, request.http_version == "1.0", close, known=response.status < 400
         )
@@ -233,10 +245,9 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             self._transport.write(body)
         self._idle_since = shared.now
         self._idle_seconds = self._limits.idle_timeout_seconds
-        if shared.runtime.access_log is not None:
-            shared.runtime.note(request, response, len(body), shared.runtime.monotonic())
         if close:
             self._deaf = True
+        return len(body)
 
     def _start_queued(self) -> None:
         while self._queue and self._current is None and not self._write_paused and not self._closed:
@@ -249,10 +260,41 @@ class Http1Connection(RequestParser, asyncio.Protocol):
 
     def _run(self, stream: Http1Stream, response: Response | None) -> None:
         self._current = stream
-        stream.task = self.shared.loop.create_task(self._exchange(stream, response))
+        exchanges, request = self.shared.exchanges, stream.request
+        if response is None and stream.complete and (not request.has_body or exchanges.is_small(request)):
+            exchanges.ask(request, stream.take_body(), partial(self._asked, stream))
+        else:
+            stream.task = self.shared.loop.create_task(
+                self._exchange(stream, exchanges.run(request, stream, response))
+            )
 
-    async def _exchange(self, stream: Http1Stream, response: Response | None) -> None:
-        await self.shared.exchanges.run(stream.request, stream, response)
+    def _asked(self, stream: Http1Stream, asked: Asked) -> None:
+        """A thread has answered."""
+        exchanges, request, whole = self.shared.exchanges, stream.request, asked.whole
+        if whole is None:
+            stream.task = self.shared.loop.create_task(
+                self._exchange(stream, exchanges.send(request, stream, asked))
+            )
+            return
+        self._current = None
+        sent_bytes = 0 if self._closed else self._write_asked(stream, whole)
+        exchanges.over(request, asked, sent_bytes)
+        if not self._closed:
+            self._advance()
+
+    def _write_asked(self, stream: Http1Stream, response: Response) -> int:
+        """Write what a thread has answered; the answer of the error where its header section must not go out."""
+        request = stream.request
+        try:
+            return self._write_whole(request, response, not stream.close)
+        except ValueError as error:
+            refusal = self.shared.runtime.render(request, error)
+            body = refusal.body if isinstance(refusal.body, bytes) else b""
+            whole = replace(refusal, body=body, content_length=None)
+            return self._write_whole(request, whole, not stream.close)
+
+    async def _exchange(self, stream: Http1Stream, answering: Coroutine[None, None, None]) -> None:
+        await answering
         self._idle_since = self.shared.now
         self._idle_seconds = self._limits.idle_timeout_seconds
         if stream.close or self._closed:

@@ -133,6 +133,15 @@ class Http1Stream:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def take_body(self) -> bytes:
+        """All of the body that has arrived."""
+        if not self._chunks:
+            return b""
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self.buffered_bytes = 0
+        return body
+
     # What the exchange asks.
 
     async def read(self) -> bytes:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from mylist_dav.errors import Busy
 
 T = TypeVar("T")
-_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+Settle = Callable[[Any, BaseException | None], None]
+"""Takes what a call gave back, or what it raised; on the event loop."""
+
+_Call = tuple[Settle, Callable[..., Any], tuple[Any, ...]]
 
 
 class CallThreads:
@@ -35,15 +39,26 @@ class CallThreads:
     def start(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Begin a call that must be made however long the queue is (it continues or ends something)."""
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._calls += 1
-        self._queue.put((answer, function, arguments))
+        self._begin(partial(_settle_future, answer), function, arguments)
         return answer
 
     def admit(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Begin a call that starts something new. Raises Busy when too many wait already."""
+        self._refuse_too_many()
+        return self.start(function, *arguments)
+
+    def admit_for(self, settle: Settle, function: Callable[..., Any], *arguments: Any) -> None:
+        """Like admit, for who waits without a future: settle is called when the call has ended, and must not raise."""
+        self._refuse_too_many()
+        self._begin(settle, function, arguments)
+
+    def _refuse_too_many(self) -> None:
         if self._calls >= self._calls_max:
             raise Busy("the server has more to do than it can: try again a little later")
-        return self.start(function, *arguments)
+
+    def _begin(self, settle: Settle, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._calls += 1
+        self._queue.put((settle, function, arguments))
 
     def close(self) -> None:
         """Let the threads end after the calls that wait. Does not wait for them."""
@@ -52,25 +67,29 @@ class CallThreads:
 
     def _work(self) -> None:
         while (call := self._queue.get()) is not None:
-            answer, function, arguments = call
+            settle, function, arguments = call
             del call
             try:
                 result, error = function(*arguments), None
             except BaseException as raised:  # noqa: BLE001 the border of the thread: it goes to who awaits the answer
                 result, error = None, raised
             try:
-                self._loop.call_soon_threadsafe(self._settle, answer, result, error)
+                self._loop.call_soon_threadsafe(self._end, settle, result, error)
             except RuntimeError:
                 return  # the loop has been closed: nobody waits any more
-            del answer, function, arguments, result, error
+            del settle, function, arguments, result, error
 
-    def _settle(self, answer: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    def _end(self, settle: Settle, result: Any, error: BaseException | None) -> None:
         self._calls -= 1
-        if answer.done():
-            return  # cancelled meanwhile
-        if error is None:
-            answer.set_result(result)
-        elif isinstance(error, StopIteration):
-            answer.set_exception(RuntimeError("a call raised StopIteration"))
-        else:
-            answer.set_exception(error)
+        settle(result, error)
+
+
+def _settle_future(answer: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if answer.done():
+        return  # cancelled meanwhile
+    if error is None:
+        answer.set_result(result)
+    elif isinstance(error, StopIteration):
+        answer.set_exception(RuntimeError("a call raised StopIteration"))
+    else:
+        answer.set_exception(error)
