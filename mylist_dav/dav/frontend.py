@@ -31,7 +31,7 @@ class DavFrontEnd:
         self._library = library
         self._protocol = Protocol()
         self._xml_bytes_max = library.settings.limits.xml_bytes_max
-        self._methods: dict[str, Callable[[Call], Response]] = {
+        self._reading: dict[str, Callable[[Call], Response]] = {
             "GET": read,
             "HEAD": read,
             "PROPFIND": propfind,  # before WsgiDAV's stack: half the cost of a small one, and long ones are streamed
@@ -50,20 +50,31 @@ class DavFrontEnd:
         """The answer; for PUT, and for a request with a body, a sink. Raises MylistError."""
         if credentials_of(request) is None and (now := self.answer_now(request)) is not None:
             return now
-        actor = authenticate(self._library.identity, request)
-        call = Call(self._library, request, actor, locate(request.target))
+        if request.method in self._reading and not request.has_body:
+            with self._library.reading():
+                return self._answer(self._call(request))
+        call = self._call(request)
         if request.method == "PUT":
             return put(call)
         if not request.has_body:
             return self._answer(call)
         return WholeBody(self._xml_bytes_max, lambda body: self._answer(replace(call, body=body)))
 
+    def _call(self, request: Request) -> Call:
+        """Raises Unauthenticated first, whatever the path is."""
+        actor = authenticate(self._library.identity, request)
+        return Call(self._library, request, actor, locate(request.target))
+
     def render_error(self, request: Request, error: Exception) -> Response:
         return refusal(request, error)
 
     def _answer(self, call: Call) -> Response:
-        method = self._methods.get(call.request.method, self._protocol.answer)
-        response = method(call)
+        reading = self._reading.get(call.request.method)
+        if reading is None:
+            response = self._protocol.answer(call)
+        else:
+            with self._library.reading():
+                response = reading(call)
         response.account = call.actor.account
         return response
 

@@ -48,13 +48,19 @@ class Router:
         self._own_hosts = frozenset(own_hosts)
 
     def answer_now(self, request: Request) -> Response | None:
-        return self._choose(request).answer_now(request)
+        return self._chosen(request).answer_now(request)
 
     def respond(self, request: Request) -> Response | BodySink:
-        return self._choose(request).respond(request)
+        return self._chosen(request).respond(request)
 
     def render_error(self, request: Request, error: Exception) -> Response:
-        return self._choose(request).render_error(request, error)
+        return self._chosen(request).render_error(request, error)
+
+    def _chosen(self, request: Request) -> FrontEnd:
+        """The front end of a request, chosen once: what answers it is what was there when it came."""
+        if request.chosen is None:
+            request.chosen = self._choose(request)
+        return request.chosen
 
     def _choose(self, request: Request) -> FrontEnd:
         if self._sites.is_exposed_host(request.host):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mylist_dav.errors import NotFound
@@ -78,6 +79,10 @@ class Library:
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Everything that this thread reads in here is of one state. Nothing may be changed in here."""
+        return self.catalog.view()
 
     def start_filing(self) -> None:
         """Let the blocks of small uploads go to the catalog first, and have a thread file them.

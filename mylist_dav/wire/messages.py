@@ -28,7 +28,7 @@ class Request:
     query: what follows the first '?', as sent, or ''.
     host: the checked Host without port, in lower case; authority: with the port, as sent.
     client: the address of the peer (of the client, where a trusted proxy says so). content_length: None if chunked
-    or if there is no body; has_body tells which.
+    or if there is no body; has_body tells which. chosen: the front end that a router has found for it, kept by it.
     """
 
     method: str
@@ -43,13 +43,15 @@ class Request:
     request_id: str = ""
     content_length: int | None = None
     has_body: bool = False
+    chosen: FrontEnd | None = field(default=None, compare=False, repr=False)
 
     def header(self, name: str) -> str | None:
         """The value of a header field by its lower-case name; repeated ones joined by ', ' (RFC 9110, 5.3)."""
-        found = [value for key, value in self.headers if key == name]
-        if not found:
-            return None
-        return found[0] if len(found) == 1 else ", ".join(found)
+        found = None
+        for key, value in self.headers:
+            if key == name:
+                found = value if found is None else f"{found}, {value}"
+        return found
 
 
 @dataclass(slots=True)

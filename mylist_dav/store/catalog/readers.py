@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import apsw
 
 from mylist_dav.errors import Busy
-from mylist_dav.store.catalog.connections import CLOSED, sql_errors
-from mylist_dav.store.catalog.views import View
+from mylist_dav.store.catalog.connections import CLOSED, sql_errors, turn_error
+from mylist_dav.store.catalog.views import Snapshot, View
 
 
 class _Patience:
@@ -39,26 +38,55 @@ class Reader:
         # The handler does not know the reader: they would hold each other, and outlive the thread.
         self._patience = _Patience(busy, wait)
         self._depth = 0
+        self._snapshot: Snapshot | None = None
         self.connection = connect(self._patience)
 
-    @contextmanager
-    def view(self, wait: bool) -> Iterator[View]:
+    def view(self, wait: bool) -> Viewing:
         """A transaction, or a share of the one that is open."""
-        if self._depth == 0:
+        return Viewing(self, wait)
+
+    def begin(self, wait: bool) -> Snapshot:
+        """Begin a transaction, or join the one that is open."""
+        snapshot = self._snapshot
+        if snapshot is None:
             self._patience.waits = wait
             self.connection.execute("BEGIN")
+            snapshot = self._snapshot = Snapshot(self.connection)
         self._depth += 1
-        try:
-            yield View(self.connection)
-        finally:
-            self._depth -= 1
-            if self._depth == 0 and self.connection.in_transaction:
+        return snapshot
+
+    def end(self) -> None:
+        """Leave the transaction; who leaves last ends it."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._snapshot = None
+            if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
 
     def glance(self) -> View:
         """Reads that each see the newest state, or that of the view that is open."""
         self._patience.waits = True
         return View(self.connection)
+
+
+class Viewing:
+    """The context of one view. A class, because each request enters some, and one made of a generator is dear."""
+
+    __slots__ = ("_reader", "_wait")
+
+    def __init__(self, reader: Reader, wait: bool) -> None:
+        self._reader = reader
+        self._wait = wait
+
+    def __enter__(self) -> View:
+        with sql_errors():
+            return self._reader.begin(self._wait)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        with sql_errors():
+            self._reader.end()
+        if error is not None:
+            turn_error(error)
 
 
 class Readers:

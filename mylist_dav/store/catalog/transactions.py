@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,16 +102,14 @@ class Catalog:
         """Whether there is a catalog, or what may be one."""
         return path.is_file()
 
-    @contextmanager
-    def view(self, *, wait: bool = True) -> Iterator[View]:
+    def view(self, *, wait: bool = True) -> AbstractContextManager[View]:
         """One consistent state of the catalog, for reading, in this thread.
 
         A view inside of another one of the same thread sees what the outer one sees, also if there were changes since:
         close a view before you make a change whose result you want to read. A view waits for no writer. wait=False: nor
         for a log that another process is just recovering; then it raises Busy.
         """
-        with sql_errors(), self._readers.of_this_thread(wait).view(wait) as view:
-            yield view
+        return self._readers.of_this_thread(wait).view(wait)
 
     @contextmanager
     def glance(self) -> Iterator[View]:

@@ -306,3 +306,26 @@ class View:
     def generations(self) -> dict[str, int]:
         """The generation number of each kind: a cache of that kind is fresh while its number stays."""
         return dict(self._sql.execute("SELECT kind, number FROM generation").fetchall())
+
+
+class Snapshot(View):
+    """A view inside of one transaction: what it has read once of flists and their trees it need not read again."""
+
+    def __init__(self, connection: Statements) -> None:
+        super().__init__(connection)
+        self._flists: dict[FlistName, Flist] = {}
+        self._heads: dict[int, TreeView] = {}
+
+    def flist(self, name: FlistName) -> Flist:
+        found = self._flists.get(name)
+        if found is None:
+            found = self._flists[name] = super().flist(name)
+        return found
+
+    def tree(self, flist: Flist, at_jid: int | None = None) -> TreeView:
+        if at_jid is not None and at_jid != flist.head_jid:
+            return super().tree(flist, at_jid)
+        found = self._heads.get(flist.flist_id)
+        if found is None:
+            found = self._heads[flist.flist_id] = super().tree(flist)
+        return found
