@@ -111,6 +111,8 @@ def connect(
     A reader (readonly) reads while others write, and waits for nobody but in the moment when a log is recovered.
     """
     connection = apsw.Connection(str(path), statementcachesize=200)
+    # One plan for each statement, whatever is bound to it: else a join is parsed and planned anew each time it is run.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.setbusyhandler(busy)
     if not readonly:
         connection.execute("PRAGMA journal_mode = WAL")
