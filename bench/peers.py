@@ -115,18 +115,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(command: list[str], scratch: Path, pinned: bool = True) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a group of its own until the block ends."""
+def _running(command: list[str], scratch: Path, pinned: bool) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a group of its own until the block ends; pinned: on one core, Go with one processor."""
     scratch.mkdir(parents=True, exist_ok=True)
     cores = [SERVER_CORE] if pinned else CORES
     pin = ["taskset", "-c", ",".join(map(str, cores))]
+    one_core = {"GOMAXPROCS": "1"} if pinned else {}
     with (scratch / "errors.log").open("ab") as errors:
         process = subprocess.Popen(
             pin + command,
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "GOMAXPROCS": "1", "PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": str(scratch)},
+            env={**os.environ, **one_core, "PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": str(scratch)},
             cwd=ROOT,
             start_new_session=True,
         )
@@ -147,7 +148,10 @@ def _running(command: list[str], scratch: Path, pinned: bool = True) -> Iterator
 def mylist(
     scratch: Path, engine: str = "uvloop", name: str = "mylist", pinned: bool = True
 ) -> Iterator[Server]:
-    """Our server with one worker, over scratch/data, on a given engine; the token of `admin` is in its headers."""
+    """Our server over scratch/data, on a given engine; the token of `admin` is in its headers.
+
+    pinned: on one core, with one worker; else as it comes.
+    """
     folder = scratch / "data"
     folder.mkdir(parents=True, exist_ok=True)
     known = (folder / "catalog.sqlite").exists() and local(folder, "account", "list", "--json")
@@ -155,7 +159,7 @@ def mylist(
         local(folder, "account", "add", "admin", "--role", "admin")
     token = local(folder, "token", "new", "admin").splitlines()[-1]
     command = [sys.executable, "-m", "mylist_dav", "serve", "--data", str(folder)]
-    command += ["--listen", "127.0.0.1:0", "--workers", "1", "--engine", engine]
+    command += ["--listen", "127.0.0.1:0", "--engine", engine, *(["--workers", "1"] if pinned else [])]
     with _running(command, scratch, pinned) as process:
         port = _announced_port(process, scratch)
         basic = base64.b64encode(f"admin:{token}".encode()).decode()
@@ -186,11 +190,11 @@ def local(data: Path, *arguments: str) -> str:
 
 
 @contextmanager
-def peer(name: str, scratch: Path, folder: Path) -> Iterator[Server]:
-    """Another server over a folder. Raises NotStarted."""
+def peer(name: str, scratch: Path, folder: Path, pinned: bool = True) -> Iterator[Server]:
+    """Another server over a folder; pinned: on one core. Raises NotStarted."""
     port = free_port()
     command = _COMMANDS[name](port, scratch.resolve(), folder.resolve())
-    with _running(command, scratch) as process:
+    with _running(command, scratch, pinned) as process:
         _await(port, process, scratch)
         yield Server(name, port, process, folder)
 
@@ -297,6 +301,6 @@ _COMMANDS = {
 }
 
 
-def pin_clients() -> None:
-    """Keep this process, and what it starts without pinning, off the core of the servers."""
-    os.sched_setaffinity(0, {CLIENT_CORE})
+def pin_clients(pinned: bool = True) -> None:
+    """Keep this process, and what it starts without pinning, off the core of the servers, or let it run anywhere."""
+    os.sched_setaffinity(0, {CLIENT_CORE} if pinned else CORES)

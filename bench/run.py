@@ -1,7 +1,8 @@
 """All measurements, next to other servers on the same machine: make bench, or python bench/run.py --help.
 
-Each server runs on the first core and the clients on the last one; rounds are interleaved (A B C A B C ...) and the
-medians compared. A peer that is not installed is left out with a line that says so. The figures go into
+For sites each server runs on the first core and the clients on the last one; for WebDAV all share all cores, each
+server as it comes, and dav-one-core takes some figures the other way. Rounds are interleaved (A B C A B C ...) and
+the medians compared. A peer that is not installed is left out with a line that says so. The figures go into
 bench/results/ as JSON too.
 """
 
@@ -21,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench import crowd, dav, peers, site, stored  # noqa: E402
-from bench.load import CORES  # noqa: E402
 from bench.report import Report  # noqa: E402
 from bench.scene import Scene  # noqa: E402
 
@@ -32,11 +32,13 @@ PARTS: dict[str, Callable[[Scene], None]] = {
     "dav-puts": dav.puts,
     "dav-upload": dav.upload,
     "dav-mkcol": dav.collections,
+    "dav-one-core": dav.on_one_core,
     "store-append": stored.appending,
     "store-import": stored.imports,
     "store-folder": stored.long_folder,
     "slow": crowd.slow_clients,
 }
+ON_ALL_CORES = ("dav-folders", "dav-puts", "dav-upload", "dav-mkcol")
 PROGRAMS = {
     "blocks": ["bench/blocks.py"],
     "commits": ["-m", "bench.commits"],
@@ -70,19 +72,20 @@ def main() -> None:
     seconds = options.seconds or (2.0 if options.quick else 4.0)
     started = time.strftime("%Y-%m-%dT%H%M%S")
     report = Report()
-    peers.pin_clients()
     scratch = Path(tempfile.mkdtemp(prefix="mylist-bench-", dir=options.folder))
     scratch.chmod(0o755)
     try:
         for name in chosen(list(PARTS), options.only):
             print(f"\n== {name}  (load of the machine before: {os.getloadavg()[0]:.1f})", flush=True)
-            run_part(Scene(report, scratch / name, rounds, seconds, options.quick), PARTS[name])
+            one_core = name not in ON_ALL_CORES
+            peers.pin_clients(one_core)
+            run_part(Scene(report, scratch / name, rounds, seconds, options.quick, one_core), PARTS[name])
     finally:
         path = report.write(ROOT / "bench" / "results", started)
         report.print_goals()
         print(f"\nwritten to {path}")
         subprocess.run(["rm", "-rf", str(scratch)], check=False)
-    os.sched_setaffinity(0, CORES)
+    peers.pin_clients(False)
     for name in chosen(list(PROGRAMS), options.only):
         print(f"\n== {name}", flush=True)
         subprocess.run([sys.executable, *PROGRAMS[name]], cwd=ROOT, check=False)

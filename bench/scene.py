@@ -19,13 +19,17 @@ class Unexpected(Exception):
 
 @dataclass
 class Scene:
-    """round_count: how often each figure is taken; seconds: how long a load lasts; scratch: a folder of this part."""
+    """round_count: how often each figure is taken; seconds: how long a load lasts; scratch: a folder of this part.
+
+    one_core: servers run on the first core and clients on the last; else all run on any, each server as it comes.
+    """
 
     report: Report
     scratch: Path
     round_count: int
     seconds: float
     quick: bool
+    one_core: bool = True
 
     @property
     def large_bytes(self) -> int:
@@ -64,13 +68,13 @@ class Scene:
         if why := peers.missing(name):
             self.note(f"{name} is left out: {why}")
             return None
-        return stack.enter_context(peers.peer(name, self.folder(f"{name}-own"), folder))
+        return stack.enter_context(peers.peer(name, self.folder(f"{name}-own"), folder, self.one_core))
 
     def ours(self, stack: ExitStack, engine: str = "uvloop") -> Server | None:
         """Start our server with an empty data directory; None, with a note, where it does not start."""
         name = "mylist" if engine == "uvloop" else f"mylist {engine}"
         try:
-            return stack.enter_context(peers.mylist(self.folder(name), engine, name))
+            return stack.enter_context(peers.mylist(self.folder(name), engine, name, self.one_core))
         except peers.NotStarted as error:
             self.note(f"{name} does not start: {str(error).strip().splitlines()[-1:]}")
             return None
