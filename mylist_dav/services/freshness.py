@@ -92,7 +92,7 @@ class Freshness:
         self._behind = True  # until all is read: an error on the way must not let old things pass for fresh
         self._heads.clear()
         with self._pulse.reading() as view:
-            generation = view.generations()[_KIND]
+            generation = view.generation(_KIND)
             if generation != self._generation:
                 self._map = ExposureMap(view.exposures())
                 self._generation = generation

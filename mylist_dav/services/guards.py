@@ -124,6 +124,8 @@ def guard_change(
     names: bool,
 ) -> None:
     """The locks that a change of the entry at path must respect; names: also its name in its parent (RFC 4918, 7.5)."""
+    if not view.has_locks(tree.flist.flist_id, now_ns):
+        return
     chain = tree.chain(path)
     complete = len(chain) == len(path) + 1
     locks = covering(view, tree.flist, chain, now_ns, parent_counts=names, complete=complete)

@@ -40,8 +40,8 @@ class Pulse:
 
     def __init__(self, connection: apsw.Connection) -> None:
         connection.setbusyhandler(None)
-        self._connection = connection
         self._version = connection.cursor()
+        self._view = View(connection)
         self._seen = -1
 
     def moved(self) -> bool:
@@ -60,7 +60,7 @@ class Pulse:
     def reading(self) -> Iterator[View]:
         """Reads on this pulse's own connection, each one of the state at its own time. Raises Busy, ..."""
         with sql_errors():
-            yield View(self._connection)
+            yield self._view
 
 
 class Catalog:

@@ -303,9 +303,10 @@ class View:
             for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")
         ]
 
-    def generations(self) -> dict[str, int]:
-        """The generation number of each kind: a cache of that kind is fresh while its number stays."""
-        return dict(self._sql.execute("SELECT kind, number FROM generation").fetchall())
+    def generation(self, kind: str) -> int:
+        """The generation number of a kind: a cache of that kind is fresh while its number stays."""
+        rows = self._sql.execute("SELECT number FROM generation WHERE kind = ?", (kind,)).fetchall()
+        return int(rows[0][0])
 
 
 class Snapshot(View):
