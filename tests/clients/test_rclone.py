@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.clients
 
 Rclone = Callable[..., str]
 MTIME_SECONDS = 1_234_567_890
+UPLOAD_SECONDS_MAX = 60
 
 
 @pytest.fixture(params=["other", "owncloud"])
@@ -109,7 +111,7 @@ def test_both_directions_are_synchronised_where_times_are_kept(rclone: Rclone, t
 
 def test_a_mounted_flist_is_written_renamed_and_deleted_in(rclone: Rclone, tmp_path: Path) -> None:
     require_fuse()
-    with mounted(rclone, tmp_path) as top:
+    with mounted(rclone, tmp_path, "--vfs-write-back", "100ms") as top:
         (top / "folder").mkdir()
         (top / "folder" / "q?x;y ü.bin").write_bytes(b"x" * 3_000_000)
         (top / "gone").write_bytes(b"gone")
@@ -123,6 +125,39 @@ def test_a_mounted_flist_is_written_renamed_and_deleted_in(rclone: Rclone, tmp_p
     assert rclone("cat", "D:r#s 100%.bin") == "x" * 3_000_000
 
 
+def test_an_edit_in_place_in_a_mounted_flist_reaches_the_server(rclone: Rclone, tmp_path: Path) -> None:
+    """sed -i writes a new file and renames it over the old one while rclone has not uploaded it yet."""
+    require_fuse()
+    sed = require_program("sed")
+    (tmp_path / "f").write_bytes(b"aaa one\n")
+    rclone("copyto", str(tmp_path / "f"), "D:f.txt")
+    with mounted(rclone, tmp_path) as top:
+        subprocess.run([sed, "-i", "s/aaa/bbb/", str(top / "f.txt")], check=True, capture_output=True)
+        until_read(rclone, "f.txt", "bbb one\n")
+    assert rclone("lsf", "D:").splitlines() == ["f.txt"]
+
+
+def test_a_file_renamed_over_another_in_a_mounted_flist_takes_its_place(
+    rclone: Rclone, tmp_path: Path
+) -> None:
+    require_fuse()
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(name.encode())
+        rclone("copyto", str(tmp_path / name), f"D:{name}")
+    with mounted(rclone, tmp_path) as top:
+        (top / "new").replace(top / "old")
+        assert (top / "old").read_bytes() == b"new"
+    assert rclone("lsf", "D:").splitlines() == ["old"]
+    assert rclone("cat", "D:old") == "new"
+
+
+def until_read(rclone: Rclone, name: str, expected: str) -> None:
+    """A mount of rclone uploads 5 seconds after a file is closed: read until it has."""
+    end = time.monotonic() + UPLOAD_SECONDS_MAX
+    while (found := rclone("cat", f"D:{name}")) != expected:
+        assert time.monotonic() < end, f"{name} is {found!r} still"
+
+
 def until_listed(rclone: Rclone, expected: list[str]) -> None:
     """A mount of rclone uploads some time after a file is closed: look until it has."""
     listed: list[str] = []
@@ -134,13 +169,13 @@ def until_listed(rclone: Rclone, expected: list[str]) -> None:
 
 
 @contextmanager
-def mounted(rclone: Rclone, folder: Path) -> Iterator[Path]:
-    """The flist as a folder."""
+def mounted(rclone: Rclone, folder: Path, *more: str) -> Iterator[Path]:
+    """The flist as a folder, with the options that README.md names, and more."""
     unmount = require_program("fusermount3")
     top = folder / "mounted"
     top.mkdir(exist_ok=True)
-    options = ("--vfs-cache-mode", "writes", "--vfs-write-back", "0s", "--dir-cache-time", "1s", "--daemon")
-    rclone("mount", "D:", str(top), "--cache-dir", str(folder / "cache"), *options)
+    options = ("--vfs-cache-mode", "writes", "--dir-cache-time", "1s", "--daemon")
+    rclone("mount", "D:", str(top), "--cache-dir", str(folder / "cache"), *options, *more)
     try:
         yield top
     finally:
