@@ -38,7 +38,7 @@ class StopSign:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             _fill(self._descriptor)
         except OSError as error:
-            raise turned(error, "open the stop sign of the data directory") from error
+            raise turned(error, "write to the data directory") from error
         self._page = mmap.mmap(self._descriptor, _PAGE_BYTES, mmap.MAP_SHARED)
         _pin(self._page)
         self._stopped_here = False

@@ -84,7 +84,7 @@ def test_it_stops_this_process_even_when_the_disk_takes_nothing(
 
 def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MylistError):
+    with pytest.raises(MylistError, match="could not write to the data directory"):
         StopSign(tmp_path / "file" / "writes-stopped")
 
 
