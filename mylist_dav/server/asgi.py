@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from mylist_dav.errors import HeadersTooLarge, Incomplete, MylistError, TooSlow
+from mylist_dav.server.body_out import Slice
 from mylist_dav.server.exchange import Exchanges, expects_continue
 from mylist_dav.server.heads import (
     SERVER_NAME,
@@ -203,10 +204,10 @@ class AsgiStream:
         self._start = self._application.head(response, framing, request_id)
         self._failed = self._failed or response.close
 
-    def send(self, piece: bytes) -> None:
+    def send(self, piece: Slice) -> None:
         """See Stream.send."""
         self._sending_since = self._application.now()
-        self._sending = asyncio.ensure_future(self._pass_on(piece))
+        self._sending = asyncio.ensure_future(self._pass_on(bytes(piece)))
 
     async def _pass_on(self, piece: bytes) -> None:
         await self._send_start()

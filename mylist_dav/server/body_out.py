@@ -10,6 +10,9 @@ from mylist_dav.server.budget import HeldBytes
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.wire.messages import Piece
 
+Slice = bytes | memoryview
+"""Bytes to send. A memoryview shows a part of a block, and keeps all of it in memory: whoever must wait copies it."""
+
 
 class BodyReader:
     """The slices of a body in order. One call at a time, from whichever thread.
@@ -30,7 +33,7 @@ class BodyReader:
         self._block: bytes | None = None
         self._taken_bytes = 0
 
-    def next_slice(self) -> bytes:
+    def next_slice(self) -> Slice:
         """The next slice, never empty before the end; b'' at the end. May read and verify a block: call it in a thread.
 
         Raises whatever the pieces or the store raise; Corrupt for a slice that lies outside of its block.
@@ -44,7 +47,7 @@ class BodyReader:
             self._length = piece.length if isinstance(piece, BlockSlice) else len(piece)
         return self._cut()
 
-    def at_hand(self) -> bytes:
+    def at_hand(self) -> Slice:
         """The next slice if it can be had without waiting for anything, else b''."""
         if self._at < self._length and (self._block is not None or isinstance(self._piece, bytes)):
             return self._cut()
@@ -66,7 +69,7 @@ class BodyReader:
             if close is not None:
                 close()
 
-    def _cut(self) -> bytes:
+    def _cut(self) -> Slice:
         size = min(self._slice_bytes, self._length - self._at)
         piece, start = self._piece, self._at
         if isinstance(piece, BlockSlice):
@@ -77,7 +80,7 @@ class BodyReader:
         self._at += size
         if size == len(block):
             return block
-        return block[start : start + size]
+        return memoryview(block)[start : start + size]
 
     def _open(self, piece: BlockSlice, more: bool) -> bytes:
         block = self._blocks.get(piece.digest)

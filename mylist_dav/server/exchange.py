@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mylist_dav.errors import Busy, Incomplete, Invalid, MylistError, TooLarge, TooSlow
 from mylist_dav.server.body_in import BodyCollector, check_declared, check_received, write_whole
-from mylist_dav.server.body_out import BodyReader
+from mylist_dav.server.body_out import BodyReader, Slice
 from mylist_dav.server.budget import BodyBudget, HeldBytes
 from mylist_dav.server.heads import Framing, framing_of
 from mylist_dav.server.runtime import Runtime, log, new_request_id
@@ -36,7 +36,7 @@ class _Answer(NamedTuple):
 
     response: Response | None
     reader: BodyReader | None = None
-    first: bytes = b""
+    first: Slice = b""
     sink: BodySink | None = None
 
 
@@ -272,7 +272,7 @@ class _Sender:
         self._framing = framing
         self.sent_bytes = 0
 
-    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None, first: bytes) -> None:
+    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None, first: Slice) -> None:
         """Send the body. Raises Gone, and _Unsendable or the error of the body when it is not what was announced."""
         if self._framing.body and reader is not None:
             await self._send_slices(reader, first)
@@ -284,7 +284,7 @@ class _Sender:
         if self._framing.length is not None and self._framing.length != self.sent_bytes:
             raise _short_of(self._framing.length, self.sent_bytes)
 
-    async def _send_slices(self, reader: BodyReader, piece: bytes) -> None:
+    async def _send_slices(self, reader: BodyReader, piece: Slice) -> None:
         quick = True
         while piece:
             self._send(piece)
@@ -303,7 +303,7 @@ class _Sender:
             if not piece:
                 piece = await (ahead or self._threads.start(reader.next_slice))
 
-    def _send(self, piece: bytes) -> None:
+    def _send(self, piece: Slice) -> None:
         self.sent_bytes += len(piece)
         length = self._framing.length
         if length is not None and self.sent_bytes > length:
@@ -312,7 +312,7 @@ class _Sender:
         self._stream.send(piece)
 
 
-async def _settled(future: asyncio.Future[bytes] | None) -> None:
+async def _settled(future: asyncio.Future[Slice] | None) -> None:
     """Wait until a call has ended, whatever came of it: its reader must not be touched meanwhile."""
     if future is None:
         return

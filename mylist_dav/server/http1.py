@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from collections import deque
@@ -19,6 +20,7 @@ from functools import partial
 from typing import cast
 
 from mylist_dav.errors import MylistError, TooSlow
+from mylist_dav.server.body_out import Slice
 from mylist_dav.server.connections import Connections
 from mylist_dav.server.exchange import Asked
 from mylist_dav.server.heads import framing_of
@@ -49,6 +51,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         super().__init__(shared.limits, scheme)
         self.shared = shared
         self._transport: asyncio.Transport
+        self._descriptor = -1
         self._current: Http1Stream | None = None
         self._receiving: Http1Stream | None = None
         self._queue: deque[Http1Stream] = deque()
@@ -79,6 +82,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES, low=_WRITE_LOW_BYTES)
         peer = transport.get_extra_info("peername")
         self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._idle_since = self.shared.now
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -348,6 +352,23 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         """Queue bytes, unless the connection has ended."""
         if not self._closed:
             self._transport.write(data)
+
+    def write_large(self, head: bytes, piece: Slice) -> None:
+        """Hand as much as it takes to the kernel at once, without a copy, and queue a copy of the rest.
+
+        So a quick client costs no copies, and what waits for a slow one keeps no block in memory.
+        """
+        if self._closed or self._transport.is_closing():
+            return  # its descriptor may be that of another connection by now
+        sent = 0
+        if not self._transport.get_write_buffer_size():
+            with contextlib.suppress(OSError):  # it is full, or broken: the transport finds out
+                sent = os.writev(self._descriptor, (head, piece))
+        if sent < len(head):
+            self._transport.write(head[sent:])
+            sent = len(head)
+        if sent < len(head) + len(piece):
+            self._transport.write(bytes(memoryview(piece)[sent - len(head) :]))
 
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from mylist_dav.errors import TooSlow
+from mylist_dav.server.body_out import Slice
 from mylist_dav.server.exchange import expects_continue
 from mylist_dav.server.heads import Framing, encode_headers, status_line
 from mylist_dav.server.streams import Pace
@@ -186,21 +187,20 @@ class Http1Stream:
         unread = 0 if length is None else length - self._received_bytes
         return self._expects or unread > self._connection.shared.limits.drain_bytes
 
-    def send(self, piece: bytes) -> None:
+    def send(self, piece: Slice) -> None:
         """See Stream.send."""
         if not piece:
             return
+        head, self._head = self._head, b""
         if self._chunked:
-            buffers = [b"%b%x\r\n" % (self._head, len(piece)), piece, b"\r\n"]
-        elif self._head:
-            buffers = [self._head, piece]
-        else:
-            buffers = [piece]
-        self._head = b""
-        if len(buffers) > 1 and len(piece) <= _ONE_WRITE_BYTES:
-            buffers = [b"".join(buffers)]
-        for buffer in buffers:
-            self._connection.write(buffer)
+            head += b"%x\r\n" % len(piece)
+        tail = b"\r\n" if self._chunked else b""
+        if len(piece) <= _ONE_WRITE_BYTES:
+            self._connection.write(b"".join((head, piece, tail)))
+            return
+        self._connection.write_large(head, piece)
+        if tail:
+            self._connection.write(tail)
 
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mylist_dav.errors import TooSlow
+from mylist_dav.server.body_out import Slice
 from mylist_dav.server.heads import Framing
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.wire.messages import Response
@@ -29,8 +30,8 @@ class Stream(Protocol):
         """Queue the header section, with X-Request-Id. Called once, before the first send."""
         ...
 
-    def send(self, piece: bytes) -> None:
-        """Queue bytes of the body. Called again only after flushed() was true."""
+    def send(self, piece: Slice) -> None:
+        """Send bytes of the body, or queue a copy of them. Called again only after flushed() was true."""
         ...
 
     async def flushed(self, within_seconds: float | None) -> bool:

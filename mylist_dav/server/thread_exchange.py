@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mylist_dav.errors import Incomplete, MylistError
 from mylist_dav.server.body_in import check_declared, check_received
-from mylist_dav.server.body_out import BodyReader
+from mylist_dav.server.body_out import BodyReader, Slice
 from mylist_dav.server.budget import HeldBytes
 from mylist_dav.server.exchange import BREAK_OFF, expects_continue
 from mylist_dav.server.heads import SERVER_NAME, Framing, framing_of
@@ -126,12 +126,12 @@ class ThreadExchanges:
 
     def _begin(
         self, message: Message, response: Response, reader: BodyReader | None
-    ) -> tuple[Response, bytes, bytes, Framing, bool]:
+    ) -> tuple[Response, bytes, Slice, Framing, bool]:
         """The answer with its header section and first slice; or that of the error that comes with these."""
         request = message.request
         try:
             framing = framing_of(request, response)
-            first = response.body if isinstance(response.body, bytes) else b""
+            first: Slice = response.body if isinstance(response.body, bytes) else b""
             if reader is not None and framing.body:
                 first = reader.next_slice()
             close = self._closes(message, response, framing)
@@ -175,7 +175,7 @@ class ThreadExchanges:
         stream: ThreadStream,
         reader: BodyReader,
         head: bytes,
-        first: bytes,
+        first: Slice,
         framing: Framing,
         http_10: bool,
     ) -> int:
@@ -208,7 +208,7 @@ class ThreadExchanges:
 _NO_REQUEST = Request("GET", "/", "", [], "", "")
 
 
-def _write_pieces(stream: ThreadStream, *pieces: bytes) -> None:
+def _write_pieces(stream: ThreadStream, *pieces: Slice) -> None:
     """Write them, in one call when they are small."""
     if sum(len(piece) for piece in pieces) <= _ONE_WRITE_BYTES:
         stream.write(b"".join(pieces))

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mylist_dav.errors import MylistError, TooSlow
+from mylist_dav.server.body_out import Slice
 from mylist_dav.server.exchange import expects_continue
 from mylist_dav.server.parsing import FEED_BYTES, RequestParser
 from mylist_dav.server.runtime import Runtime
@@ -129,7 +130,7 @@ class ThreadStream(RequestParser):
         except OSError:
             return b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Slice) -> None:
         """Send all of it. Raises Gone when the client has left, or takes nothing for write_stall_seconds."""
         view = memoryview(data)
         try:
