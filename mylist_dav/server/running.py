@@ -22,7 +22,7 @@ from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import keep_to_one_core
 from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.memory import give_back_freed_blocks
+from mylist_dav.server.memory import give_back_freed_blocks, holes_given_back
 from mylist_dav.server.runtime import Runtime
 from mylist_dav.server.sockets import Address, listen
 from mylist_dav.server.workers import Workers
@@ -93,7 +93,8 @@ def work(service: Service, sockets: list[socket.socket], ready: Callable[[], Non
         signal.signal(signal.SIGHUP, lambda *_: access_log.reopen_soon())
     app: App = _named(service.factory)(service.settings)
     try:
-        engine(Runtime(app, service.limits, access_log), sockets, ready)
+        with holes_given_back():
+            engine(Runtime(app, service.limits, access_log), sockets, ready)
     finally:
         app.close()
         if access_log is not None:
