@@ -53,6 +53,10 @@ class BodyReader:
             return self._cut()
         return b""
 
+    def put_back(self, piece: Slice) -> None:
+        """The slice that came last is not wanted yet: it comes again."""
+        self._at -= len(piece)
+
     def let_go(self) -> None:
         """Drop the block that is held, if one is."""
         self._block = None

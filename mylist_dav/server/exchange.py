@@ -24,7 +24,7 @@ from mylist_dav.server.threads import CallThreads
 from mylist_dav.wire.messages import BodySink, Piece, Request, Response
 
 _QUICK_SECONDS = 0.05
-"""A client that has not taken a slice after so long is slow: its block is let go."""
+"""A client that has not taken a slice after so long is slow: its block is let go, and the next slice is not kept."""
 
 
 BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
@@ -295,7 +295,10 @@ class _Sender:
             try:
                 quick = await self._stream.flushed(_QUICK_SECONDS)
                 if not quick:
-                    await _settled(ahead)
+                    if unsent := piece or await _settled(ahead):
+                        reader.put_back(unsent)
+                        piece = unsent = b""
+                        ahead = None
                     reader.let_go()
                     await self._stream.flushed(None)
             finally:
@@ -312,14 +315,16 @@ class _Sender:
         self._stream.send(piece)
 
 
-async def _settled(future: asyncio.Future[Slice] | None) -> None:
-    """Wait until a call has ended, whatever came of it: its reader must not be touched meanwhile."""
+async def _settled(future: asyncio.Future[Slice] | None) -> Slice:
+    """Wait until a call has ended, whatever came of it: its reader must not be touched meanwhile.
+
+    Returns the slice that came of it; b'' for none, and for an error, which is for whoever awaits the future.
+    """
     if future is None:
-        return
+        return b""
     if not future.done():
         await asyncio.wait([future])
-    if not future.cancelled():
-        future.exception()  # seen; who needs it awaits the future
+    return b"" if future.cancelled() or future.exception() is not None else future.result()
 
 
 def _short_of(declared: int, found: int) -> MylistError:

@@ -19,6 +19,7 @@ from mylist_dav.server.budget import BodyBudget, HeldBytes
 from mylist_dav.server.heads import encode_headers
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.streams import Pace
+from mylist_dav.wire.messages import Piece
 from tests.server.fake_app import NumberedBlocks, block_bytes
 
 VISIT = Visit("10.0.0.1", "", "GET", "/a", "h", "1.1", 200, 5, 1.25, "0123", "", "")
@@ -77,6 +78,19 @@ def test_a_block_is_read_once_while_it_may_be_held_and_again_once_it_was_let_go(
         reader = BodyReader([BlockSlice(blocks.digest(1), 0, 64)], blocks, HeldBytes(room), 8)
         assert len(slices_of(reader, let_go)) == 8
         assert blocks.reads == reads
+
+
+def test_a_slice_that_is_put_back_comes_again() -> None:
+    blocks = NumberedBlocks(64)
+    body: list[Piece] = [b"0123456789", BlockSlice(blocks.digest(1), 4, 16)]
+    reader = BodyReader(body, blocks, HeldBytes(64), 8)
+    found = []
+    while piece := reader.next_slice():
+        reader.put_back(piece)
+        reader.let_go()
+        assert reader.next_slice() == piece
+        found.append(piece)
+    assert found == [b"01234567", b"89", block_bytes(1, 64)[4:12], block_bytes(1, 64)[12:20]]
 
 
 def test_a_slice_outside_of_its_block_is_corrupt() -> None:
