@@ -8,6 +8,9 @@ from typing import NamedTuple
 from mylist_dav.errors import BadSettings
 
 _PORT_MAX = 65535
+_UNSENT_BYTES_MAX = 512 * 1024
+"""What the kernel takes of an answer beyond what is on its way to the client. By default it is up to 4 MiB of each
+connection, read and verified for a client that may never want it; with less than this, one that is quick waits."""
 
 
 class Address(NamedTuple):
@@ -64,6 +67,8 @@ def _bind(address: Address, shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address.host == "::" else 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # connections have it from the socket that accepted them
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES_MAX)
         made.bind(place)
     except OSError:
         made.close()
