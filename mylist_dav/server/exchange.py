@@ -62,9 +62,11 @@ class _Unsendable(Exception):
 class Exchanges:
     """Runs exchanges of one worker on its event loop."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, slice_bytes: int | None = None) -> None:
+        """slice_bytes: of bodies that go out; else as the limits say."""
         limits = runtime.limits
         self.runtime = runtime
+        self._slice_bytes = slice_bytes or limits.slice_bytes
         self._threads = CallThreads(limits.threads, limits.queued_calls)
         self._bodies = BodyBudget(limits.body_budget_bytes)
         self._held = HeldBytes(limits.held_blocks_bytes)
@@ -217,9 +219,7 @@ class Exchanges:
         """In a thread: a reader of the body with its first slice, so that what fails at once still has a status."""
         if isinstance(response.body, bytes):
             return _Answer(response)
-        reader = BodyReader(
-            response.body, self.runtime.app.blocks, self._held, self.runtime.limits.slice_bytes
-        )
+        reader = BodyReader(response.body, self.runtime.app.blocks, self._held, self._slice_bytes)
         try:
             first = reader.next_slice() if framing_of(request, response).body else b""
         except BaseException:
@@ -277,8 +277,10 @@ class _Sender:
         if self._framing.body and reader is not None:
             await self._send_slices(reader, first)
         elif self._framing.body and isinstance(body, bytes) and body:
-            self._send(body)
-            await self._stream.flushed(None)
+            left: Slice = body
+            while left:
+                left = self._send(left)
+                await self._stream.flushed(None)
         else:
             return
         if self._framing.length is not None and self._framing.length != self.sent_bytes:
@@ -287,10 +289,9 @@ class _Sender:
     async def _send_slices(self, reader: BodyReader, piece: Slice) -> None:
         quick = True
         while piece:
-            self._send(piece)
-            piece = b""  # the stream holds it now; nothing else should
+            piece = self._send(piece)
             ahead = None
-            if quick and not (piece := reader.at_hand()):
+            if quick and not piece and not (piece := reader.at_hand()):
                 ahead = self._threads.start(reader.next_slice)
             try:
                 quick = await self._stream.flushed(_QUICK_SECONDS)
@@ -306,13 +307,14 @@ class _Sender:
             if not piece:
                 piece = await (ahead or self._threads.start(reader.next_slice))
 
-    def _send(self, piece: Slice) -> None:
-        self.sent_bytes += len(piece)
-        length = self._framing.length
-        if length is not None and self.sent_bytes > length:
-            self.sent_bytes -= len(piece)
-            raise _short_of(length, self.sent_bytes + len(piece))
-        self._stream.send(piece)
+    def _send(self, piece: Slice) -> Slice:
+        """Send of a piece what can be sent; returns the rest."""
+        size, length = len(piece), self._framing.length
+        if length is not None and self.sent_bytes + size > length:
+            raise _short_of(length, self.sent_bytes + size)
+        taken = self._stream.send(piece)
+        self.sent_bytes += taken
+        return memoryview(piece)[taken:] if taken < size else b""
 
 
 async def _settled(future: asyncio.Future[Slice] | None) -> Slice:

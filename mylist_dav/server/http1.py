@@ -353,22 +353,24 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         if not self._closed:
             self._transport.write(data)
 
-    def write_large(self, head: bytes, piece: Slice) -> None:
-        """Hand as much as it takes to the kernel at once, without a copy, and queue a copy of the rest.
+    def write_large(self, head: bytes, piece: Slice) -> int:
+        """Hand the kernel what it takes at once, without a copy, and queue a copy of a little more.
 
-        So a quick client costs no copies, and what waits for a slow one keeps no block in memory.
+        Returns how much of the piece that was. So a quick client costs no copies, and a slow one no memory.
         """
+        size = len(piece)
         if self._closed or self._transport.is_closing():
-            return  # its descriptor may be that of another connection by now
+            return size  # its descriptor may be that of another connection by now
         sent = 0
         if not self._transport.get_write_buffer_size():
             with contextlib.suppress(OSError):  # it is full, or broken: the transport finds out
                 sent = os.writev(self._descriptor, (head, piece))
         if sent < len(head):
             self._transport.write(head[sent:])
-            sent = len(head)
-        if sent < len(head) + len(piece):
-            self._transport.write(bytes(memoryview(piece)[sent - len(head) :]))
+        at = max(sent - len(head), 0)
+        if at < size:
+            self._transport.write(bytes(piece[at : at + _WRITE_HIGH_BYTES]))
+        return min(at + _WRITE_HIGH_BYTES, size)
 
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""

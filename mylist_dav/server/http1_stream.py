@@ -187,20 +187,17 @@ class Http1Stream:
         unread = 0 if length is None else length - self._received_bytes
         return self._expects or unread > self._connection.shared.limits.drain_bytes
 
-    def send(self, piece: Slice) -> None:
+    def send(self, piece: Slice) -> int:
         """See Stream.send."""
-        if not piece:
-            return
         head, self._head = self._head, b""
+        size = len(piece)
         if self._chunked:
-            head += b"%x\r\n" % len(piece)
-        tail = b"\r\n" if self._chunked else b""
-        if len(piece) <= _ONE_WRITE_BYTES:
-            self._connection.write(b"".join((head, piece, tail)))
-            return
-        self._connection.write_large(head, piece)
-        if tail:
-            self._connection.write(tail)
+            self._connection.write(b"".join((head, b"%x\r\n" % size, piece, b"\r\n")))
+        elif size <= _ONE_WRITE_BYTES:
+            self._connection.write(b"".join((head, piece)))
+        else:
+            return self._connection.write_large(head, piece)
+        return size
 
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""

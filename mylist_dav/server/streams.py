@@ -30,8 +30,8 @@ class Stream(Protocol):
         """Queue the header section, with X-Request-Id. Called once, before the first send."""
         ...
 
-    def send(self, piece: Slice) -> None:
-        """Send bytes of the body, or queue a copy of them. Called again only after flushed() was true."""
+    def send(self, piece: Slice) -> int:
+        """Send bytes of the body, or queue a copy of them; returns how many. The rest is for after flushed()."""
         ...
 
     async def flushed(self, within_seconds: float | None) -> bool:

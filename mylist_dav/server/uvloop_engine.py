@@ -15,6 +15,9 @@ from mylist_dav.server.exchange import Exchanges
 from mylist_dav.server.http1 import Http1Connection
 from mylist_dav.server.runtime import Runtime
 
+_SLICE_BYTES = 1024 * 1024
+"""Larger than for others: what the kernel does not take of a slice stays in its block."""
+
 _LAST_SECONDS = 2.0
 """For sinks to abort after their connections were cut."""
 
@@ -39,7 +42,7 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
     at_once = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stopped, at_once)
-    exchanges = Exchanges(runtime)
+    exchanges = Exchanges(runtime, _SLICE_BYTES)
     connections = Connections(exchanges)
     servers = [
         await loop.create_server(

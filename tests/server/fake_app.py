@@ -181,6 +181,20 @@ class FakeFrontEnd:
         body = NotedPieces(self._seen, name, int(count), int(size), None if fails == "-" else int(fails))
         return Response(200, [], iter(body), None if declared == "-" else int(declared))
 
+    def _slices(self, request: Request, rest: str) -> Response:
+        """/slices/<count>/<size>/<name>: notes each that is asked for."""
+        count, size, name = rest.split("/")
+
+        def body() -> Iterator[bytes]:
+            try:
+                for number in range(int(count)):
+                    self._seen.add(name, f"slice {number}")
+                    yield bytes(int(size))
+            finally:
+                self._seen.add(name, "closed")
+
+        return Response(200, [], body(), int(count) * int(size))
+
     def _blocks_(self, rest: str) -> Response:
         first, count = (int(part) for part in rest.split("/"))
         size = self._blocks.size_bytes

@@ -88,6 +88,36 @@ def test_a_slow_reader_that_reads_is_not_cut_off(tight: Server) -> None:
     assert got == 2_000_000
 
 
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_a_reader_is_not_cut_off_while_it_takes_anything_at_all(engine: str) -> None:
+    limits = {"write_stall_seconds": 1.5, "header_timeout_seconds": 0.4, "sweep_seconds": 0.1}
+    with running(engine=engine, limits=limits) as server, server.wire(receive_buffer_bytes=4096) as wire:
+        wire.request("GET", "/pieces/20/400000/8000000/-/trickle")
+        body = wire.socket.recv(2000).partition(b"\r\n\r\n")[2]
+        for _ in range(8):  # in all this time it takes less than what makes a kernel tell the server
+            with server.wire() as silent:
+                assert silent.closed()
+            body += wire.socket.recv(8000)
+        while len(body) < 8_000_000 and (more := wire.socket.recv(1 << 20)):
+            body += more
+    assert len(body) == 8_000_000
+
+
+def test_a_reader_that_takes_nothing_costs_no_more_than_a_few_slices(tight: Server) -> None:
+    with tight.wire(receive_buffer_bytes=4096) as wire:
+        wire.request("GET", "/slices/100/262144/unread")
+        events = tight.seen("unread", "closed")
+    assert events[-1] == "closed"
+    assert len(events) <= 8
+
+
+def test_the_body_of_a_reader_that_left_is_given_up(server: Server) -> None:
+    with server.wire() as wire:
+        wire.request("GET", "/pieces/1000000/1000000/-/-/left")
+        assert wire.socket.recv(1000)
+    assert server.seen("left", "closed") == ["closed"]
+
+
 def test_more_slow_readers_than_threads_keep_nobody_waiting(narrow: Server) -> None:
     not_on(narrow, "cheroot", because="a thread for each connection is how it works")
     readers = [narrow.wire(receive_buffer_bytes=4096 if number else 0) for number in range(12)]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from mylist_dav.errors import BadSettings
+from mylist_dav.server.peer_sockets import PeerSockets
 from mylist_dav.server.sockets import Address, listen
 
 KIB = 1024
@@ -35,6 +36,19 @@ def test_the_kernel_takes_little_for_a_client_that_takes_nothing() -> None:
             while True:
                 taken += served.send(bytes(64 * KIB))
     assert 64 * KIB <= taken <= 768 * KIB
+
+
+def test_what_a_peer_has_not_taken_is_known_by_its_address() -> None:
+    sockets = PeerSockets()
+    with unread_connection() as (served, client):
+        peer = served.getpeername()
+        assert sockets.unsent_bytes(peer, 1.0) == 0
+        sent = served.send(bytes(256 * KIB))
+        unsent = sockets.unsent_bytes(peer, 1.0)
+        assert sent - 64 * KIB < unsent < sent
+        assert sockets.unsent_bytes(client.getpeername(), 1.0) == 0
+        assert sockets.unsent_bytes(("127.0.0.1", 1), 2.0) == 0
+    assert sockets.unsent_bytes(peer, 3.0) == 0
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (2, 1), (1, 2), (2, 2)])
