@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mylist_dav.errors import BadSettings
 
 _PORT_MAX = 65535
-_UNSENT_BYTES_MAX = 512 * 1024
+_UNSENT_BYTES_MAX = 1024 * 1024
 """What the kernel takes of an answer beyond what is on its way to the client. By default it is up to 4 MiB of each
 connection, read and verified for a client that may never want it; with less than this, one that is quick waits."""
 
