@@ -167,12 +167,12 @@ def _race(server: Server, connections: list[Connection], path: str) -> bool:
 def dav_servers(
     scene: Scene, names: list[str], prepare: Callable[[Path], None] | None = None
 ) -> Iterator[list[Server]]:
-    """Ours with an empty flist, and those peers that are installed, each over a folder that prepare has filled."""
+    """Ours with a flist, and those peers that are installed, each over a folder that prepare has filled."""
     with ExitStack() as stack:
         servers = []
         ours = scene.ours(stack)
         if ours is not None:
-            expect("MKCOL of a flist", ours.ask("MKCOL", FLIST).status, 201)
+            expect("MKCOL of a flist", ours.ask("MKCOL", FLIST).status, 201, 405)
             ours.prefix += FLIST
             servers.append(ours)
         for name in names:
