@@ -1,9 +1,11 @@
-"""Who acts."""
+"""Who acts, and what the token they came with lets them do."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
+
+from mylist_dav.model.names import FlistName
 
 
 class Role(StrEnum):
@@ -12,11 +14,27 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Scope(NamedTuple):
+    """What a token lets its account do: all that it may, or reading only, in all flists or in one."""
+
+    flist_name: FlistName | None = None
+    read_only: bool = False
+
+
+EVERYTHING = Scope()
+
+
 class Actor(NamedTuple):
-    """Who asks for something. account is '' for a guest; label is what a commit records."""
+    """Who asks for something. account is '' for a guest; label is what a commit records.
+
+    address, request_id: where the request came from and what it is called in the logs; '' for local commands.
+    """
 
     account: str
     role: Role
+    scope: Scope = EVERYTHING
+    address: str = ""
+    request_id: str = ""
 
     @property
     def label(self) -> str:
