@@ -66,8 +66,8 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
     addresses = [Address.parse(text) for text in service.listen]
     bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
     names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
-    service = replace(service, settings=service.settled(service.settings, names))
     try:
+        service = replace(service, settings=service.settled(service.settings, names))
         shares = [list(share) for share in zip(*bound, strict=True)]
         first_core = os.getpid()  # servers that run side by side begin at different ones
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mylist_dav.errors import Unauthenticated, Unsupported
+from mylist_dav.errors import BadSettings, Invalid, Unauthenticated, Unsupported
 from mylist_dav.model.actors import Role
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import NONCE_BYTES, Challenge, canonical_server, one_shot_text
@@ -99,7 +99,9 @@ class Logins:
         """
         self._asked.take(origin(address))
         if not self.addresses:
-            raise Unsupported("logging in with a key needs [server] public_url, which is not set on this server")
+            raise Unsupported(
+                "logging in with a key needs [server] public_url, which is not set on this server"
+            )
         expires_seconds = self._clock() // _SECOND_NS + CHALLENGE_SECONDS
         name = server if server in self.addresses else self.addresses[0]
         bare = Challenge(name, self._server_key.public, key, self._new_nonce(), expires_seconds)
@@ -144,11 +146,11 @@ class Logins:
         texts = [one_shot_text(server, each, key, nonce, epoch_seconds) for each in accepted]
         skew_ns = abs(self._clock() - epoch_seconds * _SECOND_NS)
         if skew_ns > SKEW_SECONDS * _SECOND_NS:
-            raise Unauthenticated(f"no login: the signed time is more than {SKEW_SECONDS} s off; set the clock")
+            raise Unauthenticated(
+                f"no login: the signed time is more than {SKEW_SECONDS} s off; set the clock"
+            )
         held = [text for text in texts if verify(key, text.encode(), signature)]
-        return self._finish(
-            key, (held or texts)[0], bool(held), (epoch_seconds + SKEW_SECONDS) * _SECOND_NS
-        )
+        return self._finish(key, (held or texts)[0], bool(held), (epoch_seconds + SKEW_SECONDS) * _SECOND_NS)
 
     def _finish(self, key: PublicKey, text: str, holds: bool, expires_ns: int) -> Issued:
         """Look for the owner of the key, whether the signature holds or not; then refuse, or issue."""
@@ -180,10 +182,13 @@ def own_addresses(public_url: str, listen: Sequence[str]) -> tuple[str, ...]:
     """What a server is called in logins: its public_url, else where it listens on loopback; at worst nothing.
 
     Never what a Host header says, nor an address that others can reach: many machines have the same one in their own
-    networks. listen: HOST:PORT each, as bound. Raises Invalid.
+    networks. listen: HOST:PORT each, as bound. Raises BadSettings.
     """
     if public_url:
-        return (canonical_server(public_url),)
+        try:
+            return (canonical_server(public_url),)
+        except Invalid as error:
+            raise BadSettings(f"[server] public_url is refused: {error}") from error
     places = [(each, *each.rpartition(":")[::2]) for each in listen]
     local = [(each, port) for each, host, port in places if _is_loopback(host)]
     urls = [f"http://{each}" for each, _ in local] + [f"http://localhost:{port}" for _, port in local]

@@ -49,7 +49,7 @@ class Rate:
 
 
 def origin(address: str) -> str:
-    """What counts as one place for a limit: an IPv4 address, or the /64 of an IPv6 address, which one site has whole."""
+    """What counts as one place for a limit: an IPv4 address, or the /64 of an IPv6 one, which one site has whole."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

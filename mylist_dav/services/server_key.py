@@ -1,7 +1,7 @@
 """The server's own Ed25519 key: made at the first start, kept in a file of the data directory, changed on demand.
 
-The file `server.key` has lines of text: `seed` (64 hex digits), and for every change of the key a line `change` with the
-old and the new public key, the time in seconds and the old key's signature. The seed of an old key is not kept.
+The file `server.key` has lines of text: `seed` (64 hex digits), and for every change of the key a line `change` with
+the old and the new public key, the time in seconds and the old key's signature. The seed of an old key is not kept.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class ServerKey:
         return ring
 
     def _make(self) -> _Ring:
-        self._file.create(_written(self._new_seed(), ()))  # False: another process was quicker, and its key counts
+        self._file.create(
+            _written(self._new_seed(), ())
+        )  # False: another process was quicker, and its key counts
         ring = self._read()
         if ring is None:
             raise Corrupt("the key of the server has vanished while it was made")
@@ -133,7 +135,9 @@ def _parsed(data: bytes) -> _Ring:
         pair = SigningKey(bytes.fromhex(dict(line for line in lines if line[0] == "seed")["seed"]))
         changes = tuple(_change(line) for line in lines if line[0] == "change")
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise Corrupt(f"{SERVER_KEY_FILE} in the data directory is damaged: restore it from a backup") from error
+        raise Corrupt(
+            f"{SERVER_KEY_FILE} in the data directory is damaged: restore it from a backup"
+        ) from error
     mac_key = blake3(bytes(pair), derive_key_context=_MAC_CONTEXT).digest()
     return _Ring(pair, PublicKey(bytes(pair.verify_key)), changes, mac_key)
 
