@@ -1,4 +1,4 @@
-"""The pages this server makes itself, from templates: here listings and errors, which load nothing and run no script."""
+"""The pages this server makes itself, from templates. Here listings and errors: they load nothing and run no script."""
 
 from __future__ import annotations
 
@@ -53,7 +53,12 @@ class Page:
             " base-uri 'none'; form-action 'none'"
         )
         """The Content-Security-Policy: this style sheet, images inside the page, nothing else."""
-        sources = (self._style, template_text("page.html"), template_text("icons.html"), template_text(f"{name}.html"))
+        sources = (
+            self._style,
+            template_text("page.html"),
+            template_text("icons.html"),
+            template_text(f"{name}.html"),
+        )
         self.version = str(Digest.of("\0".join(sources).encode()))[:16]
         """Another one whenever the looks of the page are: part of an entity tag."""
 

@@ -35,9 +35,7 @@ def media_type_of(content_type: str | None) -> str:
 def parse_form(body: bytes) -> Form:
     """The fields of an urlencoded form. Raises Invalid."""
     try:
-        found = parse_qs(
-            body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
-        )
+        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError as error:  # UnicodeDecodeError is one
         raise Invalid("the form cannot be read") from error
     return {name: values[-1] for name, values in found.items()}

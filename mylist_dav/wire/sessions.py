@@ -59,7 +59,9 @@ def comes_from_own_page(request: Request, public_url: str = "") -> bool:
     if site is not None:
         return site == "same-origin"
     origin = request.header("origin")
-    return origin is not None and _normal(origin) in {_normal(own_origin(request)), _normal(public_url)} - {""}
+    return origin is not None and _normal(origin) in {_normal(own_origin(request)), _normal(public_url)} - {
+        ""
+    }
 
 
 def own_origin(request: Request) -> str:

@@ -306,7 +306,9 @@ def test_the_root_alone_is_a_route_of_its_own(publisher: Publisher) -> None:
     assert publisher.body(_through(router, request_for("/?x", ELSEWHERE))) == b"root"
     assert _through(router, request_for("//", ELSEWHERE)).status == 404
     assert _through(router, request_for("//x", ELSEWHERE)).status == 404
-    assert publisher.body(_through(router, request_for("/"))) == b"mine", "an exposed host shows its site only"
+    assert publisher.body(_through(router, request_for("/"))) == b"mine", (
+        "an exposed host shows its site only"
+    )
 
 
 def test_a_router_sees_a_new_host_at_once(publisher: Publisher) -> None:

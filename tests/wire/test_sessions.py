@@ -8,7 +8,9 @@ from mylist_dav.wire.messages import Request
 from mylist_dav.wire.sessions import comes_from_own_page, end_session, session_token, start_session
 
 
-def request(*headers: tuple[str, str], scheme: str = "http", authority: str = "files.example:8080") -> Request:
+def request(
+    *headers: tuple[str, str], scheme: str = "http", authority: str = "files.example:8080"
+) -> Request:
     return Request("POST", "/", "", list(headers), authority.partition(":")[0], authority, scheme)
 
 
@@ -73,7 +75,9 @@ def test_under_tls_a_cookie_that_other_hosts_could_set_does_not_count() -> None:
         pytest.param([("sec-fetch-site", "Same-Origin")], False, id="another spelling"),
         pytest.param([("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], False, id="two"),
         pytest.param(
-            [("sec-fetch-site", "cross-site"), ("origin", "http://files.example:8080")], False, id="both, and not"
+            [("sec-fetch-site", "cross-site"), ("origin", "http://files.example:8080")],
+            False,
+            id="both, and not",
         ),
         pytest.param([("origin", "http://files.example:8080")], True, id="own origin"),
         pytest.param([("origin", "http://FILES.example:8080")], True, id="own origin in capitals"),

@@ -1,4 +1,4 @@
-"""A folder of a flist: what is in it, and for those who may write: new folders, renaming, deleting, files that arrive."""
+"""A folder of a flist: what is in it, and, for those who may write, new folders, renaming, deleting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mylist_dav.web.console.visits import Visit, console_href, flist_href, momen
 from mylist_dav.web.listing import Crumb, Row, readable_size, row
 from mylist_dav.wire.forms import Form
 from mylist_dav.wire.messages import Response
-from mylist_dav.wire.targets import quote_name, quote_path
+from mylist_dav.wire.targets import quote_path
 
 PAGE_ENTRIES = 200
 
@@ -91,7 +91,9 @@ def _row(place: Place, entry: Entry) -> Row:
     line = row(Member(entry.name, entry.is_directory, entry.size_bytes, entry.mtime_ns))
     if entry.is_directory:
         return line
-    return line._replace(href=quote_path(("dav", *place.flist_name, *place.path, entry.name), directory=False))
+    return line._replace(
+        href=quote_path(("dav", *place.flist_name, *place.path, entry.name), directory=False)
+    )
 
 
 def _folders_first(entry: Entry) -> tuple[bool, str, str]:

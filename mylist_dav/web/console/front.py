@@ -12,7 +12,15 @@ from http import HTTPStatus
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
-from mylist_dav.errors import Forbidden, Invalid, MylistError, NotAllowed, NotFound, Unauthenticated, UnsupportedMedia
+from mylist_dav.errors import (
+    Forbidden,
+    Invalid,
+    MylistError,
+    NotAllowed,
+    NotFound,
+    Unauthenticated,
+    UnsupportedMedia,
+)
 from mylist_dav.outcomes import outcome
 from mylist_dav.services.opening import Library
 from mylist_dav.web.console import accounts, exposures, folders, keys, logins, overview, rights, tokens
@@ -98,7 +106,9 @@ class ConsoleFrontEnd:
         if isinstance(error, Unauthenticated) and request.method in _READS:
             return logins.to_login(request)
         if isinstance(error, Unauthenticated):
-            return logins.login_page(replace(request, query=""), "Log in again: the session has ended.", status)
+            return logins.login_page(
+                replace(request, query=""), "Log in again: the session has ended.", status
+            )
         response = console_page("problem").response(
             status, status_code=status, title=_phrase(status), text=text, account="", here=""
         )
@@ -108,7 +118,9 @@ class ConsoleFrontEnd:
     def _require_own_page(self, request: Request) -> None:
         """Raises Forbidden."""
         if not comes_from_own_page(request, self._library.settings.server.public_url):
-            raise Forbidden("this was asked for by another site, or by a browser that does not say which site it was")
+            raise Forbidden(
+                "this was asked for by another site, or by a browser that does not say which site it was"
+            )
 
     def _login(self, request: Request) -> Response | BodySink:
         if request.method in _READS:

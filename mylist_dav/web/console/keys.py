@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mylist_dav.model.accounts import KeyFacts
 from mylist_dav.model.keys import parse_public_key
-from mylist_dav.services.identity import KeyFacts
 from mylist_dav.web.console.tokens import own_href
 from mylist_dav.web.console.visits import Moment, Visit, account_of, moment
 from mylist_dav.wire.forms import Form
@@ -50,5 +50,5 @@ def act(visit: Visit, form: Form) -> str:
 
 def _line(facts: KeyFacts) -> KeyLine:
     return KeyLine(
-        facts.key.hex, facts.key.fingerprint, facts.label, moment(facts.added_ns), moment(facts.used_ns)
+        facts.key.hex(), facts.key.fingerprint, facts.label, moment(facts.added_ns), moment(facts.used_ns)
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from urllib.parse import parse_qs, quote
 
-from mylist_dav.errors import Forbidden, Invalid, UriTooLong, Unauthenticated
+from mylist_dav.errors import Forbidden, Invalid, Unauthenticated, UriTooLong
 from mylist_dav.model.actors import EVERYTHING, Actor
 from mylist_dav.services.identity import Identity
 from mylist_dav.web.console.pages import console_page, see_other
@@ -29,7 +29,9 @@ _AFTER_CHARS_MAX = 2000
 
 def login_page(request: Request, problem: str = "", status: int = 200) -> Response:
     """The page to log in at."""
-    after = parse_qs(request.query, max_num_fields=16).get(AFTER, [""])[0] if len(request.query) < 4096 else ""
+    after = (
+        parse_qs(request.query, max_num_fields=16).get(AFTER, [""])[0] if len(request.query) < 4096 else ""
+    )
     return console_page("login").response(status, problem=problem, after=_own_path(after))
 
 
@@ -51,7 +53,9 @@ def log_in(identity: Identity, request: Request, form: Form) -> Response:
         if form.get("fresh"):
             identity.revoke_this(token)
         token = own
-    response = see_other(_own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)])
+    response = see_other(
+        _own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)]
+    )
     response.account = actor.account
     return response
 

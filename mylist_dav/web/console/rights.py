@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mylist_dav.errors import Invalid, NotFound
+from mylist_dav.model.accounts import Right
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.grants import Right
 from mylist_dav.web.console.visits import Visit, console_href, flist_href
 from mylist_dav.wire.forms import Form
 from mylist_dav.wire.messages import Response
@@ -20,8 +20,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         here="flists",
         problem=problem,
         status=status,
-        name=str(name),
-        short_name=name.name,
+        flist_name=str(name),
         owner=name.account,
         flist_href=flist_href(name),
         private=flist.private,

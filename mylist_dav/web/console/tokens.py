@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mylist_dav.errors import Invalid
+from mylist_dav.model.accounts import TokenFacts
 from mylist_dav.model.actors import EVERYTHING, Scope
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.identity import TokenFacts
 from mylist_dav.web.console.visits import Moment, Visit, account_of, console_href, moment
 from mylist_dav.wire.forms import Form
 from mylist_dav.wire.messages import Response
@@ -34,7 +34,7 @@ def show(visit: Visit, problem: str = "", status: int = 200, new: str = "") -> R
         status=status,
         owner=account,
         new=new,
-        lines=[_line(facts) for facts in visit.library.identity.tokens(visit.actor) if facts.account == account],
+        lines=[_line(facts) for facts in visit.library.identity.tokens(visit.actor, account)],
         flists=[str(flist.flist_name) for flist in visit.library.flists.list(visit.actor)],
         days_default=30,
         days_max=visit.library.settings.tokens.days_max,

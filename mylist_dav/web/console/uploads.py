@@ -12,8 +12,8 @@ from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, EntityTags, P
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.uploads import Upload
 from mylist_dav.web.console.folders import place_of
-from mylist_dav.web.console.visits import Visit, flist_href
 from mylist_dav.web.console.pages import see_other
+from mylist_dav.web.console.visits import Visit, flist_href
 from mylist_dav.wire.forms import FormReader, Part, boundary_of
 from mylist_dav.wire.messages import Response
 

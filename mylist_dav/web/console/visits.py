@@ -41,7 +41,9 @@ class Visit:
         """The WebDAV address of a folder."""
         return self.server_url + quote_path(("dav", *names), directory=True)
 
-    def page(self, name: str, *, here: str = "", problem: str = "", status: int = 200, **values: object) -> Response:
+    def page(
+        self, name: str, *, here: str = "", problem: str = "", status: int = 200, **values: object
+    ) -> Response:
         """A page with its frame. here: the entry of the menu it belongs to. problem: what went wrong just before."""
         response = console_page(name).response(
             status,

@@ -20,20 +20,57 @@ class Refused extends Error {}
 function readKeyFile(text) {
   const armoured = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END OPENSSH PRIVATE KEY-----/.exec(text);
   if (armoured) return readOpenssh(armoured[1]);
+  if (text.startsWith("mylist private key, version 1")) return readOwn(text);
+  const pem = /-----BEGIN PRIVATE KEY-----([\s\S]*?)-----END PRIVATE KEY-----/.exec(text);
+  if (pem) return readPem(pem[1]);
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text))
     throw new Refused("This is a private key in another format. An OpenSSH key (ssh-keygen -t ed25519) or one of mylist is expected.");
   if (/^\s*(ssh-|ecdsa-|sk-)\S+ AAAA/.test(text))
     throw new Refused("This is a public key. To log in, choose the private one: the file without .pub.");
-  const seeds = text.split(/\r?\n/).map(line => line.trim()).filter(line => /^[0-9a-f]{64}$/i.test(line));
-  if (seeds.length !== 1) throw new Refused("This is no key file of mylist or OpenSSH.");
-  return { seed: bytesOf(seeds[0]) };
+  throw new Refused("This is no key file of mylist or OpenSSH.");
+}
+
+const DAMAGED = "The key file is damaged.";
+const WRONG_PHRASE = "This is not the pass phrase of the key.";
+
+function readOwn(text) {
+  const fields = Object.fromEntries(text.split(/\r?\n/).slice(1).map(line => /^\s*(\w+)\s*:\s*(.*?)\s*$/.exec(line)?.slice(1) ?? ["", ""]));
+  if (!/^[0-9a-f]{64}$/.test(fields.public ?? "")) throw new Refused(DAMAGED);
+  if (/^[0-9a-f]{64}$/.test(fields.seed ?? "")) return { seed: bytesOf(fields.seed) };
+  const sealed = /^pbkdf2-sha256 ([0-9]{1,8}) ([0-9a-f]{32}) ([0-9a-f]{24}) ([0-9a-f]{96})$/.exec(fields.sealed ?? "");
+  if (!sealed) throw new Refused(DAMAGED);
+  const iterations = Number(sealed[1]), [salt, iv, box] = sealed.slice(2).map(bytesOf);
+  if (iterations < 1 || iterations > 10_000_000) throw new Refused(DAMAGED);
+  return {
+    encrypted: async phrase => {
+      const secret = await crypto.subtle.importKey("raw", new TextEncoder().encode(phrase), "PBKDF2", false, ["deriveKey"]);
+      const key = await crypto.subtle.deriveKey(
+        { name: "PBKDF2", hash: "SHA-256", salt, iterations }, secret, { name: "AES-GCM", length: 256 }, false, ["decrypt"]);
+      try {
+        return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: bytesOf(fields.public) }, key, box));
+      } catch { throw new Refused(WRONG_PHRASE); }
+    },
+  };
+}
+
+function readPem(base64) { // RFC 8410, 7, as OpenSSL writes it
+  const bytes = fromBase64(base64), head = PKCS8_HEAD.length;
+  if (bytes.length !== head + 32 || !sameBytes(bytes.subarray(0, head), PKCS8_HEAD))
+    throw new Refused("Only Ed25519 keys are taken (mylist key new, ssh-keygen -t ed25519).");
+  return { seed: bytes.slice(head) };
+}
+
+function fromBase64(text) {
+  try {
+    return Uint8Array.from(atob(text.replace(/\s+/g, "")), character => character.charCodeAt(0));
+  } catch { throw new Refused(DAMAGED); }
 }
 
 // Reads the fields of OpenSSH's formats: numbers of four bytes, and strings with their length before them.
 class Fields {
   constructor(bytes) { this.bytes = bytes; this.at = 0; }
   take(length) {
-    if (this.at + length > this.bytes.length) throw new Refused("The key file is damaged: it breaks off.");
+    if (this.at + length > this.bytes.length) throw new Refused(DAMAGED);
     return this.bytes.subarray(this.at, this.at += length);
   }
   number() { const four = this.take(4); return ((four[0] << 24) | (four[1] << 16) | (four[2] << 8) | four[3]) >>> 0; }
@@ -42,18 +79,14 @@ class Fields {
 }
 
 function readOpenssh(base64) { // PROTOCOL.key of OpenSSH
-  let bytes;
-  try {
-    bytes = Uint8Array.from(atob(base64.replace(/\s+/g, "")), character => character.charCodeAt(0));
-  } catch { throw new Refused("The key file is damaged: it is not Base64."); }
-  const fields = new Fields(bytes);
-  if (new TextDecoder().decode(fields.take(15)) !== "openssh-key-v1\0") throw new Refused("The key file is damaged.");
+  const fields = new Fields(fromBase64(base64));
+  if (new TextDecoder().decode(fields.take(15)) !== "openssh-key-v1\0") throw new Refused(DAMAGED);
   const cipher = fields.text(), kdf = fields.text(), options = new Fields(fields.string());
   if (fields.number() !== 1) throw new Refused("The file holds more than one key.");
   const kind = new Fields(fields.string()).text();
   if (kind !== KIND) throw new Refused(`This is a key of the kind ${kind}. Only Ed25519 keys are taken (ssh-keygen -t ed25519).`);
   const sealed = fields.string();
-  if (cipher === "none") return { seed: seedOf(sealed, "The key file is damaged.") };
+  if (cipher === "none") return { seed: seedOf(sealed, DAMAGED) };
   if (kdf !== "bcrypt" || !["aes256-ctr", "aes256-cbc"].includes(cipher))
     throw new Refused(`The key is encrypted with ${cipher}, which is not understood here. Use mylist login, or a token.`);
   const salt = options.string(), rounds = options.number();
@@ -62,13 +95,13 @@ function readOpenssh(base64) { // PROTOCOL.key of OpenSSH
     encrypted: async phrase => {
       const derived = await bcryptKey(new TextEncoder().encode(phrase), salt, rounds, 48);
       const opened = await openSealed(cipher, derived.subarray(0, 32), derived.subarray(32), sealed);
-      return seedOf(opened, "The pass phrase is not that of the key.");
+      return seedOf(opened, WRONG_PHRASE);
     },
   };
 }
 
 async function openSealed(cipher, keyBytes, iv, sealed) {
-  if (sealed.length % 16) throw new Refused("The key file is damaged.");
+  if (sealed.length % 16) throw new Refused(DAMAGED);
   if (cipher === "aes256-ctr") {
     const key = await crypto.subtle.importKey("raw", keyBytes, "AES-CTR", false, ["decrypt"]);
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-CTR", counter: iv, length: 128 }, key, sealed));
@@ -185,8 +218,7 @@ async function pairOf(seed) {
   const encoded = new Uint8Array([...PKCS8_HEAD, ...seed]);
   const key = await crypto.subtle.importKey("pkcs8", encoded, { name: "Ed25519" }, true, ["sign"]);
   const { x } = await crypto.subtle.exportKey("jwk", key);
-  const publicKey = Uint8Array.from(atob(x.replace(/-/g, "+").replace(/_/g, "/")), character => character.charCodeAt(0));
-  return { key, publicKey };
+  return { key, publicKey: fromBase64(x.replace(/-/g, "+").replace(/_/g, "/")) };
 }
 
 async function post(address, document) {
