@@ -33,6 +33,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     place = place_of(visit)
     library, name = visit.library, place.flist_name
     after = visit.query.get("after", "")
+    href = flist_href(name, place.path)
     flist = library.flists.get(visit.actor, name)
     _, members = library.trees.list(visit.actor, place, None, after, PAGE_ENTRIES + 1)
     more = len(members) > PAGE_ENTRIES
@@ -50,13 +51,13 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         title=place.path.name or str(name),
         crumbs=_crumbs(place),
         is_root=not place.path,
-        folder_href=flist_href(name, place.path),
+        folder_href=href,
         summary=_summary(flist.entries, flist.size_bytes, flist.head_jid),
         private=flist.private,
         changed=moment(flist.changed_ns),
         rows=[_row(place, entry) for entry in sorted(members, key=_folders_first)],
-        later=f"?after={quote(members[-1].name, safe='')}" if more else "",
-        beginning="./" if after else "",
+        later=f"{href}?after={quote(members[-1].name, safe='')}" if more else "",
+        beginning=href if after else "",
         may_write=library.flists.may_write(visit.actor, name),
         rights_href=console_href("rights", *name) if visit.may_administer else "",
         exposures=exposures,
@@ -90,7 +91,7 @@ def _row(place: Place, entry: Entry) -> Row:
     """Folders lead on in the console. A file is opened over WebDAV, where the cookie of the console does not count."""
     line = row(Member(entry.name, entry.is_directory, entry.size_bytes, entry.mtime_ns))
     if entry.is_directory:
-        return line
+        return line._replace(href=flist_href(place.flist_name, (*place.path, entry.name)))
     return line._replace(
         href=quote_path(("dav", *place.flist_name, *place.path, entry.name), directory=False)
     )

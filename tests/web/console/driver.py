@@ -33,7 +33,9 @@ class Reply:
 
     @property
     def text(self) -> str:
-        return html.unescape(self.body.decode())
+        """The page without style and script, its entities resolved."""
+        page = re.sub(r"<(style|script)>.*?</\1>", "", self.body.decode(), flags=re.DOTALL)
+        return html.unescape(page)
 
     @property
     def location(self) -> str:
