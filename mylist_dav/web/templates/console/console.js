@@ -19,7 +19,7 @@ for (const field of document.querySelectorAll(".address input")) {
   field.addEventListener("focus", () => field.select());
 }
 
-const folder = document.getElementById("folder");
+const folder = document.getElementById("writing");
 if (folder) {
   const form = document.getElementById("upload");
   const [card, line, bar, problems, stop] =
