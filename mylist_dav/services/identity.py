@@ -52,14 +52,33 @@ class Identity:
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
-    def add_account(self, actor: Actor, name: str, role: Role, *, quota_bytes: int | None = None) -> None:
-        """quota_bytes: of all its flists together; None is no limit. Raises Exists, BadName, Invalid."""
+    def add_account(
+        self,
+        actor: Actor,
+        name: str,
+        role: Role,
+        *,
+        quota_bytes: int | None = None,
+        key: PublicKey | None = None,
+        key_label: str = "",
+    ) -> None:
+        """quota_bytes: of all its flists together; None is no limit. key: its first one.
+
+        Raises Exists (the account, the key), BadName, Invalid; then nothing is made.
+        """
         require_admin(actor)
         if role is Role.GUEST:
             raise Invalid("an account is a user or an admin")
         check_account_name(name)
         _check_quota(quota_bytes)
-        self._catalog.change(lambda draft: draft.add_account(name, role, quota_bytes))
+        _check_label(key_label)
+
+        def make(draft: Draft) -> None:
+            draft.add_account(name, role, quota_bytes)
+            if key is not None:
+                draft.add_key(name, key, key_label)
+
+        self._catalog.change(make)
 
     def accounts(self, actor: Actor) -> list[AccountFacts]:
         """All accounts, in order of name."""

@@ -113,6 +113,7 @@ READ: dict[str, Verb] = {
     "trees.list": lambda case, actor: case.library.trees.list(actor, case.place("")),
     "trees.walk": lambda case, actor: list(case.library.trees.walk(actor, case.place(""))),
     "flists.get": lambda case, actor: case.library.flists.get(actor, case.name),
+    "flists.room_bytes": lambda case, actor: case.library.flists.room_bytes(actor, case.name),
     "flists.log": lambda case, actor: case.library.flists.log(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
     "properties.of_entry": lambda case, actor: case.library.properties.of_entry(
