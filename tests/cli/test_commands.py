@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from nacl.signing import SigningKey
 
 from mylist_dav.cli import main, mylist
 from mylist_dav.errors import MylistError
+from mylist_dav.model.keys import PublicKey
 
 Run = Callable[..., Result]
 
@@ -207,6 +209,25 @@ def test_an_account_has_a_key_a_quota_and_can_be_disabled(run: Run) -> None:
     run("account", "quota", "alice", "none")
     assert run("account", "list").output == "alice  user, 1 key\n"
     run("account", "quota", "alice", "much", fails=True)
+
+
+def test_keys_are_added_as_hex_as_a_line_or_as_a_file_and_removed(run: Run, tmp_path: Path) -> None:
+    made = [PublicKey(SigningKey(bytes([number] * 32)).verify_key.encode()) for number in range(3)]
+    (tmp_path / "id.pub").write_text(made[2].openssh_line("alice@desk") + "\n")
+    run("account", "add", "alice")
+    run("key", "add", "alice", made[0].hex(), "--label", "laptop")
+    run("key", "add", "alice", *made[1].openssh_line("two words").split())
+    run("key", "add", "alice", str(tmp_path / "id.pub"))
+    found = {(row["key"], row["label"]) for row in rows(run("key", "list", "--json"))}
+    assert found == {(made[0].hex(), "laptop"), (made[1].hex(), "two words"), (made[2].hex(), "alice@desk")}
+    run("key", "add", "alice", made[0].hex(), fails=True)
+    run("key", "add", "alice", "nonsense", fails=True)
+    assert f"alice  {made[0].fingerprint}  not used yet  laptop\n" in run("key", "list", "alice").output
+    run("key", "remove", made[0].fingerprint)
+    run("key", "remove", made[1].hex())
+    run("key", "remove", str(tmp_path / "id.pub"))
+    assert rows(run("key", "list", "--json")) == []
+    run("key", "remove", made[0].hex(), fails=True)
 
 
 def test_a_flist_is_private_and_granted(run: Run, folder: Path) -> None:

@@ -183,6 +183,7 @@ MANAGE: dict[str, Verb] = {
     "identity.set_disabled": lambda case, actor: case.library.identity.set_disabled(actor, "spare", False),
     "identity.set_quota": lambda case, actor: case.library.identity.set_quota(actor, "spare", 5),
     "imports.remove_leftovers": lambda case, actor: case.library.imports.remove_leftovers(actor),
+    "server_key.rotate": lambda case, actor: case.library.server_key.rotate(actor),
     "upkeep.totals": lambda case, actor: case.library.upkeep.totals(actor),
     "upkeep.verify": lambda case, actor: list(case.library.upkeep.verify(actor)),
     "upkeep.check": lambda case, actor: case.library.upkeep.check(actor),
