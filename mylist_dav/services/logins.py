@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mylist_dav.errors import BadSettings, Invalid, Unauthenticated, Unsupported
+from mylist_dav.errors import BadSettings, Invalid, LimitExceeded, Unauthenticated, Unsupported
 from mylist_dav.model.actors import Role
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import NONCE_BYTES, Challenge, canonical_server, one_shot_text
 from mylist_dav.model.server_keys import offer_text
 from mylist_dav.services.rates import Rate, origin
 from mylist_dav.services.server_key import ServerKey
-from mylist_dav.services.tokens import new_secret, token_hash
+from mylist_dav.services.tokens import TOKENS_MAX, new_secret, token_hash
 from mylist_dav.store.catalog import Catalog, Draft
 
 CHALLENGE_SECONDS = 120
@@ -174,6 +174,10 @@ class Logins:
         secret = new_secret()
         expires_ns = draft.now_ns + self._life_seconds * _SECOND_NS
         draft.add_token(token_hash(secret), owner.account, LABEL, expires_ns)
+        if draft.count_tokens(owner.account) > TOKENS_MAX:
+            raise LimitExceeded(
+                f"no login: the account has {TOKENS_MAX} tokens; log out somewhere, or wait for a day"
+            )
         draft.note_key_use(key)
         return Issued(secret, expires_ns, owner.account, owner.role)
 

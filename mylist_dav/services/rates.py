@@ -36,8 +36,9 @@ class Rate:
         now_ns = self._clock()
         span_ns = self._each_ns * self._tries
         with self._lock:
-            # A clock that was set back must not lock anybody out for longer than a full bucket takes.
-            full_at_ns = min(max(self._full_at_ns.get(key, now_ns), now_ns), now_ns + span_ns)
+            full_at_ns = max(self._full_at_ns.get(key, now_ns), now_ns)
+            if full_at_ns > now_ns + span_ns:  # the clock was set back: that must lock nobody out
+                full_at_ns = now_ns
             over_ns = full_at_ns + self._each_ns - now_ns - span_ns
             self._full_at_ns[key] = full_at_ns + (self._each_ns if over_ns <= 0 else 0)
             self._full_at_ns.move_to_end(key)

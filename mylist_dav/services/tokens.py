@@ -9,6 +9,8 @@ TOKEN_PREFIX = "mylist_"
 """So that a token that lies where it should not is recognised."""
 
 TOKEN_CHARS_MAX = 200
+TOKENS_MAX = 10_000
+"""Tokens of one account that have not expired."""
 
 
 def new_secret() -> str:

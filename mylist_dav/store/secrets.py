@@ -52,14 +52,16 @@ class SecretFile:
             return None
         except OSError as error:
             raise turned(error, f"read {self._path.name}") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > SECRET_BYTES_MAX:
                 raise Corrupt(f"{self._path.name} in the data directory is not what was written there")
             if status.st_mode & 0o077 and not self._warned:
                 self._warned = True
                 _log.warning("%s in the data directory may be read by others: chmod 600", self._path.name)
-            return file.read(SECRET_BYTES_MAX)
+            return os.read(descriptor, SECRET_BYTES_MAX)
+        finally:
+            os.close(descriptor)
 
     def create(self, data: bytes) -> bool:
         """Make the file, durable. False, and nothing is changed, when there is one already."""
