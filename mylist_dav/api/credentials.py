@@ -26,7 +26,9 @@ def token_of(request: Request) -> tuple[str, str | None]:
     session = session_token(request)
     if session is not None:
         if request.method not in _READS and not comes_from_own_page(request):
-            raise Forbidden("a session is for our own pages: another site has asked for this, or nobody says who")
+            raise Forbidden(
+                "a session is for our own pages: another site has asked for this, or nobody says who"
+            )
         return session, None
     raise Unauthenticated("log in with a token, as Authorization: Bearer")
 
