@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mylist_dav.dav.asked import Asked, parse_propfind
 from mylist_dav.dav.calls import Call
@@ -96,7 +96,7 @@ class _Listing:
         )
 
     def of_folder(self, entry: Entry) -> Response:
-        """Depth 1. A long answer is begun anew, on a revision that stays the same while it is sent."""
+        """Depth 1. A long answer goes on at the revision that it was begun on."""
         base = quote_path(self._call.location.names, directory=True)
         target = self.of_target(entry)
         _, members = self._call.library.trees.list(self._call.actor, self._place, limit=WHOLE_ENTRIES)
@@ -105,7 +105,8 @@ class _Listing:
             whole = _whole(self._members(sheet, base, self._place, members))
             if whole is not None:
                 return multistatus((target, whole))
-        return self._streamed(target, self._pages([(base, self._place, entry)], self._head_jid(), deep=False))
+        pages = self._pages([(base, self._place, entry)], self._head_jid(), deep=False, begin=members)
+        return self._streamed(target, pages)
 
     def of_subtree(self, entry: Entry) -> Response:
         """Depth infinity, up to the limit of entries; links are shown, and not descended into."""
@@ -135,17 +136,27 @@ class _Listing:
 
         return Response(207, [CONTENT_TYPE], body())
 
-    def _pages(self, pending: list[tuple[str, Place, Entry]], at_jid: int, deep: bool) -> Iterator[str]:
-        """The members of folders, as of one revision, in pages; with deep also of the folders among them."""
+    def _pages(
+        self,
+        pending: list[tuple[str, Place, Entry]],
+        at_jid: int,
+        deep: bool,
+        begin: Sequence[Entry] = (),
+    ) -> Iterator[str]:
+        """The members of folders, as of one revision, in pages; with deep also of the folders among them.
+
+        begin: the first members of the first folder at that revision, if they have been read already; not all.
+        """
         left = self._entries_max
         while pending:
             base, place, folder = pending.pop()
             sheet = self._sheet(place, folder)
-            after = ""
+            members, begin = list(begin), ()
+            more, after = True, ""
             while True:
-                _, members = self._call.library.trees.list(
-                    self._call.actor, place, at_jid, after, PAGE_ENTRIES
-                )
+                if not members:
+                    members = self._page(place, at_jid, after)
+                    more = len(members) == PAGE_ENTRIES
                 if len(members) > left:
                     # What is left out is said as RFC 6578, 3.6 says it of its own long answers.
                     yield status_response(base, 507)
@@ -158,9 +169,13 @@ class _Listing:
                         for one in members
                         if one.is_directory and (path := _below(place, one)) is not None
                     ]
-                if len(members) < PAGE_ENTRIES:
+                if not more:
                     break
                 after = members[-1].name
+                members = []
+
+    def _page(self, place: Place, at_jid: int, after: str) -> list[Entry]:
+        return self._call.library.trees.list(self._call.actor, place, at_jid, after, PAGE_ENTRIES)[1]
 
     def _sheet(self, place: Place, folder: Entry) -> Sheet:
         dead = {}
