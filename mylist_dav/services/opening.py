@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.archives.members import Limits
 from mylist_dav.services.exports import Exports
+from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.gates import Gates
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.locks import Locks
@@ -25,6 +28,7 @@ from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
+from mylist_dav.store.keyfile import random_key
 from mylist_dav.store.stopping import StopSign
 
 CATALOG = "catalog.sqlite"
@@ -72,13 +76,21 @@ class Library:
         )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog)
+        self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+        self.gates = Gates(
+            self.catalog,
+            self.identity,
+            clock,
+            cache(lambda: random_key(root / "visit-key")),
+            settings.sites.visit_hours * 3600,
+        )
+        self.exposed = Exposed(self.catalog)
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""
