@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mylist_dav.dav.asked import Asked, parse_propfind
 from mylist_dav.dav.calls import Call
@@ -94,7 +94,7 @@ class _Listing:
         return response(quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=name)))
 
     def of_folder(self, entry: Entry) -> Response:
-        """Depth 1. A long answer is begun anew, on a revision that stays the same while it is sent."""
+        """Depth 1. A long answer goes on at the revision that it was begun on."""
         base = quote_path(self._call.location.names, directory=True)
         target = self.of_target(entry)
         _, members = self._call.source.list(self._place, limit=WHOLE_ENTRIES)
@@ -104,7 +104,8 @@ class _Listing:
             if whole is not None:
                 return multistatus((target, whole))
         jid = self._call.source.jid(self._place)
-        return self._streamed(target, self._pages([(base, self._place, entry)], jid, deep=False))
+        pages = self._pages([(base, self._place, entry)], jid, deep=False, begin=members)
+        return self._streamed(target, pages)
 
     def of_subtree(self, entry: Entry) -> Response:
         """Depth infinity, up to the limit of entries; links are shown, and not descended into."""
@@ -132,15 +133,27 @@ class _Listing:
 
         return Response(207, [CONTENT_TYPE], body())
 
-    def _pages(self, pending: list[tuple[str, Place, Entry]], at_jid: int, deep: bool) -> Iterator[str]:
-        """The members of folders, as of one revision, in pages; with deep also of the folders among them."""
+    def _pages(
+        self,
+        pending: list[tuple[str, Place, Entry]],
+        at_jid: int,
+        deep: bool,
+        begin: Sequence[Entry] = (),
+    ) -> Iterator[str]:
+        """The members of folders, as of one revision, in pages; with deep also of the folders among them.
+
+        begin: the first members of the first folder at that revision, if they have been read already; not all.
+        """
         left = self._entries_max
         while pending:
             base, place, folder = pending.pop()
             sheet = self._sheet(place, folder)
-            after = ""
+            members, begin = list(begin), ()
+            more, after = True, ""
             while True:
-                _, members = self._call.source.list(place, at_jid, after, PAGE_ENTRIES)
+                if not members:
+                    members = self._page(place, at_jid, after)
+                    more = len(members) == PAGE_ENTRIES
                 if len(members) > left:
                     # What is left out is said as RFC 6578, 3.6 says it of its own long answers.
                     yield status_response(base, 507)
@@ -153,9 +166,13 @@ class _Listing:
                         for one in members
                         if one.is_directory and (path := _below(place, one)) is not None
                     ]
-                if len(members) < PAGE_ENTRIES:
+                if not more:
                     break
                 after = members[-1].name
+                members = []
+
+    def _page(self, place: Place, at_jid: int, after: str) -> list[Entry]:
+        return self._call.source.list(place, at_jid, after, PAGE_ENTRIES)[1]
 
     def _sheet(self, place: Place, folder: Entry) -> Sheet:
         dead = {}

@@ -32,11 +32,13 @@ BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
 
 
 class _Answer(NamedTuple):
-    """A response with its first slice, or a sink that waits for the body."""
+    """A response, its reader with the first slice at hand, or a sink that waits for the body.
+
+    No slice itself: an answer is kept until it has been sent, and a slice may keep a block.
+    """
 
     response: Response | None
     reader: BodyReader | None = None
-    first: Slice = b""
     sink: BodySink | None = None
 
 
@@ -221,17 +223,18 @@ class Exchanges:
             return _Answer(response)
         reader = BodyReader(response.body, self.runtime.app.blocks, self._held, self._slice_bytes)
         try:
-            first = reader.next_slice() if framing_of(request, response).body else b""
+            if framing_of(request, response).body:
+                reader.begin()
         except BaseException:
             reader.close()
             raise
-        return _Answer(response, reader, first)
+        return _Answer(response, reader)
 
     async def _send(self, request: Request, stream: Stream, answer: _Answer, began: float) -> None:
         answer, response, framing = await self._begin(request, stream, answer)
         sender = _Sender(self._threads, stream, framing)
         try:
-            await sender.send_all(response.body, answer.reader, answer.first)
+            await sender.send_all(response.body, answer.reader)
             await stream.end()
         except (Gone, _Unsendable):
             raise
@@ -272,10 +275,10 @@ class _Sender:
         self._framing = framing
         self.sent_bytes = 0
 
-    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None, first: Slice) -> None:
+    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None) -> None:
         """Send the body. Raises Gone, and _Unsendable or the error of the body when it is not what was announced."""
         if self._framing.body and reader is not None:
-            await self._send_slices(reader, first)
+            await self._send_slices(reader)
         elif self._framing.body and isinstance(body, bytes) and body:
             left: Slice = body
             while left:
@@ -286,8 +289,8 @@ class _Sender:
         if self._framing.length is not None and self._framing.length != self.sent_bytes:
             raise _short_of(self._framing.length, self.sent_bytes)
 
-    async def _send_slices(self, reader: BodyReader, piece: Slice) -> None:
-        quick = True
+    async def _send_slices(self, reader: BodyReader) -> None:
+        quick, piece = True, reader.at_hand()
         while piece:
             piece = self._send(piece)
             ahead = None
