@@ -131,10 +131,10 @@ class Gates:
             return _admission(exposure, GUEST)
         with self._catalog.view() as view:
             if who[0] == "t":
-                actor = view.token_actor(bytes.fromhex(who[1:]), self._clock())
-                if actor is None:
+                holder = view.token_actor(bytes.fromhex(who[1:]), self._clock())
+                if holder is None:
                     raise _closed()
-                return self._weigh(view, exposure, actor, who)
+                return self._weigh(view, exposure, holder[0], who)
             return self._weigh_key(view, exposure, PublicKey(bytes.fromhex(who[1:])))
 
     def admit_key(self, exposure: Exposure, key: PublicKey) -> Admission:

@@ -14,6 +14,7 @@ from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.gates import Gates
+from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.locks import Locks
@@ -82,7 +83,10 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
-        self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+        self.grants = Grants(self.catalog)
+        self.identity = Identity(
+            self.catalog, clock, settings.tokens.days_max, self_service=settings.accounts.self_service
+        )
         self.gates = Gates(
             self.catalog,
             self.identity,
@@ -106,6 +110,7 @@ class Library:
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self._filer.close()
+        self.identity.close()
         self.catalog.close()
         self.imports.close()
         self.exports.close()
