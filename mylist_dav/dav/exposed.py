@@ -14,7 +14,7 @@ from mylist_dav.dav.credentials import credentials_of
 from mylist_dav.dav.locations import Level, Mount
 from mylist_dav.dav.refusals import CLASSES, METHODS, refusal
 from mylist_dav.dav.sources import FlistSource, Source, VisitorSource
-from mylist_dav.errors import NotAllowed, NotFound, Unauthenticated
+from mylist_dav.errors import NotAllowed
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.services.gates import Admission
 from mylist_dav.wire.auth import Basic, Bearer

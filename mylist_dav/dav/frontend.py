@@ -18,7 +18,8 @@ from mylist_dav.dav.sources import FlistSource
 from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.services.opening import Library
-from mylist_dav.wire.messages import BodySink, FrontEnd, Headers, Request, Response, WholeBody
+from mylist_dav.wire.messages import BodySink, FrontEnd, Request, Response, WholeBody
+
 
 class DavFrontEnd:
     """The front end of /dav/. It also answers OPTIONS and PROPFIND of '/', which clients ask on their way down."""

@@ -57,7 +57,9 @@ class Mount(NamedTuple):
         """The place that a Destination names. Raises Forbidden outside of the flists, Conflict, BadName."""
         found = self.location(path)
         if found is None:
-            where = f"{quote_path(self.above, directory=True)}{'' if self.flist_name else '<account>/<flist>/'}"
+            where = (
+                f"{quote_path(self.above, directory=True)}{'' if self.flist_name else '<account>/<flist>/'}"
+            )
             raise Forbidden(f"the Destination is not in a flist, at {where}...")
         try:
             return found.place

@@ -14,6 +14,9 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.services.gates import Admission
 from mylist_dav.services.opening import Library
 
+Held = list[tuple[Lock, TreePath]]
+"""Locks with the path of the root of each."""
+
 DeadOfEntries = dict[int, dict[str, str]]
 
 
@@ -46,7 +49,7 @@ class Source(Protocol):
         """Those of all members of a folder that have any, by entry id."""
         ...
 
-    def locks(self, place: Place) -> list[tuple[Lock, TreePath]]:
+    def locks(self, place: Place) -> Held:
         """Every lock in the flist, each with the path of its root."""
         ...
 
@@ -81,7 +84,7 @@ class FlistSource:
     def dead_of_members(self, place: Place, folder: Entry) -> DeadOfEntries:
         return self.library.properties.of_members(self.actor, place, folder)
 
-    def locks(self, place: Place) -> list[tuple[Lock, TreePath]]:
+    def locks(self, place: Place) -> Held:
         return self.library.locks.all(self.actor, place) if self.pinned_jid is None else []
 
     def _at(self, at_jid: int | None) -> int | None:
@@ -118,5 +121,5 @@ class VisitorSource:
     def dead_of_members(self, place: Place, folder: Entry) -> DeadOfEntries:
         return {}
 
-    def locks(self, place: Place) -> list[tuple[Lock, TreePath]]:
+    def locks(self, place: Place) -> Held:
         return []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from mylist_dav.dav.calls import Call
 from mylist_dav.dav.live import LOCKDISCOVERY, QUOTA_AVAILABLE, QUOTA_USED, Reader
 from mylist_dav.dav.locations import Mount
+from mylist_dav.dav.sources import Held
 from mylist_dav.dav.xml import escape
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Entry, Flist
@@ -16,9 +17,6 @@ from mylist_dav.model.paths import TreePath
 
 HELD_UP_BY_QUOTA = "webdavfs"
 """Finder from macOS 15.4 on waits some 90 s at a mount that tells its quota: it is not told."""
-
-Held = list[tuple[Lock, TreePath]]
-"""Locks with the path of the root of each."""
 
 
 def active_lock(mount: Mount, lock: Lock, root: Place, directory: bool, now_ns: int) -> str:

@@ -52,7 +52,9 @@ class Exposures:
         host, prefix = (check_host(host), "") if host else ("", check_prefix(prefix))
         self._check(prefix, mode, at_jid, dav)
         if (secret is not None) > (mode is Mode.SECRET) or bool(visitors) > (mode is Mode.KEYS):
-            raise Invalid("a pass phrase goes with the mode secret, and a list of visitors with the mode keys")
+            raise Invalid(
+                "a pass phrase goes with the mode secret, and a list of visitors with the mode keys"
+            )
         if len(visitors) > VISITORS_MAX:
             raise Invalid(f"a list has at most {VISITORS_MAX} visitors")
         listed = [parse_visitor(text) for text in visitors]
@@ -93,17 +95,17 @@ class Exposures:
         if not self._catalog.change(lambda draft: draft.remove_exposure(*where)):
             raise NotFound(f"nothing is exposed at {host or prefix}")
 
-    def list(self, actor: Actor) -> list[Exposure]:
-        """All exposures, hosts first."""
-        require_admin(actor)
-        with self._catalog.view() as view:
-            return view.exposures()
-
     def visitors(self, actor: Actor, exposure: Exposure) -> list[str]:
         """Who is on the list of an exposure of mode keys: accounts, and keys as 64 hex digits."""
         require_admin(actor)
         with self._catalog.view() as view:
             return view.visitors(exposure.exposure_id)
+
+    def list(self, actor: Actor) -> list[Exposure]:
+        """All exposures, hosts first."""
+        require_admin(actor)
+        with self._catalog.view() as view:
+            return view.exposures()
 
 
 def parse_visitor(text: str) -> str:

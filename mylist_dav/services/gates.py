@@ -102,7 +102,9 @@ class Gates:
         with self._catalog.view() as view:
             return self._weigh(view, exposure, actor, f"t{_token_hash(token).hex()}")
 
-    def admit_password(self, exposure: Exposure, account: str | None, password: str, address: str) -> Admission:
+    def admit_password(
+        self, exposure: Exposure, account: str | None, password: str, address: str
+    ) -> Admission:
         """What somebody typed: a token, or the pass phrase, with which any account goes.
 
         Raises Unauthenticated, Forbidden, TooMany.
@@ -177,12 +179,16 @@ class Gates:
     def _is_listed(self, view: View, exposure: Exposure, actor: Actor) -> bool:
         only = actor.scope.flist_name
         in_scope = only is None or only == exposure.flist_name
-        if not in_scope or is_key_visitor(actor.account):  # an account may be called like a key; no list means it
+        if not in_scope or is_key_visitor(
+            actor.account
+        ):  # an account may be called like a key; no list means it
             return False
         return actor.account in view.visitors(exposure.exposure_id)
 
     def _mac(self, exposure: Exposure, ends: str, who: str) -> str:
-        text = f"mylist visit 1\n{exposure.exposure_id}\n{exposure.changed_ns}\n{exposure.host}\n{ends}\n{who}"
+        text = (
+            f"mylist visit 1\n{exposure.exposure_id}\n{exposure.changed_ns}\n{exposure.host}\n{ends}\n{who}"
+        )
         return hmac.digest(self._key(), text.encode(), hashlib.sha256).hex()
 
 

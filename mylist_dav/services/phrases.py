@@ -2,7 +2,7 @@
 
 A phrase that was right is remembered for some minutes, so that a client that sends it with each request costs little.
 What is remembered is a MAC under a key that only this process has; it is of one exposure as it is attached now, so that
-it is worth nothing once the phrase is another, and of one address, so that nobody can guess fast against it from elsewhere.
+it is worth nothing once the phrase is another, and of one address, so that nobody elsewhere guesses fast.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def hash_phrase(phrase: str, reserved: str = "") -> str:
     if not PHRASE_CHARS_MIN <= len(plain) <= PHRASE_CHARS_MAX:
         raise Invalid(f"a pass phrase has {PHRASE_CHARS_MIN} to {PHRASE_CHARS_MAX} characters")
     if not plain.isprintable() or (reserved and plain.startswith(reserved)):
-        raise Invalid(f"a pass phrase is one line of printable characters, and does not begin with {reserved}")
+        raise Invalid(
+            f"a pass phrase is one line of printable characters, and does not begin with {reserved}"
+        )
     return argon2id.str(
         plain.encode(),
         opslimit=argon2id.OPSLIMIT_INTERACTIVE,
@@ -122,4 +124,6 @@ class Phrases:
 
 def _normal(phrase: str) -> str:
     """The same letters in the same bytes, whichever keyboard they come from; without the line end of a file."""
-    return unicodedata.normalize("NFC", phrase.rstrip("\r\n")) if len(phrase) <= 4 * PHRASE_CHARS_MAX else phrase
+    return (
+        unicodedata.normalize("NFC", phrase.rstrip("\r\n")) if len(phrase) <= 4 * PHRASE_CHARS_MAX else phrase
+    )

@@ -28,7 +28,9 @@ def random_key(path: Path) -> bytes:
     except OSError as error:
         raise _unusable(error, path) from error
     if len(found) != KEY_BYTES:
-        raise Corrupt(f"{path.name} in the data directory does not hold a key of {KEY_BYTES} bytes: remove it")
+        raise Corrupt(
+            f"{path.name} in the data directory does not hold a key of {KEY_BYTES} bytes: remove it"
+        )
     return found
 
 

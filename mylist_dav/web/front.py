@@ -233,9 +233,8 @@ class SiteFrontEnd:
         resolved = find(located.exposure, jid, located.names, path.directory)
         if resolved is None or (isinstance(resolved, Listing) and not may_read):
             return None
-        if isinstance(resolved, Missing) and located.exposure.dav != "off":
-            if request.header("authorization") is not None:
-                return self._for_known(request, path, located, jid, resolved) if may_read else None
+        if isinstance(resolved, Missing) and _may_know_more(request, located.exposure):
+            return self._for_known(request, path, located, jid, resolved) if may_read else None
         return self._render(request, hand, path, located, jid, resolved)
 
     def _for_known(
@@ -407,6 +406,11 @@ def welcome_redirect() -> Response:
     """From / of the server's own hosts to the welcome site. Not for ever: a console will be there."""
     headers = [("Location", quote_path(WELCOME, directory=True)), NO_STORE]
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers)
+
+
+def _may_know_more(request: Request, exposure: Exposure) -> bool:
+    """Whether somebody may have been told of hidden names, over WebDAV."""
+    return exposure.dav != "off" and request.header("authorization") is not None
 
 
 def _sole_validator(request: Request) -> str | None:

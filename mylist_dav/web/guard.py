@@ -144,7 +144,11 @@ def _said(error: MylistError, exposure: Exposure) -> str:
         return "That was too often. Wait a little before you try again."
     if isinstance(error, Forbidden):
         return "You are not on the list of this site."
-    return "That is not the pass phrase." if exposure.mode is Mode.SECRET else "That token does not open this site."
+    return (
+        "That is not the pass phrase."
+        if exposure.mode is Mode.SECRET
+        else "That token does not open this site."
+    )
 
 
 def _fields(request: Request, body: bytes) -> dict[str, str]:

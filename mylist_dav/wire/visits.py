@@ -17,7 +17,7 @@ _OWN = (None, "same-origin", "none")
 
 
 def visits_of(request: Request) -> list[str]:
-    """The values of the cookie. Empty where a page of another origin has made the request, and one is not going there."""
+    """The values of the cookie. Empty where a page of another origin includes the address, and nobody goes there."""
     site = request.header("sec-fetch-site")
     if site not in _OWN and request.header("sec-fetch-dest") != "document":
         return []

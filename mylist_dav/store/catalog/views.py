@@ -287,9 +287,7 @@ class View(AccountReads):
 
     def visitors(self, exposure_id: int) -> list[str]:
         """Who may see an exposure of mode 'keys': names of accounts, and keys as 64 hex digits; in ascending order."""
-        rows = self._sql.execute(
-            "SELECT who FROM visitor WHERE exposure_id = ? ORDER BY who", (exposure_id,)
-        )
+        rows = self._sql.execute("SELECT who FROM visitor WHERE exposure_id = ? ORDER BY who", (exposure_id,))
         return [row[0] for row in rows]
 
     def generation(self, kind: str) -> int:
