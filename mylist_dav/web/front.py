@@ -245,9 +245,10 @@ class SiteFrontEnd:
             admission = self._guard.admit(request, located.exposure)
         except REFUSALS:
             return self._missing(request, located.exposure, missing)
-        return self._hidden(request, path, located, jid, admission) or self._missing(
-            request, located.exposure, missing
-        )
+        hidden = self._hidden(request, path, located, jid, admission)
+        if hidden is None:
+            return self._missing(request, located.exposure, missing)
+        return sealed(hidden, admission)
 
     def _hidden(
         self, request: Request, path: DecodedPath, located: Located, jid: int, admission: Admission
@@ -259,7 +260,7 @@ class SiteFrontEnd:
         found = self._sites.resolve_hidden(exposure, jid, located.names, admission)
         if found is None:
             return None
-        return sealed(self._file(request, self._ready(exposure, jid, found)), admission)
+        return self._file(request, self._ready(exposure, jid, found))
 
     def _protected(
         self, request: Request, hand: _Hand, path: DecodedPath, located: Located

@@ -34,6 +34,7 @@ SITE = FlistName("alice", "site")
 START_S = 1_700_000_000
 STEP_S = 10
 VISIT_SECONDS = 3600
+PHRASE = "correct horse battery"
 
 
 class Author:
