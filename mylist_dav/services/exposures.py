@@ -9,9 +9,9 @@ from mylist_dav.model.actors import Actor
 from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix, is_key_visitor
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.model.names import FlistName, check_account_name
-from mylist_dav.services.identity import TOKEN_PREFIX
 from mylist_dav.services.phrases import hash_phrase
 from mylist_dav.services.rights import require_admin
+from mylist_dav.services.tokens import TOKEN_PREFIX
 from mylist_dav.store.catalog import Catalog, Draft, View
 
 VISITORS_MAX = 1000

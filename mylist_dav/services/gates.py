@@ -17,7 +17,6 @@ opened it is looked up anew each time, so it dies with that too.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -28,9 +27,10 @@ from mylist_dav.errors import Forbidden, Unauthenticated
 from mylist_dav.model.actors import GUEST, Actor, Role
 from mylist_dav.model.exposures import Exposure, Mode, is_key_visitor
 from mylist_dav.model.keys import PublicKey
-from mylist_dav.services.identity import TOKEN_PREFIX, Identity
+from mylist_dav.services.identity import Identity
 from mylist_dav.services.phrases import Phrases, Secret
 from mylist_dav.services.rights import may_read, may_write
+from mylist_dav.services.tokens import TOKEN_PREFIX, token_hash
 from mylist_dav.store.catalog import Catalog, View
 
 VISIT_CHARS_MAX = 300
@@ -75,15 +75,15 @@ class Gates:
         catalog: Catalog,
         identity: Identity,
         clock: Callable[[], int],
-        key: Callable[[], bytes],
+        mac: Callable[[bytes], bytes],
         visit_seconds: int,
     ) -> None:
-        """key: gives 32 random bytes that all processes share, and that are not in the catalog; asked for when it is
-        first needed. visit_seconds: how long a visit lasts."""
+        """mac: 32 bytes for a message, under a key that all processes share and that is not in the catalog; the first
+        line of a message says what it is for. visit_seconds: how long a visit lasts."""
         self._catalog = catalog
         self._identity = identity
         self._clock = clock
-        self._key = key
+        self._new_mac = mac
         self._visit_seconds = visit_seconds
         self._phrases = Phrases(clock)
 
@@ -100,7 +100,7 @@ class Gates:
         """
         actor = self._identity.actor_for(token, account)
         with self._catalog.view() as view:
-            return self._weigh(view, exposure, actor, f"t{_token_hash(token).hex()}")
+            return self._weigh(view, exposure, actor, f"t{token_hash(token).hex()}")
 
     def admit_password(
         self, exposure: Exposure, account: str | None, password: str, address: str
@@ -189,15 +189,11 @@ class Gates:
         text = (
             f"mylist visit 1\n{exposure.exposure_id}\n{exposure.changed_ns}\n{exposure.host}\n{ends}\n{who}"
         )
-        return hmac.digest(self._key(), text.encode(), hashlib.sha256).hex()
+        return self._new_mac(text.encode()).hex()
 
 
 def _admission(exposure: Exposure, actor: Actor, who: str = "", sees_all: bool = False) -> Admission:
     return Admission(exposure.exposure_id, exposure.changed_ns, actor, who, sees_all)
-
-
-def _token_hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _closed() -> Unauthenticated:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 
@@ -13,14 +12,13 @@ from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import check_account_name
 from mylist_dav.services.rights import readable, require_admin, require_own, require_unlimited
 from mylist_dav.services.token_uses import TokenUses
+from mylist_dav.services.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
+from mylist_dav.services.tokens import token_hash as _hash
 from mylist_dav.store.catalog import Catalog, Draft
 
-TOKEN_PREFIX = "mylist_"
-TOKEN_CHARS_MAX = 200
 LABEL_CHARS_MAX = 200
 KEYS_MAX = 100
-TOKENS_MAX = 10_000
-"""Keys, and tokens that have not expired, of one account."""
+"""Of one account."""
 
 QUOTA_BYTES_MAX = 2**62
 _DAY_NS = 86_400 * 1_000_000_000
@@ -214,8 +212,3 @@ def _check_label(label: str) -> None:
 def _check_quota(quota_bytes: int | None) -> None:
     if quota_bytes is not None and not 0 <= quota_bytes <= QUOTA_BYTES_MAX:
         raise Invalid(f"a quota lies between 0 and {QUOTA_BYTES_MAX} bytes")
-
-
-def _hash(token: str) -> bytes:
-    """Tokens carry 256 random bits: a fast hash is as good as a slow one."""
-    return hashlib.sha256(token.encode()).digest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 
 from mylist_dav.errors import NotFound
@@ -18,7 +17,9 @@ from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.locks import Locks
+from mylist_dav.services.logins import Logins, own_addresses
 from mylist_dav.services.properties import Properties
+from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
@@ -29,7 +30,7 @@ from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
-from mylist_dav.store.keyfile import random_key
+from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
 
 CATALOG = "catalog.sqlite"
@@ -87,11 +88,19 @@ class Library:
         self.identity = Identity(
             self.catalog, clock, settings.tokens.days_max, self_service=settings.accounts.self_service
         )
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock)
+        self.logins = Logins(
+            self.catalog,
+            self.server_key,
+            clock,
+            own_addresses(settings.server.public_url, settings.server.listen),
+            life_seconds=settings.tokens.days_default * 86_400,
+        )
         self.gates = Gates(
             self.catalog,
             self.identity,
             clock,
-            cache(lambda: random_key(root / "visit-key")),
+            self.server_key.mac,
             settings.sites.visit_hours * 3600,
         )
         self.exposed = Exposed(self.catalog)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from nacl.signing import SigningKey
 
 from mylist_dav.errors import BadName, Forbidden, Invalid, MylistError, NotFound, Unauthenticated
@@ -18,13 +18,16 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.exposures import Exposures, parse_visitor
 from mylist_dav.services.gates import Admission, Gates
 from mylist_dav.services.grants import Grants
-from mylist_dav.store.keyfile import random_key
 from tests.shelf import NAME, Shelf, shelf_in
 
 PHRASE = "correct horse battery"
 ADDRESS = "192.0.2.1"
 KEY = PublicKey(bytes(SigningKey(bytes(32)).verify_key))
 HOUR_SECONDS = 3600
+
+
+def mac(message: bytes) -> bytes:
+    return blake3(message, key=bytes(32)).digest()
 
 
 class Gated:
@@ -34,7 +37,7 @@ class Gated:
         self.shelf = shelf
         self.clock = shelf.clock
         self.exposures = Exposures(shelf.catalog, protected_prefixes=True)
-        self.gates = Gates(shelf.catalog, shelf.identity, shelf.clock, lambda: bytes(32), HOUR_SECONDS)
+        self.gates = Gates(shelf.catalog, shelf.identity, shelf.clock, mac, HOUR_SECONDS)
         grants = Grants(shelf.catalog)
         for name in ("otto", "rita", "wanda", "gina"):
             shelf.identity.add_account(OPERATOR, name, Role.ADMIN if name == "otto" else Role.USER)
@@ -306,24 +309,3 @@ def test_the_catalog_forgets_phrase_and_list_with_the_exposure(gated: Gated) -> 
     gated.shelf.flists.delete(OPERATOR, NAME)
     with gated.shelf.catalog.view() as view:
         assert view.visitors(exposure.exposure_id) == []
-
-
-# -- the key that all processes share ---------------------------------------------------------------------------
-
-
-def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "visit-key"
-    key = random_key(path)
-    assert len(key) == 32 and random_key(path) == key
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [each.name for each in tmp_path.iterdir()] == ["visit-key"]
-    assert random_key(tmp_path / "another") != key
-
-
-def test_a_key_that_is_damaged_stops_and_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "visit-key"
-    path.write_bytes(b"short")
-    with pytest.raises(MylistError) as error:
-        random_key(path)
-    assert str(tmp_path) not in str(error.value)
-    assert path.read_bytes() == b"short"

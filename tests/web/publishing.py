@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from blake3 import blake3
+
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
@@ -165,7 +167,7 @@ class Publisher(Author):
         self.trees = Trees(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
         self.uploads = Uploads(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
         self.identity = Identity(self.catalog, lambda: next(ticks), days_max=366)
-        self.gates = Gates(self.catalog, self.identity, lambda: next(ticks), lambda: bytes(32), VISIT_SECONDS)
+        self.gates = Gates(self.catalog, self.identity, lambda: next(ticks), lambda message: blake3(message, key=bytes(32)).digest(), VISIT_SECONDS)
         self.forget()
 
     def forget(self) -> None:

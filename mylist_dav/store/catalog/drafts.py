@@ -224,6 +224,15 @@ class Draft(View, AccountWrites):
 
     # -- exposures ---------------------------------------------------------------------------------------------
 
+    def use_nonce(self, nonce: bytes, expires_ns: int, forget_before_ns: int) -> bool:
+        """Remember that a nonce was used, until expires_ns; False when it was used before.
+
+        Forgets those that have expired before forget_before_ns.
+        """
+        self._sql.execute("DELETE FROM nonce WHERE expires_ns < ?", (forget_before_ns,))
+        self._sql.execute("INSERT INTO nonce VALUES (?, ?) ON CONFLICT DO NOTHING", (nonce, expires_ns))
+        return self._sql.changes() > 0
+
     def put_exposure(
         self, exposure: Exposure, secret_hash: str | None = None, visitors: Iterable[str] = ()
     ) -> None:
