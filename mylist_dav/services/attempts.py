@@ -1,13 +1,16 @@
-"""How often an address may guess. In the memory of one process, and no more of it than was allowed."""
+"""How often an address may guess wrong. In the memory of one process, and no more of it than was allowed.
+
+Unlike a rate this counts failures alone: whoever knows the phrase may ask as often as there is something to ask for.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import threading
 from collections.abc import Callable
 
 from mylist_dav.errors import TooMany
+from mylist_dav.services.rates import origin
 
 BURST = 8
 """Wrong guesses that nobody has to wait for: people mistype."""
@@ -22,8 +25,7 @@ _SECOND_NS = 1_000_000_000
 class Attempts:
     """A bucket for each address, which fills with wrong guesses and leaks. Thread-safe.
 
-    An IPv6 address counts as its /64, all of which one customer has. When there are too many addresses, those that
-    have been quiet for longest are forgotten.
+    When there are too many addresses, those that have been quiet for longest are forgotten.
     """
 
     def __init__(self, clock: Callable[[], int]) -> None:
@@ -35,11 +37,11 @@ class Attempts:
     def check(self, address: str) -> None:
         """Raises TooMany while the bucket is full."""
         with self._lock:
-            self._level(_counted_as(address))
+            self._level(origin(address))
 
     def charge(self, address: str) -> None:
         """Count a guess before it is judged. Raises TooMany while the bucket is full."""
-        key = _counted_as(address)
+        key = origin(address)
         with self._lock:
             level, now_ns = self._level(key)
             self._levels.pop(key, None)
@@ -49,7 +51,7 @@ class Attempts:
 
     def refund(self, address: str) -> None:
         """The guess that was counted was right, or was not judged."""
-        key = _counted_as(address)
+        key = origin(address)
         with self._lock:
             if key in self._levels:
                 level, since_ns = self._levels[key]
@@ -63,15 +65,3 @@ class Attempts:
             seconds = math.ceil((level - (BURST - 1)) * SECONDS_EACH)
             raise TooMany("there were too many wrong attempts from your address; wait a little", seconds)
         return level, now_ns
-
-
-def _counted_as(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""  # of a local socket, perhaps: all that have none count together
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address)
