@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mylist_dav.dav.calls import Call
 from mylist_dav.dav.credentials import credentials_of
-from mylist_dav.dav.locations import Level, Mount
+from mylist_dav.dav.locations import Mount
 from mylist_dav.dav.refusals import CLASSES, METHODS, refusal
 from mylist_dav.dav.sources import FlistSource, Source, VisitorSource
 from mylist_dav.errors import NotAllowed
@@ -60,8 +60,6 @@ class ExposedDav:
         if request.method not in self._methods.split(", "):
             raise NotAllowed("this can only be read here")
         location = self._mount.locate(request.target)
-        if location.level is Level.FLIST and request.method == "MKCOL":
-            raise NotAllowed("it is there already")
         return Call(self._dav.library, request, admission.actor, location, self._source(admission))
 
     def _admission(self, request: Request) -> Admission:

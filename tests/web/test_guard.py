@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from urllib.parse import urlencode
 
 import pytest
@@ -40,8 +41,6 @@ def site(publisher: Publisher) -> Publisher:
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    from base64 import b64encode
-
     value = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
     assert parse_authorization(value) is not None
     return {"Authorization": value}
@@ -89,8 +88,9 @@ def told(response: Response) -> tuple[object, ...]:
 def test_from_outside_every_path_looks_the_same(site: Publisher, headers: dict[str, str], mode: Mode) -> None:
     if mode is Mode.KEYS:
         site.expose(mode=mode, visitors=["rita"])
-    for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
-        answers = [told(site.ask(path, method=method, headers=headers)) for path in PATHS]
+    guesses = "Authorization" in headers  # and nobody may guess often
+    for method in ("GET",) if guesses else ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
+        answers = [told(site.ask(path, method=method, headers=headers)) for path in PATHS[:BURST]]
         assert all(answer == answers[0] for answer in answers)
         assert answers[0][0] == 401
     assert b"secret words" not in site.body(site.ask("/a.txt", headers=headers))
