@@ -42,7 +42,7 @@ def propfind(call: Call) -> Response:
     asked = parse_propfind(call.body, call.request)
     if call.location.level < Level.FLIST:
         return _of_level(call, asked, depth)
-    place, entry = call.library.trees.resolve(call.actor, call.location.place)
+    place, entry = call.source.resolve(call.location.place)
     if entry is None or entry.kind is Kind.SYMLINK:
         raise NotFound(f"there is nothing at {call.location.href}")
     listing = _Listing(call, asked, place)
@@ -87,38 +87,35 @@ class _Listing:
         """The response element of the target itself."""
         dead = {}
         if wants_dead(self._asked):
-            properties = self._call.library.properties
-            dead = {entry.entry_id: properties.of_entry(self._call.actor, self._place, entry)}
+            dead = {entry.entry_id: self._call.source.dead_of_entry(self._place, entry)}
         sheet = Sheet(self._asked, self._surroundings.readers(None), dead)
         names = self._call.location.names
-        return response(
-            quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=names[-1]))
-        )
+        name = names[-1] if names else self._place.flist_name.name
+        return response(quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=name)))
 
     def of_folder(self, entry: Entry) -> Response:
         """Depth 1. A long answer goes on at the revision that it was begun on."""
         base = quote_path(self._call.location.names, directory=True)
         target = self.of_target(entry)
-        _, members = self._call.library.trees.list(self._call.actor, self._place, limit=WHOLE_ENTRIES)
+        _, members = self._call.source.list(self._place, limit=WHOLE_ENTRIES)
         if len(members) < WHOLE_ENTRIES:
             sheet = self._sheet(self._place, entry)
             whole = _whole(self._members(sheet, base, self._place, members))
             if whole is not None:
                 return multistatus((target, whole))
-        pages = self._pages([(base, self._place, entry)], self._head_jid(), deep=False, begin=members)
+        jid = self._call.source.jid(self._place)
+        pages = self._pages([(base, self._place, entry)], jid, deep=False, begin=members)
         return self._streamed(target, pages)
 
     def of_subtree(self, entry: Entry) -> Response:
         """Depth infinity, up to the limit of entries; links are shown, and not descended into."""
-        flist = self._call.library.flists.get(self._call.actor, self._place.flist_name)
-        if flist.entries > self._entries_max:
+        flist = self._call.source.flist(self._place)
+        if flist is None or flist.entries > self._entries_max:
             return finite_depth_only()
         base = quote_path(self._call.location.names, directory=True)
-        pages = self._pages([(base, self._place, entry)], flist.head_jid, deep=True)
+        jid = self._call.source.jid(self._place)
+        pages = self._pages([(base, self._place, entry)], jid, deep=True)
         return self._streamed(self.of_target(entry), pages)
-
-    def _head_jid(self) -> int:
-        return self._call.library.flists.get(self._call.actor, self._place.flist_name).head_jid
 
     def _streamed(self, target: str, pages: Iterator[str]) -> Response:
         """An answer of unknown length."""
@@ -175,12 +172,12 @@ class _Listing:
                 members = []
 
     def _page(self, place: Place, at_jid: int, after: str) -> list[Entry]:
-        return self._call.library.trees.list(self._call.actor, place, at_jid, after, PAGE_ENTRIES)[1]
+        return self._call.source.list(place, at_jid, after, PAGE_ENTRIES)[1]
 
     def _sheet(self, place: Place, folder: Entry) -> Sheet:
         dead = {}
         if wants_dead(self._asked):
-            dead = self._call.library.properties.of_members(self._call.actor, place, folder)
+            dead = self._call.source.dead_of_members(place, folder)
         return Sheet(self._asked, self._surroundings.readers(place.path), dead)
 
     def _members(
@@ -206,7 +203,7 @@ class _Listing:
         if path is None:
             return None
         way = Place(place.flist_name, path)
-        _, found = self._call.library.trees.resolve(self._call.actor, way, at_jid)
+        _, found = self._call.source.resolve(way, at_jid)
         if found is None or found.kind is Kind.SYMLINK:
             return None
         return found._replace(name=link.name)

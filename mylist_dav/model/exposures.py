@@ -17,7 +17,12 @@ RESERVED = frozenset(
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
+_KEY_VISITOR = re.compile(r"[0-9a-f]{64}")
+
+
 class Mode(StrEnum):
+    """Who may look: everybody; those who know a pass phrase; those on a list of keys and accounts."""
+
     PUBLIC = "public"
     SECRET = "secret"
     KEYS = "keys"
@@ -26,7 +31,7 @@ class Mode(StrEnum):
 class Exposure(NamedTuple):
     """host or prefix is set, the other ''. prefix begins with '/' and has no trailing one. at_jid: None is head.
 
-    changed_ns: when it was last attached or switched.
+    dav: 'off', 'ro' or 'rw'. changed_ns: when it was last attached or switched; its phrase and its list are of then.
     """
 
     exposure_id: int
@@ -43,6 +48,16 @@ class Exposure(NamedTuple):
     @property
     def where(self) -> str:
         return self.host or self.prefix + "/"
+
+    @property
+    def dav_writes(self) -> bool:
+        """Whether it can be changed at its own address: a pinned revision never."""
+        return self.dav == "rw" and self.at_jid is None
+
+
+def is_key_visitor(who: str) -> bool:
+    """Whether a line of a list means a public key, and not an account."""
+    return _KEY_VISITOR.fullmatch(who) is not None
 
 
 def check_host(host: str) -> str:

@@ -33,6 +33,7 @@ def build(settings: Settings) -> App:
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,
+        library.gates,
         max_age_seconds=settings.sites.max_age_seconds,
         listing_entries=settings.sites.listing_entries_max,
     )

@@ -9,8 +9,10 @@ from pathlib import Path
 from mylist_dav.errors import NotFound
 from mylist_dav.model.archives.members import Limits
 from mylist_dav.services.exports import Exports
+from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
@@ -76,7 +78,7 @@ class Library:
         )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog)
+        self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root)
@@ -94,6 +96,14 @@ class Library:
             own_addresses(settings.server.public_url, settings.server.listen),
             life_seconds=settings.tokens.days_default * 86_400,
         )
+        self.gates = Gates(
+            self.catalog,
+            self.identity,
+            clock,
+            self.server_key.mac,
+            settings.sites.visit_hours * 3600,
+        )
+        self.exposed = Exposed(self.catalog)
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""

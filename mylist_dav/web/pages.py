@@ -21,12 +21,14 @@ RETRY_SECONDS = 2
 
 _TEXTS = {
     400: ("This address cannot be read", "It holds something that no address may hold."),
+    401: ("This is not open to everybody", "It asks who you are, or for its pass phrase."),
     403: ("This is not allowed here", "The server understood, and says no."),
     404: ("There is nothing here", "The address may be mistyped, or the page is gone."),
     405: ("That cannot be done here", "Pages can be read, and nothing else."),
     408: ("That took too long", "The request did not arrive in time."),
     413: ("That is too large", "The server does not take so much at once."),
     414: ("This address is too long", "The server does not read so far."),
+    429: ("That was too often", "Wait a little before you try again."),
     431: ("Too many headers", "The browser sent more than the server reads. Deleting cookies may help."),
     500: ("Something broke", "It is not your fault, and it has been noted."),
     503: ("Too busy just now", "Try again in a moment."),
@@ -69,7 +71,7 @@ class Page:
 
 @cache
 def page(name: str) -> Page:
-    """'listing' or 'error'."""
+    """'listing', 'error' or 'gate'."""
     return Page(name)
 
 

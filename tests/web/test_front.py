@@ -227,7 +227,7 @@ def test_pages_are_always_asked_for_again_and_other_files_when_it_is_set_so(publ
     publisher.flist(files={"a.html": "x", "a.css": "x"})
     publisher.expose()
     assert field(publisher.ask("/a.css"), "cache-control") == "max-age=0, must-revalidate"
-    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, max_age_seconds=60)
+    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, publisher.gates, max_age_seconds=60)
     assert field(publisher.ask("/a.css"), "cache-control") == "max-age=60"
     assert field(publisher.ask("/a.html"), "cache-control") == "max-age=0, must-revalidate"
 
@@ -461,7 +461,7 @@ def test_a_large_folder_is_listed_in_pages_that_lead_to_each_other(publisher: Pu
     publisher.flist()
     publisher.folders(f"d{number:02}" for number in range(25))
     publisher.expose()
-    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, listing_entries=10)
+    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, publisher.gates, listing_entries=10)
 
     def shown(target: str) -> tuple[list[str], dict[str, str]]:
         page = publisher.text(target)
