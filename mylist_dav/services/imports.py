@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.audit import Action
 from mylist_dav.model.archives.members import Found, Limits, Source
 from mylist_dav.model.archives.streams import (
     MAGIC_BYTES,
@@ -165,6 +166,7 @@ class Imports:
                 self._rows_at_once_max,
                 self._entries_max,
                 self._clock(),
+                size_bytes,
             )
             publisher = Publisher(
                 self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
@@ -221,6 +223,7 @@ class Imports:
                     raise
             if name.account not in draft.accounts():
                 draft.add_account(name.account, Role.USER)
+                draft.record(actor, Action.ACCOUNT_ADD, "", {"name": name.account, "role": Role.USER.value})
             return draft.add_flist(name, actor), True
 
         with self._catalog.view() as view, contextlib.suppress(NotFound):
@@ -236,7 +239,7 @@ class Imports:
         finally:
             publisher.close()
             if done is None and made:
-                self._catalog.change(lambda draft: _remove_unused(draft, flist))
+                self._catalog.change(lambda draft: _remove_unused(draft, actor, flist))
 
 
 class _Archive:
@@ -300,8 +303,9 @@ def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: 
         yield piece
 
 
-def _remove_unused(draft: Draft, flist: Flist) -> None:
+def _remove_unused(draft: Draft, actor: Actor, flist: Flist) -> None:
     """Delete a flist if nobody has committed to it since it was made."""
     with contextlib.suppress(NotFound):
         if draft.flist_by_id(flist.flist_id).head_jid == flist.head_jid:
             draft.remove_flist(flist)
+            draft.record(actor, Action.DELETE_FLIST, str(flist.flist_name), {"note": "the import failed"})

@@ -13,7 +13,9 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, connections
 from tests.shelf import Clock
 
-FIRST = connections._steps()[1]
+FIRST = "\n".join(text for _, text in sorted(connections._steps().items()))
+"""All that is shipped, as one step: what is written and read needs all of it."""
+
 SECOND = "ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'; CREATE TABLE more (x)"
 
 
