@@ -273,6 +273,15 @@ class TokenSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditSettings(Section):
+    """The record of what was done."""
+
+    section: ClassVar[str] = "audit"
+
+    days: int = _setting(365, "How long rows of the audit are kept.", between(1, 36_500))
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteSettings(Section):
     """How exposures are shown to browsers."""
 
@@ -296,12 +305,21 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
 
 
 SECTIONS: dict[str, type[Section]] = {
     cls.section: cls
-    for cls in (ServerSettings, LimitSettings, StoreSettings, CatalogSettings, TokenSettings, SiteSettings)
+    for cls in (
+        ServerSettings,
+        LimitSettings,
+        StoreSettings,
+        CatalogSettings,
+        TokenSettings,
+        AuditSettings,
+        SiteSettings,
+    )
 }
 """The sections in the order of the reference."""
 

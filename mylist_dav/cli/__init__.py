@@ -8,6 +8,7 @@ import click
 
 from mylist_dav import __version__
 from mylist_dav.cli.account import account
+from mylist_dav.cli.audit import audit
 from mylist_dav.cli.check import check
 from mylist_dav.cli.delete import delete
 from mylist_dav.cli.export import export_command
@@ -47,7 +48,7 @@ def mylist(context: click.Context, config: str | None, data: str | None) -> None
 
 for command in (
     serve, import_command, export_command, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
-    token, verify, check, stats,
+    token, verify, check, stats, audit,
 ):  # fmt: skip
     mylist.add_command(command)
 

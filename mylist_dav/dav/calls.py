@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mylist_dav.dav.locations import Location
+from mylist_dav.dav.locations import Level, Location
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.names import FlistName
+from mylist_dav.services.ledger import RequestMeter
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.messages import Request
 
@@ -19,6 +21,12 @@ class Call:
     actor: Actor
     location: Location
     body: bytes = b""
+
+    def meter(self, *, path: str = "", up_bytes: int = 0) -> RequestMeter:
+        """What counts the answer to this request; path: of the file that it downloads."""
+        names = self.location.names
+        name = FlistName(names[1], names[2]) if self.location.level >= Level.FLIST else None
+        return self.library.ledger.request(self.actor, name, path=path, up_bytes=up_bytes)
 
     def header(self, name: str) -> str | None:
         """The value of a header field by its lower-case name."""

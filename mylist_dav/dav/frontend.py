@@ -76,6 +76,7 @@ class DavFrontEnd:
             with self._library.reading():
                 response = reading(call)
         response.account = call.actor.account
+        response.meter = response.meter or call.meter()
         return response
 
     def _options(self, call: Call) -> Response:

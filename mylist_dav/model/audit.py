@@ -102,3 +102,7 @@ class Failure(NamedTuple):
     address: str
     account: str
     key: str
+
+
+OTHERS = Failure("", "", "")
+"""All those that are not told apart any more."""

@@ -32,6 +32,7 @@ def build(settings: Settings) -> App:
         library.blocks,
         max_age_seconds=settings.sites.max_age_seconds,
         listing_entries=settings.sites.listing_entries_max,
+        meter=lambda exposure: library.ledger.site(exposure.host or exposure.prefix),
     )
     dav = DavFrontEnd(library)
     routes: dict[str, FrontEnd] = {

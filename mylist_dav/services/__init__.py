@@ -9,6 +9,7 @@ flists.py       flists, their log, rollback
 exposures.py    host names and prefixes     sites.py  what an exposure answers for a path
 freshness.py    what is exposed now, from memory     following.py  hidden names and symlinks of a site
 identity.py     accounts and tokens
+ledger.py       counts of traffic, downloads and failed logins, written together     audit.py  reading what was done
 imports.py      a directory or an archive becomes a tree: ingest.py, comparing.py, publishing.py, staging.py
 exports.py      a revision becomes an archive
 opening.py      Library: all of them over one data directory

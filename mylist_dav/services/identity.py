@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mylist_dav.errors import Invalid, NotFound, Unauthenticated
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.names import check_account_name
+from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.rights import require_admin
 from mylist_dav.store.catalog import Catalog
 
@@ -38,11 +39,13 @@ class Identity:
         clock: Callable[[], int],
         days_max: int,
         new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+        ledger: Ledger | None = None,
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._days_max = days_max
         self._new_secret = new_secret
+        self._ledger = ledger
 
     def add_account(self, actor: Actor, name: str, role: Role) -> None:
         """Raises Exists, BadName."""
@@ -86,18 +89,23 @@ class Identity:
             raise Invalid(f"{token_id[:20]} begins the ids of {len(matching)} tokens: give more of it")
         self._catalog.change(lambda draft: draft.remove_token(matching[0]))
 
-    def actor_for(self, token: str, account: str | None = None) -> Actor:
+    def actor_for(
+        self, token: str, account: str | None = None, *, address: str = "", request_id: str = ""
+    ) -> Actor:
         """Who a token stands for; with Basic its account must be the user name.
 
-        Raises Unauthenticated, in the same words whatever is wrong.
+        address, request_id: of the request, for the actor and the record. Raises Unauthenticated, in the same words
+        whatever is wrong.
         """
         found = None
         if token.startswith(TOKEN_PREFIX) and len(token) <= TOKEN_CHARS_MAX and token.isascii():
             with self._catalog.glance() as view:
                 found = view.token_actor(_hash(token), self._clock())
         if found is None or (account is not None and account != found.account):
+            if self._ledger is not None:
+                self._ledger.login_failed(address, account=account or "")
             raise Unauthenticated("the token is unknown, expired, or of another account")
-        return found
+        return found._replace(address=address, request_id=request_id)
 
 
 def _hash(token: str) -> bytes:

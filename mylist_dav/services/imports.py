@@ -14,7 +14,6 @@ from typing import BinaryIO, NamedTuple
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor, Role
-from mylist_dav.model.audit import Action
 from mylist_dav.model.archives.members import Found, Limits, Source
 from mylist_dav.model.archives.streams import (
     MAGIC_BYTES,
@@ -30,6 +29,7 @@ from mylist_dav.model.archives.streams import (
 )
 from mylist_dav.model.archives.tar_in import read_tar
 from mylist_dav.model.archives.zip_in import read_zip
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName

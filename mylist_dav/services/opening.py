@@ -8,11 +8,13 @@ from pathlib import Path
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.archives.members import Limits
+from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.sites import Sites
@@ -65,6 +67,8 @@ class Library:
         self.blocks = CachedBlocks(stored, settings.store.cache_bytes)
         self.intake = Intake(self.files)
         self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
+        self.ledger = Ledger(self.catalog, clock, settings.audit.days)
+        self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
         self.locks = Locks(
@@ -78,7 +82,7 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
-        self.identity = Identity(self.catalog, clock, settings.tokens.days_max)
+        self.identity = Identity(self.catalog, clock, settings.tokens.days_max, ledger=self.ledger)
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""
@@ -87,13 +91,15 @@ class Library:
     def start_filing(self) -> None:
         """Let the blocks of small uploads go to the catalog first, and have a thread file them.
 
-        For a process that stays; to be called after any fork.
+        Another thread writes what was counted. For a process that stays; to be called after any fork.
         """
         self._filer.start()
+        self.ledger.start()
 
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self._filer.close()
+        self.ledger.close()
         self.catalog.close()
         self.imports.close()
         self.exports.close()

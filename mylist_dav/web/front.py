@@ -31,7 +31,7 @@ from mylist_dav.web.policy import (
     origin_headers,
     site_headers,
 )
-from mylist_dav.wire.messages import Headers, Request, Response
+from mylist_dav.wire.messages import Headers, Meter, Request, Response
 from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
 from mylist_dav.wire.responder import Representation, file_response
 from mylist_dav.wire.targets import DecodedPath, decode_path, quote_path, relative_redirect
@@ -71,6 +71,7 @@ class _Ready:
     content_type: str
     headers: Headers
     pieces: Callable[[int, int], Iterator[BlockSlice]]
+    meter: Meter | None
     answers: dict[str, Response] = field(default_factory=dict)
 
     def keep(self, validator: str | None, response: Response) -> None:
@@ -120,14 +121,21 @@ class SiteFrontEnd:
     """Exposures by host name and by prefix.
 
     max_age_seconds: how long a browser may show files other than pages without asking. listing_entries: most
-    entries of one page of a listing.
+    entries of one page of a listing. meter: gives what counts the answers of an exposure.
     """
 
     def __init__(
-        self, sites: Sites, blocks: Peeking, *, max_age_seconds: int = 0, listing_entries: int = PAGE_ENTRIES
+        self,
+        sites: Sites,
+        blocks: Peeking,
+        *,
+        max_age_seconds: int = 0,
+        listing_entries: int = PAGE_ENTRIES,
+        meter: Callable[[Exposure], Meter] | None = None,
     ) -> None:
         self._sites = sites
         self._blocks = blocks
+        self._meter: Callable[[Exposure], Meter | None] = meter or (lambda exposure: None)
         self._max_age_seconds = max_age_seconds
         self._listing_entries = min(listing_entries, PAGE_ENTRIES)
         self._local = threading.local()
@@ -207,7 +215,9 @@ class SiteFrontEnd:
         resolved = find(located.exposure, jid, located.names, path.directory)
         if resolved is None or (isinstance(resolved, Listing) and not may_read):
             return None
-        return self._render(request, hand, path, located, jid, resolved)
+        response = self._render(request, hand, path, located, jid, resolved)
+        response.meter = response.meter or self._meter(located.exposure)
+        return response
 
     def _render(
         self, request: Request, hand: _Hand, path: DecodedPath, located: Located, jid: int, resolved: Resolved
@@ -241,6 +251,7 @@ class SiteFrontEnd:
             file_type,
             headers,
             self._sites.pieces(entry),
+            self._meter(exposure),
         )
 
     def _file(self, request: Request, ready: _Ready) -> Response:
@@ -255,7 +266,9 @@ class SiteFrontEnd:
             ready.pieces,
             self._small(entry),
         )
-        return file_response(request, whole, ready.headers)
+        response = file_response(request, whole, ready.headers)
+        response.meter = ready.meter
+        return response
 
     def _small(self, entry: Entry) -> bytes | None:
         """The content, if it is small and in memory."""

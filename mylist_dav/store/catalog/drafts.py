@@ -40,7 +40,7 @@ class Draft(View):
 
     def _finish(self, tree: TreeDraft) -> None:
         if tree.finish():
-            detail = {"jid": tree.jid, "note": tree.note}
+            detail: Detail = {"jid": tree.jid, "note": tree.note}
             self.record(tree.actor, tree.action, str(tree.flist.flist_name), detail, tree.brought_bytes)
 
     # -- audit -------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from mylist_dav.model.actors import Actor
-from mylist_dav.model.audit import BUCKET_NS, Action, Audited, Failure, Tally, TallyKind, Wanted
+from mylist_dav.model.audit import BUCKET_NS, OTHERS, Action, Audited, Failure, Tally, TallyKind, Wanted
 from mylist_dav.store.catalog.rows import Statements
 
 Detail = Mapping[str, str | int | bool | None]
@@ -57,6 +57,11 @@ class Records:
         )
         return [Tally(TallyKind(row[0]), *row[1:]) for row in rows]
 
+    def oldest_ns(self) -> int | None:
+        """The time of the oldest row; None when there is none."""
+        rows = self._sql.execute("SELECT min(at_ns) FROM audit").fetchall()
+        return None if rows[0][0] is None else int(rows[0][0])
+
     def failures(self, bucket_ns: int) -> int:
         """How many rows there are of failed logins of the hour that began then."""
         rows = self._sql.execute(
@@ -90,20 +95,42 @@ class Recorder(Records):
             ),
         )  # fmt: skip
 
-    def add_failures(self, failure: Failure, repeats: int, rows_max: int) -> None:
-        """Count failed logins into the row of their address and name and hour.
+    def add_download(
+        self,
+        account: str,
+        address: str,
+        request_id: str,
+        flist: str,
+        path: str,
+        repeats: int,
+        size_bytes: int,
+    ) -> None:
+        """One row for the downloads of a file that were counted together; path: '' when they were of several."""
+        detail = _compact({"path": path}) if path else "{}"
+        self._sql.execute(
+            _INSERT,
+            (
+                self.now_ns, account, address, request_id, Action.DOWNLOAD.value, flist, detail, repeats,
+                size_bytes,
+            ),
+        )  # fmt: skip
+
+    def add_failures(self, failures: Mapping[Failure, int], rows_max: int) -> None:
+        """Count failed logins into the rows of their addresses and names in this hour.
 
         When the hour has rows_max such rows, what has none yet is counted in one without an address.
         """
         bucket_ns = self.now_ns - self.now_ns % BUCKET_NS
-        found = {"account": failure.account, "key": failure.key}
-        detail = _compact({name: value for name, value in found.items() if value})
-        address = failure.address
-        if not self._has_failure(bucket_ns, address, detail) and self.failures(bucket_ns) >= rows_max:
-            address, detail = "", _compact({"others": True})
-        self._sql.execute(
-            _FAILED, (bucket_ns, "", address, "", Action.LOGIN_FAILED.value, "", detail, repeats, 0)
-        )
+        rows = self.failures(bucket_ns)
+        for failure, repeats in failures.items():
+            address, detail = failure.address, _detail_of(failure)
+            if not self._has_failure(bucket_ns, address, detail):
+                if rows >= rows_max:
+                    address, detail = "", _detail_of(OTHERS)
+                rows += 1
+            self._sql.execute(
+                _FAILED, (bucket_ns, "", address, "", Action.LOGIN_FAILED.value, "", detail, repeats, 0)
+            )
 
     def _has_failure(self, bucket_ns: int, address: str, detail: str) -> bool:
         rows = self._sql.execute(
@@ -132,10 +159,17 @@ class Recorder(Records):
         return self._sql.changes()
 
 
+def _detail_of(failure: Failure) -> str:
+    if failure == OTHERS:
+        return _compact({"others": True})
+    named = {"account": failure.account, "key": failure.key}
+    return _compact({name: value for name, value in named.items() if value})
+
+
 def _conditions(wanted: Wanted) -> tuple[list[str], list[str | int]]:
     given: list[tuple[str, str | int | None]] = [
-        ("account = ?", wanted.account),
-        ("flist = ?", wanted.flist),
+        ("account = ? AND account <> ''", wanted.account),  # the second part is what the index asks for
+        ("flist = ? AND flist <> ''", wanted.flist),
         ("action = ?", wanted.action.value if wanted.action is not None else None),
         ("at_ns >= ?", wanted.since_ns),
         ("at_ns < ?", wanted.until_ns),
