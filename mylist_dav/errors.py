@@ -24,6 +24,7 @@ MylistError
 ├── LimitExceeded           a limit on depth, entries or size of the tree
 ├── OutOfSpace              the disk or a quota is full
 ├── Busy                    too much at once; the same call may succeed later
+├── TooMany                 somebody asks too often; the same call may succeed after a while
 ├── WritesStopped           a sync to disk failed: no more writes until an operator looks
 ├── Unsupported             a part of a protocol that is deliberately not offered
 └── Corrupt                 stored bytes do not match their digest, or an invariant is broken
@@ -135,6 +136,14 @@ class OutOfSpace(MylistError):
 
 class Busy(MylistError):
     """Too much at once; the same call may succeed a little later."""
+
+
+class TooMany(MylistError):
+    """Somebody asks too often: the same call may succeed after retry_after_seconds."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class WritesStopped(MylistError):

@@ -38,6 +38,7 @@ OUTCOMES: dict[type[errors.MylistError], Outcome] = {
     errors.LimitExceeded: Outcome(422, -32013, 2),
     errors.OutOfSpace: Outcome(507, -32014, 6),
     errors.Busy: Outcome(503, -32015, 7),
+    errors.TooMany: Outcome(429, -32019, 7),
     errors.WritesStopped: Outcome(503, -32016, 7),
     errors.Unsupported: Outcome(501, -32017, 2),
     errors.Corrupt: Outcome(500, -32018, 8),

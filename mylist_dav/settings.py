@@ -259,6 +259,17 @@ class CatalogSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountSettings(Section):
+    """What users may do without an admin."""
+
+    section: ClassVar[str] = "accounts"
+
+    self_service: bool = _setting(
+        False, "Users make, write and delete flists under their own name, within their quota."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenSettings(Section):
     """The secrets handed out after a login."""
 
@@ -304,6 +315,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    accounts: AccountSettings = field(default_factory=AccountSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
@@ -316,6 +328,7 @@ SECTIONS: dict[str, type[Section]] = {
         LimitSettings,
         StoreSettings,
         CatalogSettings,
+        AccountSettings,
         TokenSettings,
         AuditSettings,
         SiteSettings,

@@ -1,1 +1,7 @@
-"""The JSON API. So far: /healthz."""
+"""The JSON API.
+
+frontend.py      from a request to the function that answers it
+sessions.py      logging in and out, whoami, the server's key
+bodies.py        JSON in and out        problems.py   errors as problem documents
+credentials.py   who sends a request    health.py     /healthz
+"""

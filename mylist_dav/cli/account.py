@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from mylist_dav.cli.shared import json_option, local_command, open_library, show
+from mylist_dav.cli.shared import json_option, local_command, open_library, show, size
 from mylist_dav.model.actors import OPERATOR, Role
 
 
@@ -31,7 +33,20 @@ def list_accounts(as_json: bool) -> None:
     """List the accounts."""
     with open_library() as library:
         rows = [
-            {"account": name, "role": role.value if role else None, "disabled": role is None}
-            for name, role in library.identity.accounts(OPERATOR)
+            {
+                "account": one.name,
+                "role": one.role.value,
+                "disabled": one.disabled,
+                "quota_bytes": one.quota_bytes,
+                "keys": one.keys,
+            }
+            for one in library.identity.accounts(OPERATOR)
         ]
-    show(rows, as_json, lambda row: f"{row['account']}  {row['role'] or 'disabled'}")
+    show(rows, as_json, lambda row: _line(row))
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One account, to read."""
+    keys = f"{row['keys']} key{'' if row['keys'] == 1 else 's'}"
+    quota = "" if row["quota_bytes"] is None else f", quota {size(row['quota_bytes'])}"
+    return f"{row['account']}  {'disabled' if row['disabled'] else row['role']}, {keys}{quota}"

@@ -13,7 +13,7 @@ def level_entry(call: Call) -> Entry:
     location = call.location
     if location.level is Level.ACCOUNT:
         _ = location.account
-        if location.names[1] not in call.library.flists.accounts(call.actor):
+        if not call.library.flists.has_account(call.actor, location.names[1]):
             raise NotFound(f"there is nothing at {location.href}")
     return _folder(location.names[-1] if location.names else "")
 

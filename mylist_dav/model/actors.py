@@ -28,6 +28,7 @@ class Actor(NamedTuple):
     """Who asks for something. account is '' for a guest; label is what a commit records.
 
     address, request_id: where the request came from and what it is called in the logs; '' for local commands.
+    self_service: a user makes, writes and deletes flists under the name of the account (accounts.self_service).
     """
 
     account: str
@@ -35,6 +36,7 @@ class Actor(NamedTuple):
     scope: Scope = EVERYTHING
     address: str = ""
     request_id: str = ""
+    self_service: bool = False
 
     @property
     def label(self) -> str:

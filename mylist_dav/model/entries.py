@@ -68,7 +68,10 @@ class Entry(NamedTuple):
 
 
 class Flist(NamedTuple):
-    """A named, versioned tree. entries and size_bytes count the head; oldest_jid is the oldest readable revision."""
+    """A named, versioned tree. entries and size_bytes count the head; oldest_jid is the oldest readable revision.
+
+    private: for its account, and those with a grant, only.
+    """
 
     flist_id: int
     flist_name: FlistName
@@ -78,6 +81,7 @@ class Flist(NamedTuple):
     size_bytes: int
     created_ns: int
     changed_ns: int
+    private: bool = False
 
 
 class Commit(NamedTuple):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.health import HealthFrontEnd
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
@@ -37,6 +39,7 @@ def build(settings: Settings) -> App:
     dav = DavFrontEnd(library)
     routes: dict[str, FrontEnd] = {
         "dav": dav,
+        "api": ApiFrontEnd(library),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
@@ -51,6 +54,7 @@ def service(settings: Settings) -> Service:
     return Service(
         factory=f"{__name__}:build",
         settings=settings,
+        settled=lambda _, addresses: listening_at(settings, addresses),
         listen=server.listen,
         engine=cast(EngineName, server.engine),
         workers=server.workers or one_per_core(),
@@ -59,6 +63,11 @@ def service(settings: Settings) -> Service:
         access_log=cast(LogFormat, server.access_log),
         access_log_file=Path(server.access_log_file) if server.access_log_file else None,
     )
+
+
+def listening_at(settings: Settings, addresses: list[str]) -> Settings:
+    """The settings with the addresses as bound: logins name them, and port 0 is no name."""
+    return replace(settings, server=replace(settings.server, listen=tuple(addresses)))
 
 
 def one_per_core() -> int:

@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,12 +39,14 @@ class Service:
     """What to serve and how.
 
     factory: 'module:function', called as function(settings) in each worker; gives an App. listen: HOST:PORT each.
+    settled: gives the settings for the workers, from those here and the addresses as bound.
     access_log_file: None for standard error; reopened at SIGHUP.
     one_core_each: every worker keeps to one core (cores.py).
     """
 
     factory: str
     settings: object = None
+    settled: Callable[[Any, list[str]], object] = lambda settings, addresses: settings
     listen: tuple[str, ...] = ("127.0.0.1:8080",)
     engine: EngineName = "uvloop"
     workers: int = 1
@@ -65,6 +67,7 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
     bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
     names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
     try:
+        service = replace(service, settings=service.settled(service.settings, names))
         shares = [list(share) for share in zip(*bound, strict=True)]
         first_core = os.getpid()  # servers that run side by side begin at different ones
 

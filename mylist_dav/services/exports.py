@@ -30,7 +30,7 @@ from mylist_dav.model.contents import BlockRef, BlockSlice, Recipe
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT, TreePath
-from mylist_dav.services.rights import require_read
+from mylist_dav.services.rights import readable
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.contents import read_slices
@@ -107,9 +107,8 @@ class Exports:
 
         Raises NotFound. The pieces may raise NotFound (the flist was deleted meanwhile) and Corrupt.
         """
-        require_read(actor, name)
         with self._catalog.view() as view:
-            flist = view.flist(name)
+            flist = readable(view, actor, name)
             jid = flist.head_jid if at_jid is None else at_jid
             view.tree(flist, jid)
         ending = "blocks.tar" if form is Format.BLOCKS else form.value

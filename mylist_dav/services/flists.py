@@ -10,7 +10,15 @@ from mylist_dav.model.entries import Commit, Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT
 from mylist_dav.services.guards import check_conditions, guard_whole
-from mylist_dav.services.rights import may_list, require_admin, require_known, require_read, require_write
+from mylist_dav.services.rights import (
+    is_admin,
+    readable,
+    removable,
+    require_creation,
+    require_known,
+    visible,
+    writable,
+)
 from mylist_dav.store.catalog import Catalog, Draft
 
 
@@ -21,26 +29,34 @@ class Flists:
         self._catalog = catalog
 
     def accounts(self, actor: Actor) -> list[str]:
-        """The accounts of which the caller may see anything."""
+        """The accounts of which the caller may see anything, and their own; in order of name."""
         require_known(actor)
-        if actor.role is Role.ADMIN:
-            with self._catalog.view() as view:
+        with self._catalog.view() as view:
+            if is_admin(actor):
                 return view.accounts()
-        return sorted({flist.flist_name.account for flist in self.list(actor)})
+            seen = {flist.flist_name.account for flist in visible(view, actor, view.flists())}
+            return sorted(seen | _own(actor))
+
+    def has_account(self, actor: Actor, account: str) -> bool:
+        """Whether an account is among those."""
+        require_known(actor)
+        with self._catalog.view() as view:
+            if is_admin(actor):
+                return view.has_account(account)
+            return account in _own(actor) or bool(visible(view, actor, view.flists(account)))
 
     def get(self, actor: Actor, name: FlistName) -> Flist:
         """Raises NotFound."""
-        require_read(actor, name)
         with self._catalog.view() as view:
-            return view.flist(name)
+            return readable(view, actor, name)
 
     def create(self, actor: Actor, name: FlistName, *, make_account: bool = False) -> Flist:
         """Make an empty flist. make_account: also its account, as a user, if that is new. Raises Exists, NotFound."""
-        require_admin(actor)
+        require_creation(actor, name)
         checked = FlistName.checked(*name)
 
         def make(draft: Draft) -> Flist:
-            if make_account and not draft.has_account(checked.account):
+            if make_account and is_admin(actor) and not draft.has_account(checked.account):
                 draft.add_account(checked.account, Role.USER)
                 draft.record(
                     actor, Action.ACCOUNT_ADD, "", {"name": checked.account, "role": Role.USER.value}
@@ -51,10 +67,10 @@ class Flists:
 
     def delete(self, actor: Actor, name: FlistName) -> None:
         """Delete a flist with its whole history. Raises NotFound."""
-        require_admin(actor)
+        require_known(actor)
 
         def remove(draft: Draft) -> None:
-            flist = draft.flist(name)
+            flist = removable(draft, actor, name)
             draft.remove_flist(flist)
             detail = {"jid": flist.head_jid, "entries": flist.entries}
             draft.record(actor, Action.DELETE_FLIST, str(name), detail, flist.size_bytes)
@@ -65,9 +81,8 @@ class Flists:
         self, actor: Actor, name: FlistName, before_jid: int | None = None, limit: int = 100
     ) -> list[Commit]:
         """The commits of a flist, newest first. Raises NotFound."""
-        require_read(actor, name)
         with self._catalog.view() as view:
-            return view.commits(view.flist(name), before_jid, limit)
+            return view.commits(readable(view, actor, name), before_jid, limit)
 
     def rollback(
         self, actor: Actor, name: FlistName, jid: int, conditions: Conditions = UNCONDITIONAL
@@ -77,13 +92,13 @@ class Flists:
         No commit is made when nothing was changed since. Every lock in the flist is in the way, unless its token is
         submitted; those on entries that are not there any more go.
         """
-        require_write(actor, name)
+        require_known(actor)
 
         def make(draft: Draft) -> None:
-            flist = draft.flist(name)
+            flist = writable(draft, actor, name)
             draft.tree(flist, jid)
             tree = draft.draft_tree(flist, actor)
-            check_conditions(draft, tree, ROOT, conditions, draft.now_ns)
+            check_conditions(draft, tree, ROOT, actor, conditions, draft.now_ns)
             locks = guard_whole(draft, tree, actor, conditions, draft.now_ns)
             tree.action, tree.note = Action.ROLLBACK, f"rollback to {jid}"
             tree.restore(jid)
@@ -101,8 +116,12 @@ class Flists:
         """
         require_known(actor)
         with self._catalog.view() as view:
-            may_list_all = actor.role is Role.ADMIN
-            found = [flist for flist in view.flists(account) if may_list(actor, flist.flist_name)]
-            if account is not None and not found and not (may_list_all and view.has_account(account)):
+            found = visible(view, actor, view.flists(account))
+            if account is not None and not found and not self.has_account(actor, account):
                 raise NotFound(f"there is no account {account}")
             return found
+
+
+def _own(actor: Actor) -> set[str]:
+    """The account of the caller: it is there also without a flist. A token for one flist does not show it."""
+    return {actor.account} if actor.account and actor.scope.flist_name is None else set()

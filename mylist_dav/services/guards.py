@@ -13,17 +13,22 @@ from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.paths import ROOT, TreePath
+from mylist_dav.services.rights import readable
 from mylist_dav.store.catalog import TreeView, View
 
 
-def check_conditions(view: View, tree: TreeView, path: TreePath, conditions: Conditions, now_ns: int) -> None:
+def check_conditions(
+    view: View, tree: TreeView, path: TreePath, actor: Actor, conditions: Conditions, now_ns: int
+) -> None:
     """Check all conditions of a request whose target is path in tree. Raises PreconditionFailed."""
     if conditions.base_jid is not None and conditions.base_jid != tree.flist.head_jid:
         raise PreconditionFailed(
             f"{tree.flist.flist_name} is at revision {tree.flist.head_jid}, not at {conditions.base_jid} any more"
         )
     _check_entity(tree, path, conditions)
-    _check_state_lists(view, Place(tree.flist.flist_name, path), conditions.state_lists, now_ns)
+    lists, target = conditions.state_lists, Place(tree.flist.flist_name, path)
+    if lists and not any(_holds(view, target, actor, one, now_ns) for one in lists):
+        raise PreconditionFailed("the If header does not hold: none of its lists is true")
 
 
 def _check_entity(tree: TreeView, path: TreePath, conditions: Conditions) -> None:
@@ -41,13 +46,10 @@ def _check_entity(tree: TreeView, path: TreePath, conditions: Conditions) -> Non
         raise PreconditionFailed("If-None-Match does not hold: there is already such a state")
 
 
-def _check_state_lists(view: View, target: Place, lists: tuple[StateList, ...], now_ns: int) -> None:
-    if lists and not any(_holds(view, target, one, now_ns) for one in lists):
-        raise PreconditionFailed("the If header does not hold: none of its lists is true")
-
-
-def _holds(view: View, target: Place, one: StateList, now_ns: int) -> bool:
-    etag, tokens = (None, frozenset[str]()) if one.elsewhere else _state_of(view, one.place or target, now_ns)
+def _holds(view: View, target: Place, actor: Actor, one: StateList, now_ns: int) -> bool:
+    etag, tokens = None, frozenset[str]()
+    if not one.elsewhere:
+        etag, tokens = _state_of(view, one.place or target, actor, now_ns)
     return all(_test(test, etag, tokens) for test in one.tests)
 
 
@@ -56,10 +58,10 @@ def _test(test: StateTest, etag: str | None, tokens: frozenset[str]) -> bool:
     return met is not test.negated
 
 
-def _state_of(view: View, place: Place, now_ns: int) -> tuple[str | None, frozenset[str]]:
-    """The entity tag of a place, and the tokens of all locks that cover it."""
+def _state_of(view: View, place: Place, actor: Actor, now_ns: int) -> tuple[str | None, frozenset[str]]:
+    """The entity tag of a place, and the tokens of all locks that cover it; nothing of what may not be read."""
     try:
-        tree = view.tree(view.flist(place.flist_name))
+        tree = view.tree(readable(view, actor, place.flist_name))
     except NotFound:
         return None, frozenset()
     chain = tree.chain(place.path)

@@ -1,37 +1,37 @@
-"""Accounts and tokens: who somebody is. Tokens are random, kept only as a hash, and expire."""
+"""Accounts, their keys and tokens: who somebody is. Tokens are random, kept only as a hash, and expire."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
-from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, NotFound, Unauthenticated
-from mylist_dav.model.actors import Actor, Role
+from mylist_dav.errors import Invalid, LimitExceeded, NotFound, Unauthenticated
+from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts
+from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
+from mylist_dav.model.audit import Action
+from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import check_account_name
 from mylist_dav.services.ledger import Ledger
-from mylist_dav.services.rights import require_admin
-from mylist_dav.store.catalog import Catalog
+from mylist_dav.services.rights import readable, require_admin, require_own, require_unlimited
+from mylist_dav.services.token_uses import TokenUses
+from mylist_dav.services.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
+from mylist_dav.services.tokens import token_hash as _hash
+from mylist_dav.services.tokens import token_id as token_id_of
+from mylist_dav.store.catalog import Catalog, Draft
 
-TOKEN_PREFIX = "mylist_"
-TOKEN_CHARS_MAX = 200
 LABEL_CHARS_MAX = 200
+KEYS_MAX = 100
+"""Of one account."""
+
+QUOTA_BYTES_MAX = 2**62
 _DAY_NS = 86_400 * 1_000_000_000
 
 
-class TokenFacts(NamedTuple):
-    """What is known of a token; token_id is the beginning of its hash, enough to name it."""
-
-    token_id: str
-    account: str
-    label: str
-    created_ns: int
-    expires_ns: int
-
-
 class Identity:
-    """The verbs on accounts and tokens. days_max bounds the life of a token."""
+    """The verbs on accounts, keys and tokens. Users manage the keys and tokens of their own account, admins all.
+
+    days_max bounds the life of a token. self_service: users make and change flists under their own name.
+    """
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class Identity:
         clock: Callable[[], int],
         days_max: int,
         new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+        *,
+        self_service: bool = False,
         ledger: Ledger | None = None,
     ) -> None:
         self._catalog = catalog
@@ -46,68 +48,216 @@ class Identity:
         self._days_max = days_max
         self._new_secret = new_secret
         self._ledger = ledger
+        self._self_service = self_service
+        self._uses = TokenUses(catalog)
 
-    def add_account(self, actor: Actor, name: str, role: Role) -> None:
-        """Raises Exists, BadName."""
+    def close(self) -> None:
+        """Write down the last uses of tokens; to be called before the catalog is closed."""
+        self._uses.close()
+
+    # -- accounts ----------------------------------------------------------------------------------------------
+
+    def add_account(self, actor: Actor, name: str, role: Role, *, quota_bytes: int | None = None) -> None:
+        """quota_bytes: of all its flists together; None is no limit. Raises Exists, BadName, Invalid."""
         require_admin(actor)
         if role is Role.GUEST:
             raise Invalid("an account is a user or an admin")
-        self._catalog.change(lambda draft: draft.add_account(check_account_name(name), role))
+        check_account_name(name)
+        _check_quota(quota_bytes)
 
-    def accounts(self, actor: Actor) -> list[tuple[str, Role | None]]:
-        """All accounts with their roles; None for a disabled one."""
+        def make(draft: Draft) -> None:
+            draft.add_account(name, role, quota_bytes)
+            draft.record(
+                actor, Action.ACCOUNT_ADD, "", {"name": name, "role": role.value, "quota_bytes": quota_bytes}
+            )
+
+        self._catalog.change(make)
+
+    def accounts(self, actor: Actor) -> list[AccountFacts]:
+        """All accounts, in order of name."""
         require_admin(actor)
         with self._catalog.view() as view:
-            return [(name, view.account_role(name)) for name in view.accounts()]
+            return view.account_facts()
 
-    def new_token(self, actor: Actor, account: str, *, days: float = 1, label: str = "") -> str:
-        """A new token for an account; this is the only time it can be seen. Raises NotFound, Invalid."""
+    def set_disabled(self, actor: Actor, name: str, disabled: bool) -> None:
+        """A disabled account keeps its keys, tokens and grants, and none of them holds. Raises NotFound."""
         require_admin(actor)
+
+        def make(draft: Draft) -> None:
+            draft.set_disabled(name, disabled)
+            draft.record(actor, Action.ACCOUNT_CHANGE, "", {"name": name, "disabled": disabled})
+
+        self._catalog.change(make)
+
+    def set_quota(self, actor: Actor, name: str, quota_bytes: int | None) -> None:
+        """None is no limit. Raises NotFound, Invalid."""
+        require_admin(actor)
+        _check_quota(quota_bytes)
+
+        def make(draft: Draft) -> None:
+            draft.set_quota(name, quota_bytes)
+            draft.record(actor, Action.ACCOUNT_CHANGE, "", {"name": name, "quota_bytes": quota_bytes})
+
+        self._catalog.change(make)
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def add_key(self, actor: Actor, account: str, key: PublicKey, label: str = "") -> None:
+        """Raises Exists for a key that any account has, NotFound, LimitExceeded, Invalid."""
+        require_own(actor, account)
+        _check_label(label)
+
+        def make(draft: Draft) -> None:
+            draft.add_key(account, key, label)
+            if len(draft.keys(account)) > KEYS_MAX:
+                raise LimitExceeded(f"an account has at most {KEYS_MAX} keys: remove one first")
+            draft.record(actor, Action.KEY_ADD, "", {"name": account, "key": str(key), "label": label})
+
+        self._catalog.change(make)
+
+    def keys(self, actor: Actor, account: str | None = None) -> list[KeyFacts]:
+        """The keys of an account; without one, all that the caller manages. In order of account and age."""
+        with self._catalog.view() as view:
+            return view.keys(_managed(actor, account))
+
+    def remove_key(self, actor: Actor, key: PublicKey) -> None:
+        """Raises NotFound. Tokens that were handed out for the key live on: revoke them too if it was stolen."""
+        account = _managed(actor, None)
+
+        def make(draft: Draft) -> None:
+            if all(known.key != key for known in draft.keys(account)):
+                raise NotFound(f"there is no key {key.fingerprint}; see: mylist key list")
+            draft.remove_key(key)
+            draft.record(actor, Action.KEY_REMOVE, "", {"key": str(key)})
+
+        self._catalog.change(make)
+
+    def key_owner(self, key: PublicKey) -> Actor | None:
+        """Whose key it is; None when it is unknown, or its account disabled."""
+        with self._catalog.glance() as view:
+            found = view.key_actor(key)
+        return None if found is None else self._served(found)
+
+    def note_login(self, key: PublicKey) -> None:
+        """Somebody has just logged in with a key."""
+        self._catalog.change(lambda draft: draft.note_key_use(key))
+
+    # -- tokens ------------------------------------------------------------------------------------------------
+
+    def new_token(
+        self, actor: Actor, account: str, *, days: float = 1, label: str = "", scope: Scope = EVERYTHING
+    ) -> str:
+        """A new token for an account; this is the only time it can be seen.
+
+        scope: what it may do of what its account may. Raises NotFound (account, flist), LimitExceeded, Invalid.
+        """
+        require_own(actor, account)
         if not 0 < days <= self._days_max:
             raise Invalid(f"a token lives more than 0 and at most {self._days_max} days, not {days:g}")
-        if len(label) > LABEL_CHARS_MAX:
-            raise Invalid(f"a label has at most {LABEL_CHARS_MAX} characters")
+        _check_label(label)
         token = TOKEN_PREFIX + self._new_secret()
         expires_ns = self._clock() + int(days * _DAY_NS)
-        self._catalog.change(lambda draft: draft.add_token(_hash(token), account, label, expires_ns))
+
+        def make(draft: Draft) -> None:
+            if scope.flist_name is not None:
+                readable(draft, actor, scope.flist_name)
+            draft.add_token(_hash(token), account, label, expires_ns, scope)
+            if draft.count_tokens(account) > TOKENS_MAX:
+                raise LimitExceeded(f"an account has at most {TOKENS_MAX} tokens: revoke some first")
+            draft.record(
+                actor,
+                Action.TOKEN_ADD,
+                str(scope.flist_name or ""),
+                {
+                    "name": account,
+                    "token": token_id_of(_hash(token)),
+                    "label": label,
+                    "read_only": scope.read_only,
+                },
+            )
+
+        self._catalog.change(make)
         return token
 
-    def tokens(self, actor: Actor) -> list[TokenFacts]:
-        """All tokens, newest first."""
-        require_admin(actor)
+    def tokens(self, actor: Actor, account: str | None = None) -> list[TokenFacts]:
+        """The tokens of an account; without one, all that the caller manages. Newest first."""
         with self._catalog.view() as view:
-            return [TokenFacts(row[0].hex()[:12], *row[1:]) for row in view.tokens()]
+            return [facts for _, facts in view.tokens(_managed(actor, account))]
 
     def revoke_token(self, actor: Actor, token_id: str) -> None:
         """Revoke the token whose id begins so; at once, in all processes. Raises NotFound, Invalid (ambiguous)."""
-        require_admin(actor)
-        with self._catalog.view() as view:
-            matching = [row[0] for row in view.tokens() if token_id and row[0].hex().startswith(token_id)]
-        if not matching:
-            raise NotFound(f"there is no token {token_id[:20]}; see: mylist token list")
-        if len(matching) > 1:
-            raise Invalid(f"{token_id[:20]} begins the ids of {len(matching)} tokens: give more of it")
-        self._catalog.change(lambda draft: draft.remove_token(matching[0]))
+        account = _managed(actor, None)
+
+        def make(draft: Draft) -> None:
+            known = [token_hash for token_hash, _ in draft.tokens(account)]
+            matching = [one for one in known if token_id and one.hex().startswith(token_id)]
+            if not matching:
+                raise NotFound(f"there is no token {token_id[:20]}; see: mylist token list")
+            if len(matching) > 1:
+                raise Invalid(f"{token_id[:20]} begins the ids of {len(matching)} tokens: give more of it")
+            draft.remove_token(matching[0])
+            draft.record(actor, Action.TOKEN_REVOKE, "", {"token": token_id_of(matching[0])})
+
+        self._catalog.change(make)
+
+    def revoke_this(self, token: str, *, address: str = "", request_id: str = "") -> None:
+        """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
+        held = self._holder(token, self._clock())
+        if held is None:
+            return
+        actor = held[0]._replace(address=address, request_id=request_id)
+
+        def make(draft: Draft) -> None:
+            if draft.remove_token(_hash(token)):
+                draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(_hash(token))})
+
+        self._catalog.change(make)
 
     def actor_for(
         self, token: str, account: str | None = None, *, address: str = "", request_id: str = ""
     ) -> Actor:
-        """Who a token stands for; with Basic its account must be the user name.
+        """Who a token stands for; with Basic its account must be the user name. The use of it is noted.
 
         address, request_id: of the request, for the actor and the record. Raises Unauthenticated, in the same words
         whatever is wrong.
         """
-        found = None
-        if token.startswith(TOKEN_PREFIX) and len(token) <= TOKEN_CHARS_MAX and token.isascii():
-            with self._catalog.glance() as view:
-                found = view.token_actor(_hash(token), self._clock())
-        if found is None or (account is not None and account != found.account):
+        now_ns = self._clock()
+        actor, used_ns = self._holder(token, now_ns) or (None, 0)
+        if actor is None or (account is not None and account != actor.account):
             if self._ledger is not None:
                 self._ledger.login_failed(address, account=account or "")
             raise Unauthenticated("the token is unknown, expired, or of another account")
-        return found._replace(address=address, request_id=request_id)
+        self._uses.note(_hash(token), used_ns, now_ns)
+        return self._served(actor._replace(address=address, request_id=request_id))
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _holder(self, token: str, now_ns: int) -> tuple[Actor, int] | None:
+        """Who holds a token, and its last use. Found by its hash: the time that takes says nothing of other tokens."""
+        if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
+            return None
+        with self._catalog.glance() as view:
+            return view.token_actor(_hash(token), now_ns)
+
+    def _served(self, actor: Actor) -> Actor:
+        return actor._replace(self_service=True) if self._self_service else actor
 
 
-def _hash(token: str) -> bytes:
-    """Tokens carry 256 random bits: a fast hash is as good as a slow one."""
-    return hashlib.sha256(token.encode()).digest()
+def _managed(actor: Actor, account: str | None) -> str | None:
+    """Whose keys and tokens are meant; None for all. Raises Unauthenticated, Forbidden."""
+    require_unlimited(actor)
+    if account is None and actor.role is not Role.ADMIN:
+        account = actor.account
+    if account is not None:
+        require_own(actor, account)
+    return account
+
+
+def _check_label(label: str) -> None:
+    if len(label) > LABEL_CHARS_MAX or not all(one.isprintable() for one in label):
+        raise Invalid(f"a label has at most {LABEL_CHARS_MAX} characters, all printable")
+
+
+def _check_quota(quota_bytes: int | None) -> None:
+    if quota_bytes is not None and not 0 <= quota_bytes <= QUOTA_BYTES_MAX:
+        raise Invalid(f"a quota lies between 0 and {QUOTA_BYTES_MAX} bytes")

@@ -35,7 +35,7 @@ from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.publishing import Order, Published, Publisher
-from mylist_dav.services.rights import require_admin, require_write
+from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
 from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import Assembly
 from mylist_dav.store.blocks import BlockStore
@@ -188,14 +188,14 @@ class Imports:
 
     def _check(self, actor: Actor, name: FlistName, make: bool) -> None:
         """What can be known before anything is read."""
-        require_write(actor, name)
+        require_known(actor)
         with self._catalog.view() as view:
             try:
-                view.flist(name)
+                writable(view, actor, name)
             except NotFound:
                 if not make:
                     raise
-                require_admin(actor)
+                require_creation(actor, name)
 
     def _read(self, source: Source, assembly: Assembly, progress: Show) -> tuple[int, Ingest]:
         """Take in all members; returns the bytes of their contents, and what has taken these in."""
@@ -217,17 +217,18 @@ class Imports:
 
         def open_or_make(draft: Draft) -> tuple[Flist, bool]:
             try:
-                return draft.flist(name), False
+                return writable(draft, actor, name), False
             except NotFound:
                 if not make:
                     raise
-            if name.account not in draft.accounts():
+            require_creation(actor, name)
+            if not draft.has_account(name.account):
                 draft.add_account(name.account, Role.USER)
                 draft.record(actor, Action.ACCOUNT_ADD, "", {"name": name.account, "role": Role.USER.value})
             return draft.add_flist(name, actor), True
 
         with self._catalog.view() as view, contextlib.suppress(NotFound):
-            return view.flist(name), False
+            return writable(view, actor, name), False
         return self._catalog.change(open_or_make)
 
     def _publish(self, publisher: Publisher, actor: Actor, flist: Flist, made: bool) -> Published:

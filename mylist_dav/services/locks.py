@@ -16,7 +16,7 @@ from mylist_dav.model.entries import Entry
 from mylist_dav.model.locks import Lock, Scope
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.guards import below, check_conditions, covering, guard_change
-from mylist_dav.services.rights import require_read, require_write
+from mylist_dav.services.rights import readable, require_known, writable
 from mylist_dav.services.uploads import put_content
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
@@ -67,13 +67,13 @@ class Locks:
 
         Raises Locked when another lock is in the way, on it, above, or (infinite) below; then nothing is made.
         """
-        require_write(actor, place.flist_name)
+        require_known(actor)
         if len(owner_xml.encode(errors="surrogatepass")) > OWNER_BYTES_MAX:
             raise BadName(f"a lock owner of more than {OWNER_BYTES_MAX} bytes is not kept")
 
         def make(draft: Draft) -> Locking:
-            tree = draft.draft_tree(draft.flist(place.flist_name), actor, self._entries_max)
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            tree = draft.draft_tree(writable(draft, actor, place.flist_name), actor, self._entries_max)
+            check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             entry = tree.find(place.path)
             self._refuse_conflicts(draft, tree, place, entry, scope, infinite)
             created = entry is None
@@ -94,11 +94,11 @@ class Locks:
 
         Raises PreconditionFailed when none of the submitted tokens is a lock of the caller here.
         """
-        require_write(actor, place.flist_name)
+        require_known(actor)
 
         def make(draft: Draft) -> Locking:
-            tree = draft.tree(draft.flist(place.flist_name))
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            tree = draft.tree(writable(draft, actor, place.flist_name))
+            check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             lock = self._submitted(draft, place, actor, conditions.lock_tokens)
             seconds = self._bounded(timeout_seconds)
             expires_ns = draft.now_ns + seconds * 1_000_000_000
@@ -114,9 +114,10 @@ class Locks:
 
         Raises Conflict when the caller has no such lock.
         """
-        require_write(actor, place.flist_name)
+        require_known(actor)
 
         def make(draft: Draft) -> None:
+            writable(draft, actor, place.flist_name)
             try:
                 lock = self._submitted(draft, place, actor, frozenset({token}))
             except PreconditionFailed as error:
@@ -127,9 +128,8 @@ class Locks:
 
     def covering(self, actor: Actor, place: Place) -> list[tuple[Lock, TreePath]]:
         """The locks that cover a place, each with the path of its root. Empty when there is nothing."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name))
+            tree = view.tree(readable(view, actor, place.flist_name))
             chain = tree.chain(place.path)
             if len(chain) != len(place.path) + 1:
                 return []
@@ -139,9 +139,8 @@ class Locks:
 
     def all(self, actor: Actor, place: Place) -> list[tuple[Lock, TreePath]]:
         """Every lock in the flist, each with the path of its root: for a listing of many entries at once."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name))
+            tree = view.tree(readable(view, actor, place.flist_name))
             found = []
             for lock in view.locks(tree.flist.flist_id, self._clock()):
                 way = tree.path_of(lock.entry_id)

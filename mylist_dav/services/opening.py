@@ -12,11 +12,14 @@ from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
+from mylist_dav.services.logins import Logins, own_addresses
 from mylist_dav.services.properties import Properties
+from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
@@ -27,6 +30,7 @@ from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
+from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
 
 CATALOG = "catalog.sqlite"
@@ -82,7 +86,22 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
-        self.identity = Identity(self.catalog, clock, settings.tokens.days_max, ledger=self.ledger)
+        self.grants = Grants(self.catalog)
+        self.identity = Identity(
+            self.catalog,
+            clock,
+            settings.tokens.days_max,
+            self_service=settings.accounts.self_service,
+            ledger=self.ledger,
+        )
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock)
+        self.logins = Logins(
+            self.catalog,
+            self.server_key,
+            clock,
+            own_addresses(settings.server.public_url, settings.server.listen),
+            life_seconds=settings.tokens.days_default * 86_400,
+        )
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""
@@ -100,6 +119,7 @@ class Library:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self._filer.close()
         self.ledger.close()
+        self.identity.close()
         self.catalog.close()
         self.imports.close()
         self.exports.close()

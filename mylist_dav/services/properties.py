@@ -10,7 +10,7 @@ from mylist_dav.model.actors import Actor
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.entries import Entry
 from mylist_dav.services.guards import check_conditions, guard_change
-from mylist_dav.services.rights import require_read, require_write
+from mylist_dav.services.rights import readable, require_known, writable
 from mylist_dav.services.trees import Attributes, set_attributes
 from mylist_dav.store.catalog import Catalog, Draft
 
@@ -37,9 +37,8 @@ class Properties:
 
     def get(self, actor: Actor, place: Place) -> dict[str, str]:
         """All dead properties of an entry. Raises NotFound."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name))
+            tree = view.tree(readable(view, actor, place.flist_name))
             entry = tree.find(place.path)
             if entry is None:
                 raise NotFound(f"there is nothing at /{place.path}")
@@ -47,15 +46,15 @@ class Properties:
 
     def of_entry(self, actor: Actor, place: Place, entry: Entry) -> dict[str, str]:
         """All dead properties of an entry that the caller has been given from there."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            return view.properties(view.flist(place.flist_name).flist_id, entry.entry_id)
+            return view.properties(readable(view, actor, place.flist_name).flist_id, entry.entry_id)
 
     def of_members(self, actor: Actor, place: Place, folder: Entry) -> dict[int, dict[str, str]]:
         """The dead properties of all members of a folder that have any, by entry id, in one query."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            return view.properties_of_members(view.flist(place.flist_name).flist_id, folder.entry_id)
+            return view.properties_of_members(
+                readable(view, actor, place.flist_name).flist_id, folder.entry_id
+            )
 
     def change(
         self,
@@ -70,7 +69,7 @@ class Properties:
         Raises NotFound, Locked, LimitExceeded (more than 100 on an entry, one of more than 64 KiB, or 256 Ki
         characters in all).
         """
-        require_write(actor, place.flist_name)
+        require_known(actor)
         for one in changes:
             if len(one.name) > NAME_CHARS_MAX:
                 raise LimitExceeded(
@@ -85,8 +84,8 @@ class Properties:
                 )
 
         def make(draft: Draft) -> Entry:
-            tree = draft.draft_tree(draft.flist(place.flist_name), actor)
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            tree = draft.draft_tree(writable(draft, actor, place.flist_name), actor)
+            check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             entry = tree.find(place.path)
             if entry is None:
                 raise NotFound(f"there is nothing at /{place.path}")

@@ -28,6 +28,7 @@ from mylist_dav.services.comparing import (
     new_entry,
 )
 from mylist_dav.services.guards import check_conditions, require_tokens
+from mylist_dav.services.rights import still_writable
 from mylist_dav.services.staging import Row, Stage, rows_below
 from mylist_dav.store.assembly import ROOT_NODE, Assembly, Touch
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
@@ -138,7 +139,7 @@ class Publisher:
         self._progress("comparing")
         self._assembly.forget_head()
         with self._catalog.view() as view:
-            flist = view.flist_by_id(self._order.flist.flist_id)
+            flist = still_writable(view, self._order.actor, self._order.flist.flist_id)
             root = view.tree(flist).root()
         rows_max = self._order.rows_max
         at_once_max = min(AT_ONCE_ENTRIES_MAX, rows_max) if attempt < ATTEMPTS_MAX // 2 else rows_max
@@ -207,7 +208,7 @@ class Publisher:
     def _confirm(self, draft: Draft, plan: _Plan) -> Published:
         """There is nothing to change, if the conditions hold."""
         tree = self._tree(draft)
-        check_conditions(draft, tree, ROOT, self._order.conditions, draft.now_ns)
+        check_conditions(draft, tree, ROOT, self._order.actor, self._order.conditions, draft.now_ns)
         return plan.published(None)
 
     def _apply(self, draft: Draft, plan: _Plan) -> Published:
@@ -266,12 +267,13 @@ class Publisher:
         return self._stage
 
     def _tree(self, draft: Draft) -> TreeDraft:
-        return draft.draft_tree(self._order.flist, self._order.actor, self._order.entries_max)
+        flist = still_writable(draft, self._order.actor, self._order.flist.flist_id)
+        return draft.draft_tree(flist, self._order.actor, self._order.entries_max)
 
     def _begin(self, draft: Draft, plan: _Plan) -> TreeDraft:
         """The tree to write to. Raises _HeadMoved unless it is still what was compared."""
         tree = self._tree(draft)
-        check_conditions(draft, tree, ROOT, self._order.conditions, draft.now_ns)
+        check_conditions(draft, tree, ROOT, self._order.actor, self._order.conditions, draft.now_ns)
         if tree.flist.head_jid != plan.base_jid:
             raise _HeadMoved("the head has moved on")
         tree.action, tree.note = Action.IMPORT, self._order.note

@@ -1,13 +1,32 @@
-"""Who may do what. The one place that decides.
+"""Who may do what. The one place that decides; every verb asks here, in the view or draft in which it reads the flist.
 
-For now there are two: a guest reads public exposures, an admin does everything.
+                                   guest   user                                              admin
+  read a flist                       -     those not private, those under the own name,      all
+                                           private ones with a grant
+  write in a flist                   -     with a write grant; own ones (self-service)       all
+  make, delete a flist               -     own ones (self-service)                           all
+  own keys and tokens                -     yes                                               yes, those of all
+  accounts, grants, exposures, ...   -     -                                                 yes
+
+Self-service is a setting, off by default; an actor knows of it. What a token may is less: one limited to a flist sees
+and changes this one only, one for reading changes nothing, and neither manages anything, whatever its account may.
+What somebody may not read does not exist for them: it answers as what is not there, by the same way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
-from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.accounts import Right
+from mylist_dav.model.actors import EVERYTHING, Actor, Role
+from mylist_dav.model.entries import Flist
 from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog import View
+
+_ADMIN = Role.ADMIN
+
+# -- of nothing in particular ----------------------------------------------------------------------------------
 
 
 def require_known(actor: Actor) -> None:
@@ -16,26 +35,123 @@ def require_known(actor: Actor) -> None:
         raise Unauthenticated("log in with a token first")
 
 
-def require_read(actor: Actor, name: FlistName) -> None:
-    """Raises Unauthenticated for a guest, NotFound for those who may not read the flist: it does not exist for them."""
+def require_unlimited(actor: Actor) -> None:
+    """Raises Unauthenticated for a guest, Forbidden for a token that may less than its account."""
     require_known(actor)
-    if actor.role is not Role.ADMIN:
-        raise NotFound(f"there is no flist {name}")
-
-
-def require_write(actor: Actor, name: FlistName) -> None:
-    """Raises Unauthenticated, NotFound (may not read it either) or Forbidden."""
-    require_read(actor, name)
-    require_admin(actor)
+    if actor.scope != EVERYTHING:
+        raise Forbidden("this token is for reading or for one flist, and not for this")
 
 
 def require_admin(actor: Actor) -> None:
     """Raises Unauthenticated or Forbidden."""
     require_known(actor)
-    if actor.role is not Role.ADMIN:
+    if not is_admin(actor):
         raise Forbidden("only an admin may do this")
 
 
-def may_list(actor: Actor, name: FlistName) -> bool:
-    """Whether the flist appears in lists."""
-    return actor.role is Role.ADMIN
+def is_admin(actor: Actor) -> bool:
+    """Whether nothing at all is kept from the actor."""
+    return actor.role is _ADMIN and actor.scope == EVERYTHING
+
+
+def require_own(actor: Actor, account: str) -> None:
+    """For the keys and tokens of an account. Raises Unauthenticated, Forbidden (another account, a limited token)."""
+    require_unlimited(actor)
+    if actor.role is not _ADMIN and actor.account != account:
+        raise Forbidden("only an admin may do this for another account")
+
+
+# -- of one flist ----------------------------------------------------------------------------------------------
+
+
+def readable(view: View, actor: Actor, name: FlistName) -> Flist:
+    """The flist, for reading. Raises Unauthenticated for a guest, NotFound: it is not there, or may not be read."""
+    require_known(actor)
+    try:
+        flist = view.flist(name)
+    except NotFound:
+        flist = None
+    if flist is None or not may_read(view, actor, flist):
+        raise NotFound(f"there is no flist {name}")
+    return flist
+
+
+def writable(view: View, actor: Actor, name: FlistName) -> Flist:
+    """The flist, for changing what is in it. Raises what readable raises, and Forbidden."""
+    return _for_writing(view, actor, readable(view, actor, name))
+
+
+def removable(view: View, actor: Actor, name: FlistName) -> Flist:
+    """The flist, for deleting it as a whole. Raises what readable raises, and Forbidden."""
+    flist = readable(view, actor, name)
+    require_creation(actor, name)
+    return flist
+
+
+def require_creation(actor: Actor, name: FlistName) -> None:
+    """For making a flist, whether there is one or not. Raises Unauthenticated or Forbidden."""
+    require_unlimited(actor)
+    if actor.role is not _ADMIN and not _owns(actor, name):
+        raise Forbidden("only an admin may make and delete flists here")
+
+
+def still_readable(view: View, actor: Actor, flist_id: int) -> Flist:
+    """The flist as it is by now, for reading on. Raises NotFound."""
+    flist = view.flist_by_id(flist_id)
+    if not may_read(view, actor, flist):
+        raise NotFound("the flist is gone")
+    return flist
+
+
+def still_writable(view: View, actor: Actor, flist_id: int) -> Flist:
+    """The flist as it is by now, for a change that was prepared before. Raises NotFound, Forbidden."""
+    return _for_writing(view, actor, still_readable(view, actor, flist_id))
+
+
+def may_read(view: View, actor: Actor, flist: Flist) -> bool:
+    """Whether the flist is there for the actor."""
+    return _may_read(actor, flist, lambda flist_id: view.granted(flist_id, actor.account))
+
+
+def may_write(view: View, actor: Actor, flist: Flist) -> bool:
+    """Whether the actor, who may read the flist, may change what is in it."""
+    if actor.scope.read_only or not _is_in_scope(actor, flist.flist_name):
+        return False
+    if actor.role is _ADMIN or _owns(actor, flist.flist_name):
+        return True
+    return actor.role is Role.USER and view.granted(flist.flist_id, actor.account) is Right.WRITE
+
+
+def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
+    """Those flists that may be read, in the same order. It asks for all grants at once."""
+    granted = {} if actor.role is not Role.USER else view.granted_to(actor.account)
+    return [flist for flist in flists if _may_read(actor, flist, granted.get)]
+
+
+# -- inside ----------------------------------------------------------------------------------------------------
+
+
+def _may_read(actor: Actor, flist: Flist, granted: Callable[[int], Right | None]) -> bool:
+    """granted: what the account of the actor is granted, by flist id."""
+    name = flist.flist_name
+    if actor.role is Role.GUEST or not _is_in_scope(actor, name):
+        return False
+    if actor.role is _ADMIN or not flist.private or name.account == actor.account:
+        return True
+    return granted(flist.flist_id) in (Right.READ, Right.WRITE)
+
+
+def _for_writing(view: View, actor: Actor, flist: Flist) -> Flist:
+    if not may_write(view, actor, flist):
+        raise Forbidden(f"you may read {flist.flist_name}, and not change it")
+    return flist
+
+
+def _is_in_scope(actor: Actor, name: FlistName) -> bool:
+    only = actor.scope.flist_name
+    return only is None or only == name
+
+
+def _owns(actor: Actor, name: FlistName) -> bool:
+    """Whether a user does what an admin does with this flist, or would with a new one of this name."""
+    return actor.self_service and actor.role is Role.USER and actor.account == name.account

@@ -28,10 +28,10 @@ class Started(NamedTuple):
 
 def first_start(library: Library, welcome_folder: Path) -> Started:
     """Make what a new data directory needs; in one that has been used already, change nothing."""
-    accounts = dict(library.identity.accounts(OPERATOR))
-    if Role.ADMIN in accounts.values():
+    accounts = library.identity.accounts(OPERATOR)
+    if any(known.role is Role.ADMIN and not known.disabled for known in accounts):
         return Started("", False)
-    admin = _free_name(accounts)
+    admin = _free_name([known.name for known in accounts])
     library.identity.add_account(OPERATOR, admin, Role.ADMIN)
     days = library.settings.tokens.days_default
     token = library.identity.new_token(OPERATOR, admin, days=days, label="first start")

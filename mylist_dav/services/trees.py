@@ -25,7 +25,7 @@ from mylist_dav.model.names import NAME_BYTES_MAX
 from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX, TreePath
 from mylist_dav.services.following import resolve
 from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
-from mylist_dav.services.rights import require_read, require_write
+from mylist_dav.services.rights import readable, require_known, still_readable, writable
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import WALK_PAGE, Ahead, Catalog, Draft, NewEntry, TreeDraft, TreeView, View
 from mylist_dav.store.contents import read_slices
@@ -64,9 +64,8 @@ class Trees:
 
     def stat(self, actor: Actor, place: Place, at_jid: int | None = None) -> Entry:
         """The entry at a place. Raises NotFound."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            entry = view.tree(view.flist(place.flist_name), at_jid).find(place.path)
+            entry = view.tree(readable(view, actor, place.flist_name), at_jid).find(place.path)
         return _there(entry, place)
 
     def resolve(
@@ -76,9 +75,8 @@ class Trees:
 
         Raises NotFound for the flist only.
         """
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name), at_jid)
+            tree = view.tree(readable(view, actor, place.flist_name), at_jid)
             path, entry = resolve(tree, place.path, last=last)
         return Place(place.flist_name, path), entry
 
@@ -86,9 +84,8 @@ class Trees:
         self, actor: Actor, place: Place, at_jid: int | None = None, after: str = "", limit: int = -1
     ) -> tuple[Entry, list[Entry]]:
         """A folder and its members in order of name. Raises NotFound, NotAllowed (it is no folder)."""
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            tree = view.tree(view.flist(place.flist_name), at_jid)
+            tree = view.tree(readable(view, actor, place.flist_name), at_jid)
             folder = _there(tree.find(place.path), place)
             if not folder.is_directory:
                 raise NotAllowed(f"/{place.path} is not a folder")
@@ -97,19 +94,18 @@ class Trees:
     def walk(self, actor: Actor, place: Place, at_jid: int | None = None) -> Iterator[tuple[TreePath, Entry]]:
         """Everything below a folder, parents first, as one consistent state: that of the revision. Raises NotFound.
 
-        Nothing is held while the caller is busy with an entry; so it also ends in NotFound when the flist is deleted on
-        the way.
+        Nothing is held while the caller is busy with an entry; so it also ends in NotFound when the flist, or the right
+        to read it, is taken away on the way.
         """
-        require_read(actor, place.flist_name)
         with self._catalog.view() as view:
-            flist = view.flist(place.flist_name)
+            flist = readable(view, actor, place.flist_name)
             jid = flist.head_jid if at_jid is None else at_jid
             folder = _there(view.tree(flist, jid).find(place.path), place)
         ahead: Ahead = [(place.path, folder.entry_id, "")] if folder.is_directory else []
         while ahead:
             found: list[tuple[TreePath, Entry]] = []
             with self._catalog.view() as view:
-                tree = view.tree(view.flist_by_id(flist.flist_id), jid)
+                tree = view.tree(still_readable(view, actor, flist.flist_id), jid)
                 while ahead and len(found) < WALK_PAGE:
                     found += tree.walk_on(ahead)
             yield from found
@@ -133,10 +129,9 @@ class Trees:
 
     def make_directory(self, actor: Actor, place: Place, conditions: Conditions = UNCONDITIONAL) -> Entry:
         """Make one folder. Raises Exists (anything is there), Conflict (no parent folder), Locked, ..."""
-        require_write(actor, place.flist_name)
         # Sync programs ask for a folder with each file: a refusal should not queue behind writers.
         with self._catalog.view() as view:
-            there = view.tree(view.flist(place.flist_name))
+            there = view.tree(writable(view, actor, place.flist_name))
             _check_free(view, there, place, actor, conditions, self._clock())
 
         def make(draft: Draft) -> Entry:
@@ -150,12 +145,12 @@ class Trees:
 
     def delete(self, actor: Actor, place: Place, conditions: Conditions = UNCONDITIONAL) -> None:
         """Delete an entry and all that is below it. Raises NotFound, Locked, Forbidden (the root), ..."""
-        require_write(actor, place.flist_name)
+        require_known(actor)
         refuse_root(place)
 
         def make(draft: Draft) -> None:
             tree = self._tree(draft, actor, place)
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             entry = _there(tree.find(place.path), place)
             self._take_away(draft, tree, place.path, entry, actor, conditions)
             tree.action, tree.note = Action.DELETE, f"delete /{place.path}"
@@ -166,11 +161,11 @@ class Trees:
         self, actor: Actor, place: Place, attributes: Attributes, conditions: Conditions = UNCONDITIONAL
     ) -> Entry:
         """Set attributes of an entry; no commit if they are so already. Raises NotFound, Locked, ..."""
-        require_write(actor, place.flist_name)
+        require_known(actor)
 
         def make(draft: Draft) -> Entry:
             tree = self._tree(draft, actor, place)
-            check_conditions(draft, tree, place.path, conditions, draft.now_ns)
+            check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             entry = _there(tree.find(place.path), place)
             guard_change(draft, tree, place.path, actor, conditions, draft.now_ns, names=False)
             return set_attributes(tree, entry, attributes)
@@ -190,9 +185,8 @@ class Trees:
 
         Within a flist it keeps its id. To another it is a copy and a deletion: two commits in one transaction.
         """
-        self._require_two(actor, source, target)
+        _refuse_places(actor, source, target)
         refuse_root(source)
-        require_write(actor, source.flist_name)
 
         def make(draft: Draft) -> Moved:
             return self._move(draft, actor, source, target, overwrite, conditions)
@@ -210,7 +204,7 @@ class Trees:
         conditions: Conditions = UNCONDITIONAL,
     ) -> Moved:
         """Copy an entry; members=False leaves out what is in a folder (Depth: 0). No content is touched."""
-        self._require_two(actor, source, target)
+        _refuse_places(actor, source, target)
 
         def make(draft: Draft) -> Moved:
             return self._copy(draft, actor, source, target, overwrite, members, conditions)
@@ -220,14 +214,7 @@ class Trees:
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _tree(self, draft: Draft, actor: Actor, place: Place) -> TreeDraft:
-        return draft.draft_tree(draft.flist(place.flist_name), actor, self._entries_max)
-
-    def _require_two(self, actor: Actor, source: Place, target: Place) -> None:
-        require_read(actor, source.flist_name)
-        require_write(actor, target.flist_name)
-        if source == target:
-            raise Forbidden("the source and the destination are the same")
-        refuse_root(target)
+        return draft.draft_tree(writable(draft, actor, place.flist_name), actor, self._entries_max)
 
     def _move(
         self,
@@ -239,7 +226,7 @@ class Trees:
         conditions: Conditions,
     ) -> Moved:
         tree = self._tree(draft, actor, source)
-        check_conditions(draft, tree, source.path, conditions, draft.now_ns)
+        check_conditions(draft, tree, source.path, actor, conditions, draft.now_ns)
         entry = _there(tree.find(source.path), source)
         if source.flist_name != target.flist_name:
             moved = self._copy(draft, actor, source, target, overwrite, True, conditions)
@@ -269,8 +256,8 @@ class Trees:
         conditions: Conditions,
     ) -> Moved:
         source_tree = self._tree(draft, actor, source) if source.flist_name == target.flist_name else None
-        reading = source_tree or draft.tree(draft.flist(source.flist_name))
-        check_conditions(draft, reading, source.path, conditions, draft.now_ns)
+        reading = source_tree or draft.tree(readable(draft, actor, source.flist_name))
+        check_conditions(draft, reading, source.path, actor, conditions, draft.now_ns)
         entry = _there(reading.find(source.path), source)
         tree = source_tree or self._tree(draft, actor, target)
         if members and source_tree is not None:
@@ -328,6 +315,14 @@ class Trees:
         for lock in guard_removal(draft, tree, path, entry, actor, conditions, draft.now_ns):
             draft.remove_lock(lock.token)
         tree.remove(entry)
+
+
+def _refuse_places(actor: Actor, source: Place, target: Place) -> None:
+    """What can be said of a copy before anything is read."""
+    require_known(actor)
+    if source == target:
+        raise Forbidden("the source and the destination are the same")
+    refuse_root(target)
 
 
 def parent_folder(tree: TreeView, path: TreePath) -> Entry:
@@ -418,7 +413,7 @@ def _check_free(
     view: View, tree: TreeView, place: Place, actor: Actor, conditions: Conditions, now_ns: int
 ) -> Entry:
     """All that must hold for something new to be made at place; returns the folder it will be in."""
-    check_conditions(view, tree, place.path, conditions, now_ns)
+    check_conditions(view, tree, place.path, actor, conditions, now_ns)
     if tree.find(place.path) is not None:
         raise Exists(f"there is already something at /{place.path}")
     parent = parent_folder(tree, place.path)

@@ -33,9 +33,9 @@ class Disk:
         """Whether sync_file_system is there and reports failed writes."""
         return self._syncfs is not None
 
-    def create(self, path: Path | str) -> int:
+    def create(self, path: Path | str, mode: int = 0o444) -> int:
         """Make a new file, for writing, read-only to everybody after; FileExistsError if there is one."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
     def write(self, descriptor: int, piece: bytes | memoryview) -> None:
         """Write the whole piece, in as many calls as it takes."""
@@ -75,6 +75,10 @@ class Disk:
     def rename(self, source: Path | str, target: Path | str) -> None:
         """Give a file another name on the same file system; atomically replaces what has that name."""
         os.rename(source, target)
+
+    def link(self, source: Path | str, target: Path | str) -> None:
+        """Give a file a second name on the same file system; FileExistsError if something has it."""
+        os.link(source, target)
 
     def unlink(self, path: Path | str) -> None:
         os.unlink(path)

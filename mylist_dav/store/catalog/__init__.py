@@ -7,6 +7,7 @@ commits.py       group commit: changes of many threads share a sync
 turns.py         fairness between processes
 checkpoints.py   copying the write-ahead log into the database
 views.py         View: everything that is read
+accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
 drafts.py        Draft: everything that is written

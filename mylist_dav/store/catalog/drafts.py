@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mylist_dav.errors import Exists, NotFound
-from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action, TallyKind
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
@@ -13,6 +13,7 @@ from mylist_dav.model.entries import Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog.accounts import AccountWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
@@ -21,10 +22,12 @@ from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 
 _FLIST = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM account a CROSS JOIN flist f USING (account_id)"
 _FLIST_BY_ID = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM flist f CROSS JOIN account a USING (account_id)"
-_ALL_OF_A_FLIST = ("entry", "entry_past", "commit_", "property", "lock", "exposure", "flist")
+_ALL_OF_A_FLIST = (
+    "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "flist",
+)  # fmt: skip
 
 
-class Draft(View):
+class Draft(View, AccountWrites):
     """A change that is being made. Reads see its own writes. now_ns: the time of the change."""
 
     def __init__(self, connection: Statements, now_ns: int) -> None:
@@ -63,37 +66,6 @@ class Draft(View):
         Commits of trees are recorded by themselves, with the action and the note of the tree.
         """
         self.records.record(actor, action, flist, detail, size_bytes)
-
-    # -- accounts, tokens --------------------------------------------------------------------------------------
-
-    def add_account(self, name: str, role: Role) -> None:
-        """Raises Exists."""
-        if self._sql.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchall():
-            raise Exists(f"there is already an account {name}")
-        self._sql.execute(
-            "INSERT INTO account (name, role, created_ns) VALUES (?, ?, ?)", (name, role.value, self.now_ns)
-        )
-
-    def add_token(self, token_hash: bytes, account: str, label: str, expires_ns: int) -> None:
-        """Raises NotFound when there is no such account."""
-        self._sql.execute(
-            "INSERT INTO token (token_hash, account_id, label, created_ns, expires_ns) VALUES (?, ?, ?, ?, ?)",
-            (token_hash, self._account_id(account), label, self.now_ns, expires_ns),
-        )
-        self._sql.execute("DELETE FROM token WHERE expires_ns <= ?", (self.now_ns,))
-
-    def remove_token(self, token_hash: bytes) -> bool:
-        """False when there was none."""
-        self._sql.execute("DELETE FROM token WHERE token_hash = ?", (token_hash,))
-        found = self._sql.changes() > 0
-        self._raise_generation("rights")
-        return found
-
-    def _account_id(self, account: str) -> int:
-        rows = self._sql.execute("SELECT account_id FROM account WHERE name = ?", (account,)).fetchall()
-        if not rows:
-            raise NotFound(f"there is no account {account}")
-        return int(rows[0][0])
 
     # -- flists ------------------------------------------------------------------------------------------------
 
@@ -141,7 +113,10 @@ class Draft(View):
         self._next_ids.pop(flist.flist_id, None)
 
     def remove_flist(self, flist: Flist) -> None:
-        """Delete a flist with its history, locks, properties and exposures. Its blocks stay for the collector."""
+        """Delete a flist with its history, locks, properties, exposures, grants, and the tokens for it alone.
+
+        Its blocks stay for the collector.
+        """
         self._sql.execute(
             "DELETE FROM held WHERE flist_id = ?1 AND digest IN (SELECT digest FROM entry WHERE flist_id = ?1"
             " UNION ALL SELECT digest FROM entry_past WHERE flist_id = ?1)",
@@ -152,6 +127,7 @@ class Draft(View):
         self.records.remove_tally(TallyKind.FLIST, str(flist.flist_name))
         self._let_go(flist)
         self._raise_generation("exposures")
+        self._raise_generation("rights")
 
     def draft_tree(self, flist: Flist, actor: Actor, entries_max: int = 10_000_000) -> TreeDraft:
         """The head of a flist, to be changed. All changes of one draft to one flist make one commit."""
@@ -276,6 +252,15 @@ class Draft(View):
 
     # -- exposures ---------------------------------------------------------------------------------------------
 
+    def use_nonce(self, nonce: bytes, expires_ns: int, forget_before_ns: int) -> bool:
+        """Remember that a nonce was used, until expires_ns; False when it was used before.
+
+        Forgets those that have expired before forget_before_ns.
+        """
+        self._sql.execute("DELETE FROM nonce WHERE expires_ns < ?", (forget_before_ns,))
+        self._sql.execute("INSERT INTO nonce VALUES (?, ?) ON CONFLICT DO NOTHING", (nonce, expires_ns))
+        return self._sql.changes() > 0
+
     def put_exposure(self, exposure: Exposure) -> None:
         """Attach a flist to a host or prefix; what was attached there before is replaced."""
         self._sql.execute(
@@ -296,6 +281,3 @@ class Draft(View):
         found = self._sql.changes() > 0
         self._raise_generation("exposures")
         return found
-
-    def _raise_generation(self, kind: str) -> None:
-        self._sql.execute("UPDATE generation SET number = number + 1 WHERE kind = ?", (kind,))

@@ -40,7 +40,7 @@ ENTRY_COLUMNS = (
 )
 FLIST_COLUMNS = (
     "f.flist_id, a.name, f.name, f.head_jid, f.oldest_jid, f.entries, f.size_bytes, f.created_ns,"
-    " f.changed_ns"
+    " f.changed_ns, f.private"
 )
 LOCK_COLUMNS = "token, entry_id, scope, infinite, owner_xml, principal, timeout_seconds, expires_ns"
 EXPOSURE_COLUMNS = (
@@ -65,7 +65,11 @@ def to_entry(row: Row) -> Entry:
 
 def to_flist(row: Row) -> Flist:
     """A row of FLIST_COLUMNS."""
-    return Flist(row[0], FlistName(row[1], row[2]), *row[3:])
+    flist_id, account, name, head_jid, oldest_jid, entries, size_bytes, created_ns, changed_ns, private = row
+    return Flist(
+        flist_id, FlistName(account, name), head_jid, oldest_jid, entries, size_bytes, created_ns, changed_ns,
+        private != 0,
+    )  # fmt: skip
 
 
 def to_lock(row: Row) -> Lock:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mylist_dav.errors import Corrupt, NotFound
-from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Commit, Entry, Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog.accounts import AccountReads
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
     ENTRY_COLUMNS,
@@ -44,44 +44,11 @@ class IntakeRow(NamedTuple):
     added_ns: int
 
 
-class View:
+class View(AccountReads):
     """Reads of one consistent state. Lists are in ascending order of name unless said otherwise."""
 
     def __init__(self, connection: Statements) -> None:
         self._sql = connection
-
-    # -- accounts, tokens --------------------------------------------------------------------------------------
-
-    def accounts(self) -> list[str]:
-        """The names of all accounts."""
-        return [row[0] for row in self._sql.execute("SELECT name FROM account ORDER BY name")]
-
-    def has_account(self, name: str) -> bool:
-        """Whether there is an account of this name."""
-        return bool(self._sql.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchall())
-
-    def account_role(self, name: str) -> Role | None:
-        """The role of an account that may log in; None when it is unknown or disabled."""
-        rows = self._sql.execute(
-            "SELECT role FROM account WHERE name = ? AND NOT disabled", (name,)
-        ).fetchall()
-        return Role(rows[0][0]) if rows else None
-
-    def token_actor(self, token_hash: bytes, now_ns: int) -> Actor | None:
-        """Who a token stands for; None when it is unknown, expired, or its account disabled."""
-        rows = self._sql.execute(
-            "SELECT a.name, a.role FROM token t JOIN account a USING (account_id)"
-            " WHERE t.token_hash = ? AND t.expires_ns > ? AND NOT a.disabled",
-            (token_hash, now_ns),
-        ).fetchall()
-        return Actor(rows[0][0], Role(rows[0][1])) if rows else None
-
-    def tokens(self) -> list[tuple[bytes, str, str, int, int]]:
-        """All tokens as (hash, account, label, created_ns, expires_ns), newest first."""
-        return self._sql.execute(
-            "SELECT t.token_hash, a.name, t.label, t.created_ns, t.expires_ns FROM token t"
-            " JOIN account a USING (account_id) ORDER BY t.created_ns DESC"
-        ).fetchall()
 
     # -- flists ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""The user's configuration folder, and small private files in it: for its user alone, and they appear whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from mylist_dav.errors import Exists, Invalid, MylistError, NotFound
+
+FILE_BYTES_MAX = 256 * 1024
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """XDG_CONFIG_HOME/mylist, or ~/.config/mylist. Raises NotFound for somebody without a home."""
+    configured, home = environ.get("XDG_CONFIG_HOME", ""), environ.get("HOME", "")
+    if configured.startswith("/"):  # a relative one counts as not set (XDG Base Directory Specification)
+        return Path(configured) / "mylist"
+    if not home.startswith("/"):
+        raise NotFound("there is no home folder for your keys and tokens: set HOME or XDG_CONFIG_HOME")
+    return Path(home) / ".config" / "mylist"
+
+
+def read_file(path: Path) -> str:
+    """The text of a small file. Raises NotFound, Invalid, MylistError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}") from error
+    except OSError as error:
+        raise MylistError(f"could not read {path}: {error.strerror}") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise Invalid(f"{path} is too large for what it should be")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path} is not text") from error
+
+
+def write_private(path: Path, text: str, *, replace: bool) -> None:
+    """Write a file that its owner alone may read (0600), in a folder of the same kind (0700), made where missing.
+
+    Raises Exists when there is one and replace is false, MylistError.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write(temporary, text.encode())
+            if replace:
+                temporary.replace(path)
+            else:
+                os.link(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+    except FileExistsError as error:
+        raise Exists(f"there is already a file {path}") from error
+    except OSError as error:
+        raise MylistError(f"could not write {path}: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)

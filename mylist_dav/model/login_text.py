@@ -1,0 +1,133 @@
+"""What is signed to log in: a text that a person can read, the same on the server and in every client.
+
+Its first line says what it is for, so that no signature made for anything else is one of these. It names the server by
+the address the client was given and by the server's own key, and the key that signs: a signature is of no use anywhere
+else. docs/login.md has test vectors. Lines are joined by single line feeds; there is none at the end; all is ASCII.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+from mylist_dav.errors import Invalid
+from mylist_dav.model.keys import PublicKey
+
+NONCE_BYTES = 32
+TEXT_CHARS_MAX = 1024
+SERVER_CHARS_MAX = 300
+SECONDS_MAX = 253_402_300_799
+"""The last second of the year 9999."""
+
+_ABOUT = "Signing this logs the key in at the server below. It is good once, and for nothing else."
+CHALLENGE_TITLE = f"mylist login by challenge, version 1\n{_ABOUT}"
+ONE_SHOT_TITLE = f"mylist login by time, version 1\n{_ABOUT}"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HEX_32 = r"[0-9a-f]{64}"
+_LINES = re.compile(
+    rf"server: (?P<server>[!-~]+)\nserver key: (?P<server_key>{_HEX_32})\nkey: (?P<key>{_HEX_32})\n"
+    rf"nonce: (?P<nonce>{_HEX_32})\nexpires: (?P<expires>[0-9TZ:-]{{20}})(?:\nmac: (?P<mac>{_HEX_32}))?"
+)
+
+
+class Challenge(NamedTuple):
+    """A login text that the server has made. expires_seconds: since the epoch. mac: 32 bytes; b'' before it is known.
+
+    The server knows its own text by the mac, which is over the text without it.
+    """
+
+    server: str
+    server_key: PublicKey
+    key: PublicKey
+    nonce: bytes
+    expires_seconds: int
+    mac: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        lines = [
+            CHALLENGE_TITLE,
+            f"server: {self.server}",
+            f"server key: {self.server_key.hex()}",
+            f"key: {self.key.hex()}",
+            f"nonce: {self.nonce.hex()}",
+            f"expires: {utc_time(self.expires_seconds)}",
+        ]
+        return "\n".join([*lines, f"mac: {self.mac.hex()}"] if self.mac else lines)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a text with its mac. Raises Invalid for what differs in any way from what `text` gives."""
+        title, rest = text[: len(CHALLENGE_TITLE)], text[len(CHALLENGE_TITLE) + 1 :]
+        found = _LINES.fullmatch(rest) if len(text) <= TEXT_CHARS_MAX and title == CHALLENGE_TITLE else None
+        if found is None or found["mac"] is None:
+            raise Invalid("this is no challenge of a login")
+        parsed = cls(
+            found["server"],
+            PublicKey(bytes.fromhex(found["server_key"])),
+            PublicKey(bytes.fromhex(found["key"])),
+            bytes.fromhex(found["nonce"]),
+            _seconds(found["expires"]),
+            bytes.fromhex(found["mac"]),
+        )
+        if parsed.text != text:
+            raise Invalid("this is no challenge of a login")
+        return parsed
+
+
+def one_shot_text(server: str, server_key: PublicKey, key: PublicKey, nonce: bytes, seconds: int) -> str:
+    """What is signed to log in without asking for a challenge.
+
+    server: as canonical_server gives it. nonce: 32 random bytes. seconds: since the epoch. Raises Invalid.
+    """
+    if len(nonce) != NONCE_BYTES or not 0 <= seconds <= SECONDS_MAX:
+        raise Invalid(f"a login by time has a nonce of {NONCE_BYTES} bytes and a time in seconds since 1970")
+    return "\n".join(
+        [
+            ONE_SHOT_TITLE,
+            f"server: {server}",
+            f"server key: {server_key.hex()}",
+            f"key: {key.hex()}",
+            f"nonce: {nonce.hex()}",
+            f"time: {seconds}",
+        ]
+    )
+
+
+def canonical_server(url: str) -> str:
+    """The address of a server as logins name it: scheme://host, and :port unless it is the usual one.
+
+    In lower case; a path of '/' alone is dropped. Raises Invalid for other paths, queries, user names, for schemes but
+    http and https, and for host names that are not ASCII (write them in Punycode: no look-alikes).
+    """
+    if len(url) > SERVER_CHARS_MAX or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", url):
+        raise Invalid(f"{url[:80]!a} is not the address of a server, such as https://files.example.org")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid(f"{url[:80]!r} is not the address of a server") from error
+    scheme, host = parts.scheme.lower(), parts.netloc.rpartition(":")[0] if port is not None else parts.netloc
+    host = host.removesuffix(":").lower()
+    extra = parts.path not in ("", "/") or "?" in url or "#" in url or "@" in url
+    if scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host) or extra:
+        raise Invalid(
+            f"{url[:80]!r} is not the address of a server: http:// or https://, a host, a port if need be, no path"
+        )
+    return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
+
+
+def utc_time(seconds: int) -> str:
+    """Seconds since the epoch as 2026-01-31T12:00:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(text: str) -> int:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+    except ValueError as error:
+        raise Invalid("this is no challenge of a login") from error

@@ -1,0 +1,81 @@
+"""How often one may ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from mylist_dav.errors import TooMany
+from mylist_dav.services.rates import Rate, origin
+from tests.shelf import Clock
+
+
+def taken(rate: Rate, key: str, most: int = 1000) -> int:
+    """How many tries there are at once."""
+    for number in range(most):
+        try:
+            rate.take(key)
+        except TooMany:
+            return number
+    return most
+
+
+def test_tries_come_back_with_time_and_never_more_than_there_were() -> None:
+    clock = Clock()
+    rate = Rate(10, 60, clock, "too many")
+    assert [taken(rate, "a"), taken(rate, "a")] == [10, 0]
+    clock.advance(6)
+    assert taken(rate, "a") == 1
+    clock.advance(31)
+    assert taken(rate, "a") == 5
+    clock.advance(100_000)
+    assert taken(rate, "a") == 10
+    assert taken(rate, "b") == 10
+
+
+def test_a_refusal_says_when_to_come_back_and_costs_nothing() -> None:
+    clock = Clock()
+    rate = Rate(2, 60, clock, "too many logins")
+    taken(rate, "a")
+    for _ in range(5):
+        with pytest.raises(TooMany, match="too many logins: try again in 30 s") as caught:
+            rate.take("a")
+        assert caught.value.retry_after_seconds == 30
+    clock.advance(30)
+    rate.take("a")
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    clock = Clock()
+    rate = Rate(10, 60, clock, "too many")
+    taken(rate, "a")
+    clock.advance(-100_000)
+    assert taken(rate, "a") == 10
+
+
+def test_memory_is_bounded_and_who_asked_longest_ago_is_forgotten() -> None:
+    rate = Rate(1, 60, Clock(), "too many", keys_max=3)
+    for key in "abc":
+        rate.take(key)
+    with pytest.raises(TooMany):
+        rate.take("a")
+    rate.take("d")
+    assert len(rate._full_at_ns) == 3
+    rate.take("b")
+    with pytest.raises(TooMany):
+        rate.take("a")
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("x" * 1000, "x" * 100),
+    ],
+)
+def test_a_site_counts_as_one_place(address: str, place: str) -> None:
+    assert origin(address) == place
