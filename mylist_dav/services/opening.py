@@ -101,6 +101,7 @@ class Library:
             clock,
             own_addresses(settings.server.public_url, settings.server.listen),
             life_seconds=settings.tokens.days_default * 86_400,
+            ledger=self.ledger,
         )
 
     def reading(self) -> AbstractContextManager[object]:
