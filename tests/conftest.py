@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
@@ -21,3 +22,12 @@ def require_program() -> Callable[[str], str]:
     Also to be had as tests.programs.require_program, for fixtures of a wider scope.
     """
     return programs.require_program
+
+
+@pytest.fixture(scope="session", autouse=True)
+def config_of_nobody() -> Iterator[None]:
+    """No test sees, or leaves anything in, the configuration folder or the ssh-agent of who runs it."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", folder)
+        patch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield

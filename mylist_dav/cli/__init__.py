@@ -15,9 +15,12 @@ from mylist_dav.cli.export import export_command
 from mylist_dav.cli.expose import expose, exposures, unexpose
 from mylist_dav.cli.flists import flists
 from mylist_dav.cli.importing import import_command
+from mylist_dav.cli.key import key
 from mylist_dav.cli.log import log
+from mylist_dav.cli.login import login, logout, whoami
 from mylist_dav.cli.ls import ls
 from mylist_dav.cli.rollback import rollback
+from mylist_dav.cli.rotate import rotate_server_key
 from mylist_dav.cli.serve import serve
 from mylist_dav.cli.shared import COMMON_OPTIONS, remember
 from mylist_dav.cli.stats import stats
@@ -48,7 +51,7 @@ def mylist(context: click.Context, config: str | None, data: str | None) -> None
 
 for command in (
     serve, import_command, export_command, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
-    token, verify, check, stats, audit,
+    token, key, rotate_server_key, verify, check, stats, audit, login, whoami, logout,
 ):  # fmt: skip
     mylist.add_command(command)
 

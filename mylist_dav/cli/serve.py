@@ -9,11 +9,15 @@ from pathlib import Path
 import click
 
 from mylist_dav import __version__
+from mylist_dav.cli.operator import operator_key
 from mylist_dav.cli.shared import local_command, open_library, read_settings
 from mylist_dav.server.assembly import service
 from mylist_dav.server.running import serve as run
+from mylist_dav.services.logins import own_addresses
 from mylist_dav.services.starting import Started, first_start
 from mylist_dav.settings import Settings
+
+log = logging.getLogger("mylist_dav.server")
 
 _WELCOME_IN_WHEEL = Path(__file__).parents[1] / "web" / "welcome"
 _WELCOME_IN_CHECKOUT = Path(__file__).parents[2] / "sites" / "welcome"
@@ -30,7 +34,7 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
     """Run the server until Ctrl-C or SIGTERM.
 
     No settings file is needed: without one it listens on 127.0.0.1:8080 and keeps everything in ./store. The first
-    start makes an admin account, prints a token for it, and publishes a welcome site.
+    start makes an admin account with your key (made if you have none) and a token, and publishes a welcome site.
     """
     settings = read_settings(server__listen=listen or None, server__engine=engine, server__workers=workers)
     logging.basicConfig(
@@ -39,7 +43,8 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     with open_library(settings, make=True) as library:
-        started = first_start(library, _welcome_folder())
+        started = first_start(library, _welcome_folder(), lambda: operator_key(settings))
+        log.info("the key of this server is %s", library.server_key.public.fingerprint)
     sys.exit(run(service(settings), lambda addresses: _announce(settings, addresses, started)))
 
 
@@ -60,10 +65,19 @@ def _announce(settings: Settings, addresses: list[str], started: Started) -> Non
             lines.append(f"  website  {url}/welcome/")
         lines.append(f"  WebDAV   {url}/dav/")
     if started.token:
-        lines += [
-            f"  log in   user name {started.account}, password {started.token}",
-            f"           (valid for {settings.tokens.days_default * 24} hours; it is not shown again)",
-        ]
+        lines += _how_to_log_in(settings, addresses, started)
     lines.append(f"  a token  mylist token new {started.account} --data {settings.store.data}")
     click.echo("\n".join(lines))
     sys.stdout.flush()
+
+
+def _how_to_log_in(settings: Settings, addresses: list[str], started: Started) -> list[str]:
+    """For the admin of a first start: with the key, and with a token for what knows no keys."""
+    hours = settings.tokens.days_default * 24
+    names = own_addresses(settings.server.public_url, addresses)
+    lines = [f"  log in   mylist login --server {names[0]}"] if started.key and names else []
+    return [
+        *lines,
+        f"  {'log in ' if not lines else 'or with'}  user name {started.account}, password {started.token}",
+        f"           (valid for {hours} hours; it is not shown again)",
+    ]
