@@ -20,6 +20,7 @@ PAGE = 1_000
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SECOND_NS = 1_000_000_000
+_NS_MAX = 2**63 - 1
 
 
 class TimeType(click.ParamType[int]):
@@ -39,7 +40,8 @@ class TimeType(click.ParamType[int]):
             self.fail(
                 f"{text!r} is no time: give 2026-01-31, 2026-01-31T12:00, or 24h for so long ago", param, ctx
             )
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * _SECOND_NS
+        seconds = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+        return max(-_NS_MAX, min(seconds * _SECOND_NS, _NS_MAX))
 
 
 @click.command()

@@ -13,6 +13,8 @@ ledger.py       counts of traffic, downloads and failed logins, written together
 tokens.py       what a token looks like and what is kept of it
 logins.py       a signature gives a token     rates.py   how often one may ask
 server_key.py   the server's own key
+manifests.py    what a revision holds, signed     manifest_checks.py  the same of what was downloaded
+revisions.py    one revision, read from beginning to end
 imports.py      a directory or an archive becomes a tree: ingest.py, comparing.py, publishing.py, staging.py
 exports.py      a revision becomes an archive
 opening.py      Library: all of them over one data directory

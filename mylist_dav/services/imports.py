@@ -116,11 +116,11 @@ class Imports:
     def archive(self, file: BinaryIO) -> Source:
         """An archive in a file, or coming through a pipe."""
         checked = _Checked(file)
-        return _Archive(self, checked.read, checked if file.seekable() else None)
+        return _Archive(self._limits, self.spool, checked.read, checked if file.seekable() else None)
 
     def archive_pieces(self, pieces: Iterable[bytes]) -> Source:
         """An archive that comes in pieces of any size."""
-        return _Archive(self, reader_of_pieces(pieces), None)
+        return _Archive(self._limits, self.spool, reader_of_pieces(pieces), None)
 
     def spool(self) -> Spool:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
@@ -243,34 +243,44 @@ class Imports:
                 self._catalog.change(lambda draft: _remove_unused(draft, actor, flist))
 
 
+def archive_in_file(file: BinaryIO, limits: Limits) -> Source:
+    """An archive in a file that can be read from any place; for reading it without a data directory."""
+    checked = _Checked(file)
+    return _Archive(limits, None, checked.read, checked)
+
+
 class _Archive:
     """An archive as a source: its format is told by its first bytes."""
 
-    def __init__(self, imports: Imports, read: Read, file: Seekable | None) -> None:
-        self._imports = imports
+    def __init__(
+        self, limits: Limits, spool: Callable[[], Spool] | None, read: Read, file: Seekable | None
+    ) -> None:
+        """file: where it can be read from any place. spool: where one that cannot is kept, should it be a zip."""
+        self._limits = limits
+        self._spool = spool
         self._stream = ByteReader(read)
         self._file = file
 
     def members(self) -> Found:
-        limits = self._imports.limits
         packing = packing_of(self._stream.peek(MAGIC_BYTES))
         if packing is Packing.ZIP:
-            yield from self._zip(limits)
+            yield from self._zip()
         elif packing is Packing.TAR:
-            yield from read_tar(self._stream.read, limits)
+            yield from read_tar(self._stream.read, self._limits)
         else:
             unpack = gunzipped if packing is Packing.GZIP else unzstd
-            yield from read_tar(unpack(self._stream.read), limits)
+            yield from read_tar(unpack(self._stream.read), self._limits)
 
-    def _zip(self, limits: Limits) -> Found:
+    def _zip(self) -> Found:
         """A zip is read from its end: what cannot seek is kept in a temporary file."""
         if self._file is not None:
-            yield from read_zip(self._file, limits)
+            yield from read_zip(self._file, self._limits)
             return
-        with self._imports.spool() as spool:
+        assert self._spool is not None, "a file that can be read from any place needs none"
+        with self._spool() as spool:
             while piece := self._stream.read(PIECE_BYTES):
                 spool.write(piece)
-            yield from read_zip(_Checked(spool.file()), limits)
+            yield from read_zip(_Checked(spool.file()), self._limits)
 
 
 class _Checked:

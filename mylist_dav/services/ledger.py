@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from mylist_dav.errors import MylistError, NotFound
 from mylist_dav.model.actors import Actor
-from mylist_dav.model.audit import FAILED_PAIRS_MAX, OTHERS, Failure, Tally, TallyKind
+from mylist_dav.model.audit import FAILED_PAIRS_MAX, OTHERS, Action, Failure, Tally, TallyKind
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft
 
@@ -62,13 +62,14 @@ class SiteMeter:
 
 
 class RequestMeter(NamedTuple):
-    """Counts one request of somebody who is known. path: of the file that is downloaded, '' for anything else."""
+    """Counts one request of somebody who is known. path: of what is downloaded, '' when nothing is."""
 
     ledger: Ledger
     actor: Actor
     flist: str
     path: str
     up_bytes: int
+    action: Action = Action.DOWNLOAD
 
     def sent(self, status: int, size_bytes: int) -> None:
         """The answer was sent; size_bytes: of its body, as far as it was sent."""
@@ -80,6 +81,7 @@ class _Download(NamedTuple):
     flist: str
     path: str
     address: str
+    action: Action
 
 
 @dataclass(slots=True)
@@ -162,10 +164,16 @@ class Ledger:
             return self._sites.setdefault(name, SiteMeter())
 
     def request(
-        self, actor: Actor, name: FlistName | None = None, *, path: str = "", up_bytes: int = 0
+        self,
+        actor: Actor,
+        name: FlistName | None = None,
+        *,
+        path: str = "",
+        up_bytes: int = 0,
+        action: Action = Action.DOWNLOAD,
     ) -> RequestMeter:
-        """A meter for one request."""
-        return RequestMeter(self, actor, str(name) if name is not None else "", path, up_bytes)
+        """A meter for one request. action: what the audit calls it when something is taken, at path."""
+        return RequestMeter(self, actor, str(name) if name is not None else "", path, up_bytes, action)
 
     def add(self, meter: RequestMeter, status: int, size_bytes: int) -> None:
         """The answer to a request was sent, as far as it was."""
@@ -173,11 +181,12 @@ class Ledger:
         crowded = False
         with self._lock:
             batch = self._gathering
-            batch.add_sum(TallyKind.ACCOUNT, account, 1, meter.up_bytes, size_bytes)
+            if account:
+                batch.add_sum(TallyKind.ACCOUNT, account, 1, meter.up_bytes, size_bytes)
             if meter.flist and status < 400:
                 batch.add_sum(TallyKind.FLIST, meter.flist, 1, meter.up_bytes, size_bytes)
             if meter.path and status in (200, 206):
-                download = _Download(account, meter.flist, meter.path, meter.actor.address)
+                download = _Download(account, meter.flist, meter.path, meter.actor.address, meter.action)
                 crowded = not batch.add_download(download, meter.actor.request_id, size_bytes)
         if crowded:
             self._wake.set()
@@ -256,8 +265,8 @@ class Ledger:
 def _write_downloads(downloads: dict[_Download, _Sum], draft: Draft) -> None:
     for download, one in downloads.items():
         draft.records.add_download(
-            download.account, download.address, one.request_id, download.flist, download.path, one.requests,
-            one.down_bytes,
+            download.account, download.address, one.request_id, download.action, download.flist, download.path,
+            one.requests, one.down_bytes,
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from mylist_dav.services.imports import Imports
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
+from mylist_dav.services.manifests import Manifests
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
@@ -83,7 +84,7 @@ class Library:
         self.exposures = Exposures(self.catalog)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
-        self.exports = Exports(self.catalog, self.blocks, root)
+        self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self.grants = Grants(self.catalog)
@@ -95,11 +96,13 @@ class Library:
             ledger=self.ledger,
         )
         self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock)
+        addresses = own_addresses(settings.server.public_url, settings.server.listen)
+        self.manifests = Manifests(self.catalog, self.server_key, addresses[0] if addresses else "")
         self.logins = Logins(
             self.catalog,
             self.server_key,
             clock,
-            own_addresses(settings.server.public_url, settings.server.listen),
+            addresses,
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
         )

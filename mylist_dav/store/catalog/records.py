@@ -100,6 +100,7 @@ class Recorder(Records):
         account: str,
         address: str,
         request_id: str,
+        action: Action,
         flist: str,
         path: str,
         repeats: int,
@@ -110,7 +111,7 @@ class Recorder(Records):
         self._sql.execute(
             _INSERT,
             (
-                self.now_ns, account, address, request_id, Action.DOWNLOAD.value, flist, detail, repeats,
+                self.now_ns, account, address, request_id, action.value, flist, detail, repeats,
                 size_bytes,
             ),
         )  # fmt: skip
