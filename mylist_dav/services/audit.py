@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mylist_dav.errors import Forbidden, Invalid
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.audit import LIMIT_MAX, Audited, Tally, TallyKind, Wanted
-from mylist_dav.services.rights import require_admin, require_known
+from mylist_dav.services.rights import require_admin, require_unlimited
 from mylist_dav.store.catalog import Catalog, View
 
 
@@ -33,15 +33,13 @@ class Audit:
 
         Raises Unauthenticated, Forbidden, Invalid (a limit that is none).
         """
-        require_known(actor)
+        require_unlimited(actor)
         if not 1 <= wanted.limit <= LIMIT_MAX:
             raise Invalid(f"1 to {LIMIT_MAX} rows can be asked for at once")
         if actor.role is not Role.ADMIN:
             if wanted.account not in (None, actor.account):
                 raise Forbidden("only an admin may see what others did")
             wanted = wanted._replace(account=actor.account)
-        else:
-            require_admin(actor)
         with self._catalog.view() as view:
             return view.records.audit(wanted)
 

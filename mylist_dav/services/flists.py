@@ -50,6 +50,11 @@ class Flists:
         with self._catalog.view() as view:
             return readable(view, actor, name)
 
+    def room_bytes(self, actor: Actor, name: FlistName) -> int | None:
+        """How much more its account may hold, below 0 when that is too much; None: no quota. Raises NotFound."""
+        with self._catalog.view() as view:
+            return view.room_bytes(readable(view, actor, name))
+
     def create(self, actor: Actor, name: FlistName, *, make_account: bool = False) -> Flist:
         """Make an empty flist. make_account: also its account, as a user, if that is new. Raises Exists, NotFound."""
         require_creation(actor, name)

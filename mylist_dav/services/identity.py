@@ -17,7 +17,7 @@ from mylist_dav.services.token_uses import TokenUses
 from mylist_dav.services.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
 from mylist_dav.services.tokens import token_hash as _hash
 from mylist_dav.services.tokens import token_id as token_id_of
-from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.store.catalog import Catalog, Detail, Draft
 
 LABEL_CHARS_MAX = 200
 KEYS_MAX = 100
@@ -57,19 +57,34 @@ class Identity:
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
-    def add_account(self, actor: Actor, name: str, role: Role, *, quota_bytes: int | None = None) -> None:
-        """quota_bytes: of all its flists together; None is no limit. Raises Exists, BadName, Invalid."""
+    def add_account(
+        self,
+        actor: Actor,
+        name: str,
+        role: Role,
+        *,
+        quota_bytes: int | None = None,
+        key: PublicKey | None = None,
+        key_label: str = "",
+    ) -> None:
+        """quota_bytes: of all its flists together; None is no limit. key: its first one.
+
+        Raises Exists (the account, the key), BadName, Invalid; then nothing is made.
+        """
         require_admin(actor)
         if role is Role.GUEST:
             raise Invalid("an account is a user or an admin")
         check_account_name(name)
         _check_quota(quota_bytes)
+        _check_label(key_label)
 
         def make(draft: Draft) -> None:
             draft.add_account(name, role, quota_bytes)
-            draft.record(
-                actor, Action.ACCOUNT_ADD, "", {"name": name, "role": role.value, "quota_bytes": quota_bytes}
-            )
+            detail: Detail = {"name": name, "role": role.value, "quota_bytes": quota_bytes}
+            if key is not None:
+                draft.add_key(name, key, key_label)
+                detail = {**detail, "key": str(key), "label": key_label}
+            draft.record(actor, Action.ACCOUNT_ADD, "", detail)
 
         self._catalog.change(make)
 
@@ -202,14 +217,15 @@ class Identity:
 
     def revoke_this(self, token: str, *, address: str = "", request_id: str = "") -> None:
         """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
-        held = self._holder(token, self._clock())
+        token_hash = _hash(token)
+        held = self._holder(token, token_hash, self._clock())
         if held is None:
             return
         actor = held[0]._replace(address=address, request_id=request_id)
 
         def make(draft: Draft) -> None:
-            if draft.remove_token(_hash(token)):
-                draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(_hash(token))})
+            if draft.remove_token(token_hash):
+                draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(token_hash)})
 
         self._catalog.change(make)
 
@@ -221,23 +237,23 @@ class Identity:
         address, request_id: of the request, for the actor and the record. Raises Unauthenticated, in the same words
         whatever is wrong.
         """
-        now_ns = self._clock()
-        actor, used_ns = self._holder(token, now_ns) or (None, 0)
+        token_hash, now_ns = _hash(token), self._clock()
+        actor, used_ns = self._holder(token, token_hash, now_ns) or (None, 0)
         if actor is None or (account is not None and account != actor.account):
             if self._ledger is not None:
                 self._ledger.login_failed(address, account=account or "")
             raise Unauthenticated("the token is unknown, expired, or of another account")
-        self._uses.note(_hash(token), used_ns, now_ns)
+        self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _holder(self, token: str, now_ns: int) -> tuple[Actor, int] | None:
+    def _holder(self, token: str, token_hash: bytes, now_ns: int) -> tuple[Actor, int] | None:
         """Who holds a token, and its last use. Found by its hash: the time that takes says nothing of other tokens."""
         if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
         with self._catalog.glance() as view:
-            return view.token_actor(_hash(token), now_ns)
+            return view.token_actor(token_hash, now_ns)
 
     def _served(self, actor: Actor) -> Actor:
         return actor._replace(self_service=True) if self._self_service else actor

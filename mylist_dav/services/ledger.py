@@ -165,7 +165,7 @@ class Ledger:
 
     def request(
         self,
-        actor: Actor,
+        by: Actor,
         name: FlistName | None = None,
         *,
         path: str = "",
@@ -173,7 +173,7 @@ class Ledger:
         action: Action = Action.DOWNLOAD,
     ) -> RequestMeter:
         """A meter for one request. action: what the audit calls it when something is taken, at path."""
-        return RequestMeter(self, actor, str(name) if name is not None else "", path, up_bytes, action)
+        return RequestMeter(self, by, str(name) if name is not None else "", path, up_bytes, action)
 
     def add(self, meter: RequestMeter, status: int, size_bytes: int) -> None:
         """The answer to a request was sent, as far as it was."""

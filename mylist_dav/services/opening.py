@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mylist_dav.errors import NotFound
+from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import Limits
+from mylist_dav.model.audit import Action
+from mylist_dav.model.keys import PublicKey
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposures import Exposures
@@ -87,6 +90,11 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
+        self._open_accounts(root)
+
+    def _open_accounts(self, root: Path) -> None:
+        """Who there is, and the key that the server proves itself with."""
+        settings, clock = self.settings, self.clock
         self.grants = Grants(self.catalog)
         self.identity = Identity(
             self.catalog,
@@ -95,7 +103,7 @@ class Library:
             self_service=settings.accounts.self_service,
             ledger=self.ledger,
         )
-        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock)
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
         addresses = own_addresses(settings.server.public_url, settings.server.listen)
         self.manifests = Manifests(self.catalog, self.server_key, addresses[0] if addresses else "")
         self.logins = Logins(
@@ -106,6 +114,10 @@ class Library:
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
         )
+
+    def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
+        detail = {"old": str(old), "new": str(new)}
+        self.catalog.change(lambda draft: draft.record(actor, Action.SERVER_KEY, "", detail))
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""

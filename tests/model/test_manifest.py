@@ -57,7 +57,8 @@ def test_the_digests_are_those_that_the_format_describes() -> None:
 
     found = roots(*TREE)
     for root, with_attributes in ((found.full, True), (found.content, False)):
-        context = f"mylist-dav 2026-11 manifest, folder {'with' if with_attributes else 'without'} attributes, version 1"
+        word = "with" if with_attributes else "without"
+        context = f"mylist-dav 2026-11 manifest, folder {word} attributes, version 1"
 
         def attributes(mode: int, mtime_ns: int, wanted: bool = with_attributes) -> bytes:
             return pack(">Iq", mode, mtime_ns) if wanted else b""

@@ -27,7 +27,8 @@ CREATE TABLE grant_ (
 ) WITHOUT ROWID;
 CREATE INDEX grant_by_account ON grant_ (account_id);
 
--- Nonces of logins that were valid, until they would be refused for their age: none counts twice.
+-- Logins that were valid, until they would be refused for their age: none counts twice. nonce: the BLAKE3-256 of the
+-- text that was signed, in which a nonce stands.
 CREATE TABLE nonce (
   nonce BLOB PRIMARY KEY,
   expires_ns INTEGER NOT NULL
