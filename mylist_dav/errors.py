@@ -23,6 +23,7 @@ MylistError
 ├── TooSlow                 the client sent its body too slowly
 ├── LimitExceeded           a limit on depth, entries or size of the tree
 ├── OutOfSpace              the disk or a quota is full
+│   └── OutOfQuota          the flists of an account would hold more than they may together
 ├── Busy                    too much at once; the same call may succeed later
 ├── TooMany                 somebody asks too often; the same call may succeed after a while
 ├── WritesStopped           a sync to disk failed: no more writes until an operator looks
@@ -132,6 +133,10 @@ class LimitExceeded(MylistError):
 
 class OutOfSpace(MylistError):
     """The disk or a quota is full; nothing of the change was kept."""
+
+
+class OutOfQuota(OutOfSpace):
+    """The flists of an account would hold more than they may together; nothing of the change was kept."""
 
 
 class Busy(MylistError):

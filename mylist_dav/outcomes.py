@@ -37,6 +37,7 @@ OUTCOMES: dict[type[errors.MylistError], Outcome] = {
     errors.TooSlow: Outcome(408, -32012, 1),
     errors.LimitExceeded: Outcome(422, -32013, 2),
     errors.OutOfSpace: Outcome(507, -32014, 6),
+    errors.OutOfQuota: Outcome(507, -32014, 6),
     errors.Busy: Outcome(503, -32015, 7),
     errors.TooMany: Outcome(429, -32019, 7),
     errors.WritesStopped: Outcome(503, -32016, 7),

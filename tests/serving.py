@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,29 +62,53 @@ class Served:
 
 def mylist(data: Path, *arguments: str) -> str:
     """Run `mylist` on a data directory; returns its standard output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mylist_dav", *arguments, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=_environment(),
-        check=False,
-    )
+    done = run_mylist(*arguments, "--data", str(data))
     assert done.returncode == 0, (
         f"mylist {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
     )
     return done.stdout
 
 
+def run_mylist(*arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of `mylist` in a process of its own. environ: variables to be set beside those there are."""
+    return subprocess.run(
+        [sys.executable, "-m", "mylist_dav", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**_environment(), **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
 @contextmanager
 def serving(data: Path, *options: str, engine: str = "uvloop", workers: int = 1) -> Iterator[Served]:
-    """Run `mylist serve` on a free port until the block ends; it must then stop with exit code 0."""
+    """Run `mylist serve` on a free port until the block ends; it must then stop with exit code 0.
+
+    The account admin is there before, with a token.
+    """
     if not (data / "catalog.sqlite").exists():
         mylist(data, "account", "add", "admin", "--role", "admin")
     accounts = {row["account"] for row in json.loads(mylist(data, "account", "list", "--json"))}
     if "admin" not in accounts:
         mylist(data, "account", "add", "admin", "--role", "admin")
     token = mylist(data, "token", "new", "admin").splitlines()[-1]
+    with running(data, token, *options, engine=engine, workers=workers) as served:
+        yield served
+
+
+@contextmanager
+def running(
+    data: Path,
+    token: str,
+    *options: str,
+    engine: str = "uvloop",
+    workers: int = 1,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Served]:
+    """As serving, with the data as they are, or none."""
+    data.mkdir(exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "mylist_dav", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
     command += ["--engine", engine, "--workers", str(workers), *options]
@@ -94,7 +118,7 @@ def serving(data: Path, *options: str, engine: str = "uvloop", workers: int = 1)
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=_environment(),
+            env={**_environment(), **(environ or {})},
             start_new_session=True,
         )
         try:

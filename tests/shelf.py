@@ -14,6 +14,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.locks import Locking, Locks
 from mylist_dav.services.properties import Properties
@@ -55,6 +56,7 @@ class Shelf:
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.exposures = Exposures(self.catalog)
+        self.grants = Grants(self.catalog)
         self.identity = Identity(self.catalog, clock, days_max=30)
         self.flists.create(OPERATOR, NAME, make_account=True)
 
@@ -142,6 +144,7 @@ class Shelf:
         return sorted(str(path) for path, _ in self.trees.walk(ADMIN, self.place("", name), at_jid))
 
     def close(self) -> None:
+        self.identity.close()
         self.catalog.close()
 
 
@@ -177,7 +180,7 @@ def hold_invariants(view: View, now_ns: int = 0) -> None:
         rows("SELECT * FROM entry_past p JOIN flist f USING (flist_id) WHERE until_jid > head_jid").fetchall()
         == []
     )
-    for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure"):
+    for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_"):
         lost = f"SELECT * FROM {table} WHERE flist_id NOT IN (SELECT flist_id FROM flist)"
         assert rows(lost).fetchall() == [], table
     held = set(rows("SELECT digest, flist_id FROM held").fetchall())

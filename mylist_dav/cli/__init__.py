@@ -13,6 +13,7 @@ from mylist_dav.cli.delete import delete
 from mylist_dav.cli.export import export_command
 from mylist_dav.cli.expose import expose, exposures, unexpose
 from mylist_dav.cli.flists import flists
+from mylist_dav.cli.grant import grant, grants, private
 from mylist_dav.cli.importing import import_command
 from mylist_dav.cli.key import key
 from mylist_dav.cli.log import log
@@ -50,7 +51,7 @@ def mylist(context: click.Context, config: str | None, data: str | None) -> None
 
 for command in (
     serve, import_command, export_command, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
-    token, key, rotate_server_key, verify, check, stats, login, whoami, logout,
+    token, key, grant, grants, private, rotate_server_key, verify, check, stats, login, whoami, logout,
 ):  # fmt: skip
     mylist.add_command(command)
 

@@ -22,6 +22,7 @@ def flists(account: str | None, as_json: bool) -> None:
                 "entries": flist.entries,
                 "size_bytes": flist.size_bytes,
                 "changed": when(flist.changed_ns),
+                "private": flist.private,
             }
             for flist in library.flists.list(OPERATOR, account)
         ]
@@ -30,6 +31,6 @@ def flists(account: str | None, as_json: bool) -> None:
         as_json,
         lambda row: (
             f"{row['flist']}  revision {row['revision']}, {row['entries']} entries, "
-            f"{size(row['size_bytes'])}, changed {row['changed']}"
+            f"{size(row['size_bytes'])}, changed {row['changed']}{', private' if row['private'] else ''}"
         ),
     )

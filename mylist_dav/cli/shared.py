@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -136,5 +137,23 @@ class FlistPathType(click.ParamType[tuple[FlistName, TreePath]]):
             self.fail(str(error), param, ctx)
 
 
+class SizeType(click.ParamType[int | None]):
+    """A number of bytes: 1000, 500M, 10GiB; 'none' is None."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if not isinstance(value, str):
+            return cast("int | None", value)
+        if value == "none":
+            return None
+        found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", value, re.IGNORECASE | re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is no size: 1000, 500M or 10G are, and none", param, ctx)
+        factor: int = 1024 ** " KMGT".index(found[2].upper() or " ")
+        return int(found[1]) * factor
+
+
+SIZE = SizeType()
 FLIST = FlistNameType()
 FLIST_PATH = FlistPathType()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from mylist_dav.cli.shared import json_option, local_command, open_library, read_settings, show, when
-from mylist_dav.model.actors import OPERATOR
+from mylist_dav.cli.shared import FLIST, json_option, local_command, open_library, read_settings, show, when
+from mylist_dav.model.actors import OPERATOR, Scope
+from mylist_dav.model.names import FlistName
 
 
 @click.group()
@@ -17,13 +20,19 @@ def token() -> None:
 @click.argument("account")
 @click.option("--days", type=float, help="Life of the token [default: the setting days_default].")
 @click.option("--label", default="", help="What it is for, to find it again.")
+@click.option("--flist", type=FLIST, metavar="ACCOUNT/NAME", help="It is for this flist, and sees no other.")
+@click.option("--read-only", is_flag=True, help="It changes nothing.")
 @local_command
-def new(account: str, days: float | None, label: str) -> None:
-    """Make a token for an ACCOUNT, and print it alone on the last line. It cannot be shown again."""
+def new(account: str, days: float | None, label: str, flist: FlistName | None, read_only: bool) -> None:
+    """Make a token for an ACCOUNT, and print it alone on the last line. It cannot be shown again.
+
+    It may what its account may, or less of it. Paste it as the password into a file manager, or a sync program.
+    """
     settings = read_settings()
     with open_library(settings) as library:
         life = settings.tokens.days_default if days is None else days
-        secret = library.identity.new_token(OPERATOR, account, days=life, label=label)
+        scope = Scope(flist, read_only)
+        secret = library.identity.new_token(OPERATOR, account, days=life, label=label, scope=scope)
     click.echo(f"user name {account}, password (valid for {life:g} day{'' if life == 1 else 's'}):", err=True)
     click.echo(secret)
 
@@ -41,10 +50,21 @@ def list_tokens(as_json: bool) -> None:
                 "label": one.label,
                 "created": when(one.created_ns),
                 "expires": when(one.expires_ns),
+                "used": when(one.used_ns) if one.used_ns else None,
+                "flist": str(one.scope.flist_name) if one.scope.flist_name else None,
+                "read_only": one.scope.read_only,
             }
             for one in library.identity.tokens(OPERATOR)
         ]
-    show(rows, as_json, lambda row: f"{row['id']}  {row['account']}  until {row['expires']}  {row['label']}")
+    show(rows, as_json, _line)
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One token, to read."""
+    scope = f"{row['flist'] or 'all flists'}{', read only' if row['read_only'] else ''}"
+    used = f"last used {row['used']}" if row["used"] else "not used yet"
+    line = f"{row['id']}  {row['account']}  until {row['expires']}  {scope}  {used}  {row['label']}"
+    return line.rstrip()
 
 
 @token.command("revoke")

@@ -98,4 +98,7 @@ class Surroundings:
         return lambda entry: element
 
     def _free_bytes(self, flist: Flist) -> int:
-        return shutil.disk_usage(self._call.library.settings.store.data).free
+        """Of the disk, and of the quota of the account if there is one (RFC 4331, 3)."""
+        free_bytes = shutil.disk_usage(self._call.library.settings.store.data).free
+        room_bytes = self._call.library.flists.room_bytes(self._call.actor, flist.flist_name)
+        return free_bytes if room_bytes is None else max(0, min(free_bytes, room_bytes))

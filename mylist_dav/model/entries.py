@@ -70,7 +70,7 @@ class Entry(NamedTuple):
 class Flist(NamedTuple):
     """A named, versioned tree. entries and size_bytes count the head; oldest_jid is the oldest readable revision.
 
-    private: for its account, and those with a grant, only.
+    private: for its account, and those with a grant, only. quota_bytes: of all flists of its account together.
     """
 
     flist_id: int
@@ -82,6 +82,7 @@ class Flist(NamedTuple):
     created_ns: int
     changed_ns: int
     private: bool = False
+    quota_bytes: int | None = None
 
 
 class Commit(NamedTuple):

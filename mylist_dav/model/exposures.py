@@ -10,7 +10,7 @@ from mylist_dav.errors import BadName
 from mylist_dav.model.names import FlistName, check_entry_name
 
 RESERVED = frozenset(
-    "dav api flist blocks sync rpc healthz metrics files login logout share assets internal .well-known".split()  # noqa: SIM905
+    "dav api flist blocks sync rpc healthz metrics files login logout console share assets internal .well-known".split()  # noqa: SIM905
 )
 """First path segments of the server's own routes, compared without case after decoding."""
 

@@ -19,6 +19,7 @@ from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
+from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.wire.messages import FrontEnd
 
@@ -39,6 +40,7 @@ def build(settings: Settings) -> App:
     dav = DavFrontEnd(library)
     routes: dict[str, FrontEnd] = {
         "dav": dav,
+        **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         "api": ApiFrontEnd(library),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }

@@ -44,8 +44,8 @@ class Router:
     """A front end of front ends.
 
     A host name with an exposure shows that site and nothing else. The server's own hosts (own_hosts; empty: any other)
-    show routes by their first segment, and exposures by prefix. Any further host shows nothing, once it can be told
-    from the own ones.
+    show routes by their first segment ('' is the root itself), and exposures by prefix. Any further host shows nothing,
+    once it can be told from the own ones.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Router:
         if request.target in ("/", "*") and request.method in _CLIENTS_WAY_DOWN:
             return self._dav
         segment = request.target.split("/", 2)[1] if request.target.startswith("/") else "*"
-        route = self._routes.get(segment)
+        route = self._routes.get(segment) if segment or request.target == "/" else None
         if route is not None:
             return route
         if _is_reserved(segment):

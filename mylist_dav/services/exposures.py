@@ -10,7 +10,7 @@ from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix,
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.model.names import FlistName, check_account_name
 from mylist_dav.services.phrases import hash_phrase
-from mylist_dav.services.rights import require_admin
+from mylist_dav.services.rights import require_admin, require_known, visible
 from mylist_dav.services.tokens import TOKEN_PREFIX
 from mylist_dav.store.catalog import Catalog, Draft, View
 
@@ -94,6 +94,13 @@ class Exposures:
         where = (check_host(host), "") if host else ("", check_prefix(prefix))
         if not self._catalog.change(lambda draft: draft.remove_exposure(*where)):
             raise NotFound(f"nothing is exposed at {host or prefix}")
+
+    def shown_to(self, actor: Actor) -> list[Exposure]:
+        """The exposures of the flists that the caller may read, hosts first."""
+        require_known(actor)
+        with self._catalog.view() as view:
+            readable_ids = {flist.flist_id for flist in visible(view, actor, view.flists())}
+            return [exposure for exposure in view.exposures() if exposure.flist_id in readable_ids]
 
     def visitors(self, actor: Actor, exposure: Exposure) -> list[str]:
         """Who is on the list of an exposure of mode keys: accounts, and keys as 64 hex digits."""

@@ -52,14 +52,33 @@ class Identity:
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
-    def add_account(self, actor: Actor, name: str, role: Role, *, quota_bytes: int | None = None) -> None:
-        """quota_bytes: of all its flists together; None is no limit. Raises Exists, BadName, Invalid."""
+    def add_account(
+        self,
+        actor: Actor,
+        name: str,
+        role: Role,
+        *,
+        quota_bytes: int | None = None,
+        key: PublicKey | None = None,
+        key_label: str = "",
+    ) -> None:
+        """quota_bytes: of all its flists together; None is no limit. key: its first one.
+
+        Raises Exists (the account, the key), BadName, Invalid; then nothing is made.
+        """
         require_admin(actor)
         if role is Role.GUEST:
             raise Invalid("an account is a user or an admin")
         check_account_name(name)
         _check_quota(quota_bytes)
-        self._catalog.change(lambda draft: draft.add_account(name, role, quota_bytes))
+        _check_label(key_label)
+
+        def make(draft: Draft) -> None:
+            draft.add_account(name, role, quota_bytes)
+            if key is not None:
+                draft.add_key(name, key, key_label)
+
+        self._catalog.change(make)
 
     def accounts(self, actor: Actor) -> list[AccountFacts]:
         """All accounts, in order of name."""
@@ -166,29 +185,30 @@ class Identity:
 
     def revoke_this(self, token: str) -> None:
         """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
-        if self._holder(token, self._clock()) is not None:
-            self._catalog.change(lambda draft: draft.remove_token(_hash(token)))
+        token_hash = _hash(token)
+        if self._holder(token, token_hash, self._clock()) is not None:
+            self._catalog.change(lambda draft: draft.remove_token(token_hash))
 
     def actor_for(self, token: str, account: str | None = None) -> Actor:
         """Who a token stands for; with Basic its account must be the user name. The use of it is noted.
 
         Raises Unauthenticated, in the same words whatever is wrong.
         """
-        now_ns = self._clock()
-        actor, used_ns = self._holder(token, now_ns) or (None, 0)
+        token_hash, now_ns = _hash(token), self._clock()
+        actor, used_ns = self._holder(token, token_hash, now_ns) or (None, 0)
         if actor is None or (account is not None and account != actor.account):
             raise Unauthenticated("the token is unknown, expired, or of another account")
-        self._uses.note(_hash(token), used_ns, now_ns)
+        self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _holder(self, token: str, now_ns: int) -> tuple[Actor, int] | None:
+    def _holder(self, token: str, token_hash: bytes, now_ns: int) -> tuple[Actor, int] | None:
         """Who holds a token, and its last use. Found by its hash: the time that takes says nothing of other tokens."""
         if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
         with self._catalog.glance() as view:
-            return view.token_actor(_hash(token), now_ns)
+            return view.token_actor(token_hash, now_ns)
 
     def _served(self, actor: Actor) -> Actor:
         return actor._replace(self_service=True) if self._self_service else actor

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mylist_dav.errors import Conflict, Incomplete, NotAllowed
+from mylist_dav.errors import Conflict, Incomplete, NotAllowed, OutOfQuota
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockRef, Recipe
-from mylist_dav.model.entries import FILE_MODE, Entry, Kind
+from mylist_dav.model.entries import FILE_MODE, Entry, Flist, Kind
 from mylist_dav.services.guards import check_conditions, guard_change
 from mylist_dav.services.rights import is_admin, require_known, writable
 from mylist_dav.services.trees import check_content_type, check_time, parent_folder
@@ -80,7 +80,8 @@ class Uploads:
             with self._catalog.view() as view:
                 tree = view.tree(writable(view, actor, place.flist_name))
                 if check_now:
-                    _check(view, tree, place, actor, conditions, self._clock())
+                    existing = _check(view, tree, place, actor, conditions, self._clock())
+                    _refuse_over_quota(view, tree.flist, existing, size_bytes)
         return Upload(self, actor, place, size_bytes, mtime_ns, content_type, conditions)
 
     def writer(self) -> ContentWriter:
@@ -190,6 +191,19 @@ def put_content(
         content_type=content_type or existing.content_type,
     )
     return Stored(existing if changed == existing else tree.replace(existing, changed), False)
+
+
+def _refuse_over_quota(view: View, flist: Flist, existing: Entry | None, size_bytes: int | None) -> None:
+    """Raises OutOfQuota when it is clear that a file of this size cannot be committed."""
+    if flist.quota_bytes is None or size_bytes is None:
+        return
+    room_bytes = view.room_bytes(flist)
+    freed_bytes = existing.size_bytes if existing is not None else 0
+    if room_bytes is not None and room_bytes + freed_bytes < size_bytes > freed_bytes:
+        raise OutOfQuota(
+            f"the flists of {flist.flist_name.account} may hold {flist.quota_bytes} bytes together, and there is no"
+            f" room for a file of {size_bytes}"
+        )
 
 
 def _check(

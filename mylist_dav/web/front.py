@@ -36,7 +36,7 @@ from mylist_dav.web.policy import (
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response
 from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
 from mylist_dav.wire.responder import Representation, file_response
-from mylist_dav.wire.targets import DecodedPath, decode_path, quote_path, relative_redirect
+from mylist_dav.wire.targets import DecodedPath, decode_path, relative_redirect
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 SMALL_BYTES_MAX = 64 * 1024
@@ -44,7 +44,6 @@ READY_MAX = 4_096
 ANSWER_BYTES_MAX = 8 * 1024
 """Answers up to this are kept as they are: 32 MiB at most, with READY_MAX. Others are made of a cached block."""
 READY_TARGET_CHARS_MAX = 512
-WELCOME = ("welcome",)
 _SECOND_NS = 1_000_000_000
 _READS = frozenset(("GET", "HEAD"))
 _DECIDING = frozenset(
@@ -219,7 +218,7 @@ class SiteFrontEnd:
         path = decode_path(request.target)
         located = hand.exposures.locate(request.host, path.names)
         if located is None:
-            return _outside(request, path, hand.exposures)
+            return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
         if located.exposure.mode is not Mode.PUBLIC:
             return self._protected(request, hand, path, located) if may_read else None
         if request.method not in _READS:
@@ -403,12 +402,6 @@ class NowhereFrontEnd:
         return error_response(outcome(error).http, head=request.method == "HEAD")
 
 
-def welcome_redirect() -> Response:
-    """From / of the server's own hosts to the welcome site. Not for ever: a console will be there."""
-    headers = [("Location", quote_path(WELCOME, directory=True)), NO_STORE]
-    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers)
-
-
 def _may_know_more(request: Request, exposure: Exposure) -> bool:
     """Whether somebody may have been told of hidden names, over WebDAV."""
     return exposure.dav != "off" and request.header("authorization") is not None
@@ -428,13 +421,6 @@ def _sole_validator(request: Request) -> str | None:
 def _at_hand(response: Response | None) -> Response | None:
     """The response, if all of its body is in memory."""
     return response if response is not None and isinstance(response.body, bytes) else None
-
-
-def _outside(request: Request, path: DecodedPath, exposures: ExposureMap) -> Response:
-    """Where no exposure is: the root of the server leads to the welcome site, and all else is alike."""
-    if not path.names and request.method in _READS and exposures.locate("", WELCOME) is not None:
-        return welcome_redirect()
-    return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
 
 
 def _other_method(request: Request) -> Response:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from nacl.signing import SigningKey
 
 from mylist_dav.cli import main, mylist
 from mylist_dav.errors import MylistError
+from mylist_dav.model.keys import PublicKey
 
 Run = Callable[..., Result]
 
@@ -180,6 +182,67 @@ def test_a_setting_that_is_unknown_is_named(run: Run, tmp_path: Path) -> None:
     config = tmp_path / "mylist.toml"
     config.write_text("[server]\nlissten = ['127.0.0.1:0']\n")
     assert "lissten" in str(run("flists", "--config", str(config), fails=True).exception)
+
+
+def test_a_token_may_be_for_one_flist_and_for_reading(run: Run, folder: Path) -> None:
+    run("import", str(folder), "alice/site")
+    run("token", "new", "alice", "--flist", "alice/site", "--read-only", "--label", "Finder on the laptop")
+    run("token", "new", "alice")
+    found = {(row["flist"], row["read_only"], row["used"]) for row in rows(run("token", "list", "--json"))}
+    assert found == {("alice/site", True, None), (None, False, None)}
+    lines = run("token", "list").output.splitlines()
+    assert any("alice/site, read only  not used yet  Finder on the laptop" in line for line in lines)
+    assert "no flist alice/none" in str(
+        run("token", "new", "alice", "--flist", "alice/none", fails=True).exception
+    )
+
+
+def test_an_account_has_a_key_a_quota_and_can_be_disabled(run: Run) -> None:
+    key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    assert "SHA256:" in run("account", "add", "alice", "--key", key, "--quota", "10G").output
+    run("account", "add", "bob", "--key", key, fails=True)
+    run("account", "disable", "alice")
+    [row] = rows(run("account", "list", "--json"))
+    assert row == {"account": "alice", "role": "user", "disabled": True, "quota_bytes": 10 * 2**30, "keys": 1}
+    assert run("account", "list").output == "alice  user, disabled, 1 key, quota 10.0 GiB\n"
+    run("account", "enable", "alice")
+    run("account", "quota", "alice", "none")
+    assert run("account", "list").output == "alice  user, 1 key\n"
+    run("account", "quota", "alice", "much", fails=True)
+
+
+def test_keys_are_added_as_hex_as_a_line_or_as_a_file_and_removed(run: Run, tmp_path: Path) -> None:
+    made = [PublicKey(SigningKey(bytes([number] * 32)).verify_key.encode()) for number in range(3)]
+    (tmp_path / "id.pub").write_text(made[2].openssh_line("alice@desk") + "\n")
+    run("account", "add", "alice")
+    run("key", "add", "alice", made[0].hex(), "--label", "laptop")
+    run("key", "add", "alice", *made[1].openssh_line("two words").split())
+    run("key", "add", "alice", str(tmp_path / "id.pub"))
+    found = {(row["key"], row["label"]) for row in rows(run("key", "list", "--json"))}
+    assert found == {(made[0].hex(), "laptop"), (made[1].hex(), "two words"), (made[2].hex(), "alice@desk")}
+    run("key", "add", "alice", made[0].hex(), fails=True)
+    run("key", "add", "alice", "nonsense", fails=True)
+    assert f"alice  {made[0].fingerprint}  not used yet  laptop\n" in run("key", "list", "alice").output
+    run("key", "remove", made[0].fingerprint)
+    run("key", "remove", made[1].hex())
+    run("key", "remove", str(tmp_path / "id.pub"))
+    assert rows(run("key", "list", "--json")) == []
+    run("key", "remove", made[0].hex(), fails=True)
+
+
+def test_a_flist_is_private_and_granted(run: Run, folder: Path) -> None:
+    run("import", str(folder), "alice/site")
+    run("account", "add", "bob")
+    run("private", "alice/site")
+    run("grant", "bob", "alice/site", "write")
+    assert rows(run("grants", "alice/site", "--json")) == [{"account": "bob", "right": "write"}]
+    assert rows(run("flists", "--json"))[0]["private"] is True
+    assert run("flists").output.endswith(", private\n")
+    run("grant", "bob", "alice/site", "none")
+    run("private", "alice/site", "no")
+    assert rows(run("grants", "alice/site", "--json")) == []
+    assert rows(run("flists", "--json"))[0]["private"] is False
+    run("grant", "nobody", "alice/site", "read", fails=True)
 
 
 @pytest.mark.parametrize(

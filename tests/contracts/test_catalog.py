@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import Busy, Corrupt, Exists, Invalid, MylistError, NotFound, WritesStopped
-from mylist_dav.model.actors import OPERATOR, Actor, Role
+from mylist_dav.model.accounts import AccountFacts, GrantFacts, KeyFacts, Right
+from mylist_dav.model.actors import EVERYTHING, OPERATOR, Actor, Role
+from mylist_dav.model.actors import Scope as TokenScope
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import EMPTY, Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.exposures import Exposure, Mode
+from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Lock, Scope
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry, View
@@ -25,6 +28,7 @@ from tests.shelf import Clock, hold_invariants
 
 Open = Callable[[], Catalog]
 
+KEY = PublicKey(b"k" * 32)
 A = FlistName("anna", "a")
 B = FlistName("anna", "b")
 FOLDER = NewEntry(Kind.DIRECTORY, 0o755, 1, 2)
@@ -235,9 +239,16 @@ class CatalogContract:
     def test_a_token_stands_for_its_account_until_it_expires(self, catalog: Catalog) -> None:
         catalog.change(lambda draft: draft.add_token(b"hash", "anna", "laptop", 100 + draft.now_ns))
         with catalog.view() as view:
-            [(_, _, _, created_ns, expires_ns)] = view.tokens()
-            assert view.token_actor(b"hash", created_ns) == Actor("anna", Role.USER)
-            assert view.token_actor(b"hash", expires_ns - 1) == Actor("anna", Role.USER)
+            [(token_hash, known)] = view.tokens()
+            assert (token_hash, known.account, known.label, known.scope) == (
+                b"hash",
+                "anna",
+                "laptop",
+                EVERYTHING,
+            )
+            assert view.token_actor(b"hash", known.created_ns) == (Actor("anna", Role.USER), 0)
+            assert view.token_actor(b"hash", known.expires_ns - 1) == (Actor("anna", Role.USER), 0)
+            expires_ns, created_ns = known.expires_ns, known.created_ns
             assert view.token_actor(b"hash", expires_ns) is None
             assert view.token_actor(b"other", created_ns) is None
 
@@ -257,6 +268,102 @@ class CatalogContract:
         catalog.change(lambda draft: draft.add_token(b"new", "anna", "", clock.now_ns + 1))
         with catalog.view() as view:
             assert [token[0] for token in view.tokens()] == [b"new"]
+
+    def test_a_token_knows_its_scope_and_goes_with_the_flist_it_is_for(self, catalog: Catalog) -> None:
+        scopes = [TokenScope(A, True), TokenScope(A, False), TokenScope(None, True), EVERYTHING]
+        for number, scope in enumerate(scopes):
+            catalog.change(lambda draft, n=number, s=scope: draft.add_token(bytes([n]), "anna", "", 2**60, s))
+        with catalog.view() as view:
+            for number, scope in enumerate(scopes):
+                assert view.token_actor(bytes([number]), 0) == (Actor("anna", Role.USER, scope), 0)
+            assert [known.scope for _, known in view.tokens("anna")] == scopes
+            assert view.tokens("otto") == []
+            assert view.count_tokens("anna") == 4
+        catalog.change(lambda draft: draft.remove_flist(draft.flist(A)))
+        catalog.change(lambda draft: draft.add_flist(A, OPERATOR))
+        with catalog.view() as view:
+            held = [view.token_actor(bytes([number]), 0) is not None for number in range(4)]
+            assert held == [False, False, True, True]
+        with pytest.raises(NotFound, match="flist"):
+            catalog.change(
+                lambda draft: draft.add_token(b"x", "anna", "", 2**60, TokenScope(FlistName("anna", "no")))
+            )
+
+    def test_the_use_of_a_token_is_noted_once_in_a_while(self, catalog: Catalog) -> None:
+        catalog.change(lambda draft: draft.add_token(b"hash", "anna", "", 2**60))
+        for now_ns, noted_ns in ((1000, 1000), (1099, 1000), (1100, 1100)):
+            catalog.change(lambda draft, ns=now_ns: draft.note_token_uses({b"hash": ns, b"none": ns}, 100))
+            with catalog.view() as view:
+                assert view.token_actor(b"hash", 0) == (Actor("anna", Role.USER), noted_ns)
+
+    def test_a_disabled_account_has_keys_tokens_and_grants_that_do_not_hold(self, catalog: Catalog) -> None:
+        def fill(draft: Draft) -> None:
+            draft.add_account("otto", Role.ADMIN, 1000)
+            draft.add_token(b"hash", "otto", "", 2**60)
+            draft.add_key("otto", KEY, "desk")
+            draft.set_grant(draft.flist(A).flist_id, "otto", Right.WRITE)
+
+        catalog.change(fill)
+        for disabled in (False, True, False):
+            catalog.change(lambda draft, d=disabled: draft.set_disabled("otto", d))
+            with catalog.view() as view:
+                flist = view.flist(A)
+                assert (view.token_actor(b"hash", 0) is None) == disabled
+                assert (view.key_actor(KEY) is None) == disabled
+                assert (view.granted(flist.flist_id, "otto") is Right.NONE) == disabled
+                assert (view.granted_to("otto") == {}) == disabled
+                assert view.account_facts() == [
+                    AccountFacts("anna", Role.USER),
+                    AccountFacts("otto", Role.ADMIN, disabled, 1000, 1),
+                ]
+                assert view.grants_on(flist.flist_id) == [GrantFacts("otto", Right.WRITE)]
+        with pytest.raises(NotFound):
+            catalog.change(lambda draft: draft.set_disabled("nobody", True))
+
+    def test_a_key_belongs_to_one_account(self, catalog: Catalog, clock: Clock) -> None:
+        catalog.change(lambda draft: draft.add_account("otto", Role.USER))
+        catalog.change(lambda draft: draft.add_key("anna", KEY, "desk"))
+        for account in ("anna", "otto"):
+            with pytest.raises(Exists):
+                catalog.change(lambda draft, a=account: draft.add_key(a, KEY, ""))
+        with pytest.raises(NotFound):
+            catalog.change(lambda draft: draft.add_key("nobody", PublicKey(bytes(32)), ""))
+        with catalog.view() as view:
+            assert view.keys() == view.keys("anna") == [KeyFacts(KEY, "anna", "desk", clock.now_ns, 0)]
+            assert view.keys("otto") == []
+            assert view.key_actor(KEY) == Actor("anna", Role.USER)
+        clock.advance(1)
+        catalog.change(lambda draft: draft.note_key_use(KEY))
+        with catalog.view() as view:
+            assert view.keys()[0].used_ns == clock.now_ns
+        assert catalog.change(lambda draft: draft.remove_key(KEY))
+        assert not catalog.change(lambda draft: draft.remove_key(KEY))
+
+    def test_a_grant_takes_the_place_of_the_one_before_and_goes_with_its_flist(
+        self, catalog: Catalog
+    ) -> None:
+        def granted() -> Right:
+            with catalog.view() as view:
+                return view.granted(view.flist(A).flist_id, "anna")
+
+        for right in (Right.READ, Right.WRITE, Right.READ, Right.NONE, Right.NONE, Right.WRITE):
+            with catalog.view() as view:
+                before = view.generation("rights")
+            catalog.change(lambda draft, r=right: draft.set_grant(draft.flist(A).flist_id, "anna", r))
+            assert granted() is right
+            with catalog.view() as view:
+                assert view.generation("rights") > before
+        catalog.change(lambda draft: draft.remove_flist(draft.flist(A)))
+        with catalog.view() as view:
+            assert view._sql.execute("SELECT * FROM grant_").fetchall() == []
+
+    def test_a_flist_is_private_or_not(self, catalog: Catalog) -> None:
+        for private in (True, False):
+            catalog.change(lambda draft, p=private: draft.set_private(draft.flist(A).flist_id, p))
+            with catalog.view() as view:
+                assert view.flist(A).private is private
+                assert not view.flist(B).private
+            assert catalog.change(lambda draft: draft.flist(A).private) is private
 
     def test_an_unknown_account_has_no_role_no_token_and_no_flist(self, catalog: Catalog) -> None:
         with catalog.view() as view:

@@ -1,23 +1,26 @@
-"""Accounts, tokens, and who may do what."""
+"""Accounts, keys and tokens: who somebody is."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import BadName, Exists, Forbidden, Invalid, NotFound, Unauthenticated
-from mylist_dav.model.actors import GUEST, OPERATOR, Actor, Role
-from mylist_dav.model.locks import Scope
+from mylist_dav.errors import BadName, Exists, Forbidden, Invalid, LimitExceeded, NotFound, Unauthenticated
+from mylist_dav.model.accounts import AccountFacts
+from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
+from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import FlistName
+from mylist_dav.services import identity
 from mylist_dav.services.identity import TOKEN_CHARS_MAX, TOKEN_PREFIX
-from mylist_dav.services.properties import PropertyChange
-from mylist_dav.services.trees import Attributes
-from tests.shelf import ADMIN, NAME, USER, Shelf, shelf_in, tokens
+from tests.shelf import ADMIN, NAME, Shelf, shelf_in
 
 DAY_SECONDS = 86_400
+ANNA = Actor("anna", Role.USER)
+OTTO = Actor("otto", Role.USER)
+KEY, OTHER_KEY = PublicKey(b"k" * 32), PublicKey(b"o" * 32)
 
 
 @pytest.fixture
@@ -103,7 +106,10 @@ def test_a_token_is_revoked_by_the_beginning_of_its_id_if_that_is_clear(shelf: S
 
 def test_accounts_have_good_names_once_and_are_no_guests(shelf: Shelf) -> None:
     shelf.identity.add_account(ADMIN, "otto", Role.ADMIN)
-    assert shelf.identity.accounts(ADMIN) == [("anna", Role.USER), ("otto", Role.ADMIN)]
+    assert shelf.identity.accounts(ADMIN) == [
+        AccountFacts("anna", Role.USER),
+        AccountFacts("otto", Role.ADMIN),
+    ]
     with pytest.raises(Exists):
         shelf.identity.add_account(ADMIN, "otto", Role.USER)
     with pytest.raises(Invalid):
@@ -113,92 +119,136 @@ def test_accounts_have_good_names_once_and_are_no_guests(shelf: Shelf) -> None:
             shelf.identity.add_account(ADMIN, name, Role.USER)
 
 
-# -- rights ----------------------------------------------------------------------------------------------------
-
-READS: dict[str, Callable[[Shelf, Actor], object]] = {
-    "stat": lambda shelf, actor: shelf.trees.stat(actor, shelf.place("f")),
-    "list": lambda shelf, actor: shelf.trees.list(actor, shelf.place("")),
-    "walk": lambda shelf, actor: list(shelf.trees.walk(actor, shelf.place(""))),
-    "resolve": lambda shelf, actor: shelf.trees.resolve(actor, shelf.place("f")),
-    "flist": lambda shelf, actor: shelf.flists.get(actor, NAME),
-    "log": lambda shelf, actor: shelf.flists.log(actor, NAME),
-    "properties": lambda shelf, actor: shelf.properties.get(actor, shelf.place("f")),
-    "of members": lambda shelf, actor: shelf.properties.of_members(actor, shelf.place(""), shelf.entry("")),
-    "covering": lambda shelf, actor: shelf.locks.covering(actor, shelf.place("f")),
-    "all locks": lambda shelf, actor: shelf.locks.all(actor, shelf.place("")),
-}
-WRITES: dict[str, Callable[[Shelf, Actor], object]] = {
-    "put": lambda shelf, actor: shelf.uploads.open(actor, shelf.place("x")),
-    "mkdir": lambda shelf, actor: shelf.trees.make_directory(actor, shelf.place("x")),
-    "delete": lambda shelf, actor: shelf.trees.delete(actor, shelf.place("f")),
-    "attributes": lambda shelf, actor: shelf.trees.set_attributes(
-        actor, shelf.place("f"), Attributes(mode=0)
-    ),
-    "move": lambda shelf, actor: shelf.trees.move(actor, shelf.place("f"), shelf.place("x"), overwrite=False),
-    "copy": lambda shelf, actor: shelf.trees.copy(actor, shelf.place("f"), shelf.place("x"), overwrite=False),
-    "property": lambda shelf, actor: shelf.properties.change(
-        actor, shelf.place("f"), [PropertyChange("{n}a", "")]
-    ),
-    "lock": lambda shelf, actor: shelf.locks.take(
-        actor, shelf.place("f"), scope=Scope.SHARED, infinite=False, owner_xml="", timeout_seconds=1
-    ),
-    "refresh": lambda shelf, actor: shelf.locks.refresh(actor, shelf.place("f"), 1, tokens("x")),
-    "release": lambda shelf, actor: shelf.locks.release(actor, shelf.place("f"), "x"),
-    "rollback": lambda shelf, actor: shelf.flists.rollback(actor, NAME, 1),
-}
-RULES: dict[str, Callable[[Shelf, Actor], object]] = {
-    "create": lambda shelf, actor: shelf.flists.create(actor, FlistName("anna", "new")),
-    "delete flist": lambda shelf, actor: shelf.flists.delete(actor, NAME),
-    "expose": lambda shelf, actor: shelf.exposures.expose(actor, NAME, prefix="/x"),
-    "unexpose": lambda shelf, actor: shelf.exposures.unexpose(actor, prefix="/x"),
-    "exposures": lambda shelf, actor: shelf.exposures.list(actor),
-    "add account": lambda shelf, actor: shelf.identity.add_account(actor, "new", Role.ADMIN),
-    "accounts": lambda shelf, actor: shelf.identity.accounts(actor),
-    "new token": lambda shelf, actor: shelf.identity.new_token(actor, "anna"),
-    "tokens": lambda shelf, actor: shelf.identity.tokens(actor),
-    "revoke": lambda shelf, actor: shelf.identity.revoke_token(actor, "a"),
-}
+def test_an_account_may_have_a_quota(shelf: Shelf) -> None:
+    shelf.identity.add_account(ADMIN, "otto", Role.USER, quota_bytes=5)
+    assert shelf.identity.accounts(ADMIN)[1] == AccountFacts("otto", Role.USER, False, 5, 0)
+    shelf.identity.set_quota(ADMIN, "otto", None)
+    assert shelf.identity.accounts(ADMIN)[1].quota_bytes is None
+    with pytest.raises(NotFound):
+        shelf.identity.set_quota(ADMIN, "nobody", 1)
+    for wrong in (-1, 2**63):
+        with pytest.raises(Invalid):
+            shelf.identity.set_quota(ADMIN, "otto", wrong)
+        with pytest.raises(Invalid):
+            shelf.identity.add_account(ADMIN, "erna", Role.USER, quota_bytes=wrong)
 
 
-@pytest.mark.parametrize("verb", [*READS, *WRITES, *RULES])
-def test_a_guest_is_asked_to_log_in_for_everything(shelf: Shelf, verb: str) -> None:
+def test_the_tokens_and_keys_of_a_disabled_account_hold_again_once_it_is_enabled(shelf: Shelf) -> None:
+    token = shelf.identity.new_token(ADMIN, "anna")
+    shelf.identity.add_key(ADMIN, "anna", KEY)
+    shelf.identity.set_disabled(ADMIN, "anna", True)
+    assert shelf.identity.key_owner(KEY) is None
     with pytest.raises(Unauthenticated):
-        (READS | WRITES | RULES)[verb](shelf, GUEST)
-    assert shelf.flist().head_jid == 2
+        shelf.identity.actor_for(token)
+    shelf.identity.set_disabled(ADMIN, "anna", False)
+    assert shelf.identity.key_owner(KEY) == shelf.identity.actor_for(token) == ANNA
 
 
-@pytest.mark.parametrize("verb", [*READS, *WRITES])
-def test_for_a_user_a_flist_that_may_not_be_read_is_not_there(shelf: Shelf, verb: str) -> None:
-    with pytest.raises(NotFound, match="no flist"):
-        (READS | WRITES)[verb](shelf, USER)
-    assert shelf.flist().head_jid == 2
+# -- keys ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", RULES)
-def test_a_user_may_not_do_what_is_for_admins(shelf: Shelf, verb: str) -> None:
+def test_a_key_names_one_account_and_is_listed_until_it_is_removed(shelf: Shelf) -> None:
+    shelf.identity.add_account(ADMIN, "otto", Role.USER)
+    shelf.identity.add_key(ANNA, "anna", KEY, "desk")
+    for actor, account in ((ANNA, "anna"), (OTTO, "otto"), (ADMIN, "otto")):
+        with pytest.raises(Exists):
+            shelf.identity.add_key(actor, account, KEY)
+    shelf.identity.add_key(OTTO, "otto", OTHER_KEY)
+    assert [known.key for known in shelf.identity.keys(ADMIN)] == [KEY, OTHER_KEY]
+    assert [known.key for known in shelf.identity.keys(ADMIN, "otto")] == [OTHER_KEY]
+    assert [(known.key, known.label) for known in shelf.identity.keys(ANNA)] == [(KEY, "desk")]
     with pytest.raises(Forbidden):
-        RULES[verb](shelf, USER)
+        shelf.identity.keys(ANNA, "otto")
+    with pytest.raises(NotFound):
+        shelf.identity.remove_key(OTTO, KEY)
+    shelf.identity.remove_key(ANNA, KEY)
+    assert shelf.identity.key_owner(KEY) is None
+    with pytest.raises(NotFound):
+        shelf.identity.remove_key(ANNA, KEY)
 
 
-def test_a_user_sees_no_flists_and_cannot_tell_which_accounts_there_are(shelf: Shelf) -> None:
-    assert shelf.flists.list(USER) == []
-    assert shelf.flists.accounts(USER) == []
+def test_a_login_with_a_key_is_noted(shelf: Shelf) -> None:
+    shelf.identity.add_key(ANNA, "anna", KEY)
+    assert shelf.identity.keys(ANNA)[0].used_ns == 0
+    shelf.clock.advance(5)
+    shelf.identity.note_login(KEY)
+    assert shelf.identity.keys(ANNA)[0].used_ns == shelf.clock.now_ns
+
+
+def test_an_account_has_a_bounded_number_of_keys_and_tokens(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "KEYS_MAX", 1)
+    monkeypatch.setattr(identity, "TOKENS_MAX", 2)
+    shelf.identity.add_key(ANNA, "anna", KEY)
+    with pytest.raises(LimitExceeded):
+        shelf.identity.add_key(ANNA, "anna", OTHER_KEY)
+    assert len(shelf.identity.keys(ANNA)) == 1
+    for _ in range(2):
+        shelf.identity.new_token(ANNA, "anna")
+    with pytest.raises(LimitExceeded):
+        shelf.identity.new_token(ANNA, "anna")
+    shelf.clock.advance(DAY_SECONDS)
+    shelf.identity.new_token(ANNA, "anna")
+
+
+# -- whose tokens, and for what --------------------------------------------------------------------------------
+
+
+def test_users_see_and_revoke_their_own_tokens_only(shelf: Shelf) -> None:
+    shelf.identity.add_account(ADMIN, "otto", Role.USER)
+    mine, theirs = (shelf.identity.new_token(ADMIN, account) for account in ("anna", "otto"))
+    [known] = shelf.identity.tokens(ANNA)
+    assert known.account == "anna"
+    assert len(shelf.identity.tokens(ADMIN)) == 2
+    assert len(shelf.identity.tokens(ADMIN, "otto")) == 1
+    with pytest.raises(NotFound):
+        shelf.identity.revoke_token(OTTO, known.token_id)
+    assert shelf.identity.actor_for(mine) == ANNA
+    shelf.identity.revoke_token(ANNA, known.token_id[:6])
+    assert shelf.identity.tokens(ANNA) == []
+    assert shelf.identity.actor_for(theirs) == OTTO
+
+
+def test_a_token_can_be_given_up_by_whoever_holds_it(shelf: Shelf) -> None:
+    token = shelf.identity.new_token(ADMIN, "anna", scope=Scope(NAME, True))
+    shelf.identity.revoke_this(token)
+    with pytest.raises(Unauthenticated):
+        shelf.identity.actor_for(token)
+    shelf.identity.revoke_this(token)
+    shelf.identity.revoke_this("anything")
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, Scope(None, True), Scope(NAME), Scope(NAME, True)])
+def test_a_token_says_what_it_is_for(shelf: Shelf, scope: Scope) -> None:
+    token = shelf.identity.new_token(ANNA, "anna", scope=scope)
+    assert shelf.identity.actor_for(token) == Actor("anna", Role.USER, scope)
+    assert shelf.identity.tokens(ANNA)[0].scope == scope
+
+
+def test_a_token_is_for_a_flist_that_is_there_and_may_be_read(shelf: Shelf) -> None:
+    shelf.identity.add_account(ADMIN, "otto", Role.USER)
+    shelf.grants.set_private(ADMIN, NAME, True)
     said = set()
-    for account in ("anna", "nobody"):
+    for name in (NAME, FlistName("anna", "none")):
         with pytest.raises(NotFound) as caught:
-            shelf.flists.list(USER, account)
-        said.add(str(caught.value).replace(account, "..."))
+            shelf.identity.new_token(OTTO, "otto", scope=Scope(name))
+        said.add(str(caught.value).replace(str(name), "..."))
     assert len(said) == 1
+    assert shelf.identity.tokens(ADMIN) == []
 
 
-def test_a_copy_asks_for_the_right_to_read_its_source_and_to_write_its_target(shelf: Shelf) -> None:
-    for actor, error in ((GUEST, Unauthenticated), (USER, NotFound)):
-        for source, target in (("f", "x"), ("x", "f")):
-            with pytest.raises(error):
-                shelf.trees.copy(actor, shelf.place(source), shelf.place(target), overwrite=True)
+def test_a_token_for_a_flist_does_not_hold_for_a_new_one_of_its_name(shelf: Shelf) -> None:
+    token = shelf.identity.new_token(ADMIN, "anna", scope=Scope(NAME))
+    shelf.flists.delete(ADMIN, NAME)
+    shelf.flists.create(ADMIN, NAME)
+    with pytest.raises(Unauthenticated):
+        shelf.identity.actor_for(token)
 
 
-@pytest.mark.parametrize("verb", READS)
-@pytest.mark.parametrize("actor", [ADMIN, OPERATOR], ids=["admin", "operator"])
-def test_an_admin_reads_everything(shelf: Shelf, verb: str, actor: Actor) -> None:
-    READS[verb](shelf, actor)
+@pytest.mark.parametrize("label", ["a\nb", "\x1b[31m", "x" * 201])
+def test_a_label_is_one_printable_line(shelf: Shelf, label: str) -> None:
+    with pytest.raises(Invalid):
+        shelf.identity.new_token(ADMIN, "anna", label=label)
+    with pytest.raises(Invalid):
+        shelf.identity.add_key(ADMIN, "anna", KEY, label)

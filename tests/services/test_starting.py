@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.keys import parse_public_key
 from mylist_dav.services.opening import Library
 from mylist_dav.services.starting import first_start
 from mylist_dav.settings import load
+
+KEY = parse_public_key("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 
 @pytest.fixture
@@ -37,10 +40,29 @@ def test_a_new_directory_gets_an_admin_and_the_welcome_site(library: Library, we
     assert [str(each.flist_name) for each in library.flists.list(OPERATOR)] == ["admin/welcome"]
 
 
+def test_the_admin_of_a_first_start_gets_the_key_of_who_starts_it(library: Library, welcome: Path) -> None:
+    started = first_start(library, welcome, lambda: KEY)
+    assert (started.key, [facts.key for facts in library.identity.keys(OPERATOR, "admin")]) == (KEY, [KEY])
+
+
+def test_a_key_of_another_account_stays_there(library: Library, welcome: Path) -> None:
+    library.identity.add_account(OPERATOR, "alice", Role.USER)
+    library.identity.add_key(OPERATOR, "alice", KEY)
+    assert first_start(library, welcome, lambda: KEY).key is None
+    assert [facts.account for facts in library.identity.keys(OPERATOR)] == ["alice"]
+
+
+def test_no_key_is_asked_for_where_there_is_an_admin(library: Library, welcome: Path) -> None:
+    first_start(library, welcome)
+    asked: list[int] = []
+    first_start(library, welcome, lambda: asked.append(1))  # type: ignore[func-returns-value]
+    assert asked == []
+
+
 def test_a_second_start_changes_nothing(library: Library, welcome: Path) -> None:
     first_start(library, welcome)
     assert first_start(library, welcome)[:2] == ("", False)
-    assert library.identity.accounts(OPERATOR) == [("admin", Role.ADMIN)]
+    assert [(one.name, one.role) for one in library.identity.accounts(OPERATOR)] == [("admin", Role.ADMIN)]
 
 
 def test_a_user_of_the_name_admin_neither_stops_the_start_nor_becomes_an_admin(
@@ -50,4 +72,4 @@ def test_a_user_of_the_name_admin_neither_stops_the_start_nor_becomes_an_admin(
     started = first_start(library, welcome)
     assert started.account == "admin2"
     assert library.identity.actor_for(started.token).role is Role.ADMIN
-    assert ("admin", Role.USER) in library.identity.accounts(OPERATOR)
+    assert ("admin", Role.USER) in [(one.name, one.role) for one in library.identity.accounts(OPERATOR)]

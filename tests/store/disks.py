@@ -20,9 +20,9 @@ class FailingDisk(Disk):
         self._number = number
         self._lasting = lasting
 
-    def create(self, path: Path | str) -> int:
+    def create(self, path: Path | str, mode: int = 0o444) -> int:
         self._count()
-        return super().create(path)
+        return super().create(path, mode)
 
     def write(self, descriptor: int, piece: bytes | memoryview) -> None:
         self._count(lambda: os.write(descriptor, piece[: len(piece) // 2]))
@@ -46,6 +46,10 @@ class FailingDisk(Disk):
     def rename(self, source: Path | str, target: Path | str) -> None:
         self._count()
         super().rename(source, target)
+
+    def link(self, source: Path | str, target: Path | str) -> None:
+        self._count()
+        super().link(source, target)
 
     def unlink(self, path: Path | str) -> None:
         self._count()

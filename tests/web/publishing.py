@@ -148,6 +148,7 @@ class LibraryAuthor(Author):
     """An author over a whole library, which others may have open at the same time."""
 
     def __init__(self, library: Library) -> None:
+        self.library = library
         self.catalog = library.catalog
         self.flists = library.flists
         self.exposures = library.exposures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mylist_dav.errors import Exists, NotFound
+from mylist_dav.errors import Exists, NotFound, OutOfQuota
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
@@ -35,9 +35,22 @@ class Draft(View, AccountWrites):
         self._next_ids: dict[int, tuple[Flist, int]] = {}
 
     def finish(self) -> None:
-        """Write the commits of all trees that were changed. Raises LimitExceeded."""
+        """Write the commits of all trees that were changed. Raises LimitExceeded, OutOfQuota."""
         for tree in self._trees.values():
             tree.finish()
+        limited = [tree for tree in self._trees.values() if tree.flist.quota_bytes is not None]
+        for account in {tree.flist.flist_name.account for tree in limited}:
+            self._refuse_over_quota([tree for tree in limited if tree.flist.flist_name.account == account])
+
+    def _refuse_over_quota(self, trees: list[TreeDraft]) -> None:
+        """trees: those of one account. What makes them no larger together is allowed, however large they are."""
+        flist = trees[0].flist
+        room_bytes = self.room_bytes(flist) if sum(tree.grown_bytes for tree in trees) > 0 else None
+        if room_bytes is not None and room_bytes < 0:
+            raise OutOfQuota(
+                f"the flists of {flist.flist_name.account} may hold {flist.quota_bytes} bytes together, and this would"
+                f" be {-room_bytes} too many"
+            )
 
     # -- flists ------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ ENTRY_COLUMNS = (
 )
 FLIST_COLUMNS = (
     "f.flist_id, a.name, f.name, f.head_jid, f.oldest_jid, f.entries, f.size_bytes, f.created_ns,"
-    " f.changed_ns, f.private"
+    " f.changed_ns, f.private, a.quota_bytes"
 )
 LOCK_COLUMNS = "token, entry_id, scope, infinite, owner_xml, principal, timeout_seconds, expires_ns"
 EXPOSURE_COLUMNS = (
@@ -65,10 +65,22 @@ def to_entry(row: Row) -> Entry:
 
 def to_flist(row: Row) -> Flist:
     """A row of FLIST_COLUMNS."""
-    flist_id, account, name, head_jid, oldest_jid, entries, size_bytes, created_ns, changed_ns, private = row
+    (
+        flist_id,
+        account,
+        name,
+        head_jid,
+        oldest_jid,
+        entries,
+        size_bytes,
+        created_ns,
+        changed_ns,
+        private,
+        quota,
+    ) = row
     return Flist(
         flist_id, FlistName(account, name), head_jid, oldest_jid, entries, size_bytes, created_ns, changed_ns,
-        private != 0,
+        private != 0, quota,
     )  # fmt: skip
 
 

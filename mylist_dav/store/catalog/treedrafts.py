@@ -75,6 +75,11 @@ class TreeDraft(TreeView):
         self._first_id = self._next_id = next_entry_id
         self._dirty = False
 
+    @property
+    def grown_bytes(self) -> int:
+        """By how much this commit makes the flist larger; below 0 when it makes it smaller."""
+        return self._size_bytes - self.flist.size_bytes
+
     # -- single entries ----------------------------------------------------------------------------------------
 
     def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:

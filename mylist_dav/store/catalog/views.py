@@ -73,6 +73,17 @@ class View(AccountReads):
         )
         return [to_flist(row) for row in found]
 
+    def room_bytes(self, flist: Flist) -> int | None:
+        """How much more the flists of this one's account may hold; below 0 when it is too much. None: no quota."""
+        if flist.quota_bytes is None:
+            return None
+        rows = self._sql.execute(
+            "SELECT coalesce(sum(f.size_bytes), 0) FROM account a CROSS JOIN flist f USING (account_id)"
+            " WHERE a.name = ?",
+            (flist.flist_name.account,),
+        ).fetchall()
+        return flist.quota_bytes - int(rows[0][0])
+
     def head_jid(self, flist_id: int) -> int | None:
         """The newest jid; None when the flist is gone."""
         rows = self._sql.execute("SELECT head_jid FROM flist WHERE flist_id = ?", (flist_id,)).fetchall()

@@ -8,12 +8,14 @@ import apsw
 import pytest
 
 from mylist_dav.errors import BadSettings
-from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.accounts import Right
+from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, connections
 from tests.shelf import Clock
 
-FIRST = connections._steps()[1]
+REAL = connections._steps()
+FIRST = REAL[1]
 SECOND = "ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'; CREATE TABLE more (x)"
 
 
@@ -46,7 +48,6 @@ def test_a_new_catalog_has_every_step_in_order(path: Path, monkeypatch: pytest.M
 def test_an_old_catalog_is_brought_forward_with_what_it_holds(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps(monkeypatch, {1: FIRST})
     catalog = opened(path)
 
     def fill(draft: Draft) -> None:
@@ -55,13 +56,35 @@ def test_an_old_catalog_is_brought_forward_with_what_it_holds(
 
     catalog.change(fill)
     catalog.close()
-    steps(monkeypatch, {1: FIRST, 2: SECOND, 3: "CREATE TABLE third AS SELECT colour FROM account"})
+    last = max(REAL)
+    more = {last + 1: SECOND, last + 2: "CREATE TABLE third AS SELECT colour FROM account"}
+    steps(monkeypatch, REAL | more)
     catalog = opened(path)
     with catalog.view() as view:
         assert view.flist(FlistName("anna", "a")).head_jid == 1
         assert view._sql.execute("SELECT colour FROM third").fetchall() == [("blue",)]
     catalog.close()
-    assert versions(path) == [1, 2, 3]
+    assert versions(path) == list(range(1, last + 3))
+
+
+def test_a_catalog_of_version_1_keeps_its_accounts_tokens_and_flists(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps(monkeypatch, {1: FIRST})
+    opened(path).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("INSERT INTO account (name, role, created_ns) VALUES ('anna', 'user', 1)")
+    connection.execute("INSERT INTO token VALUES (x'01', 1, 'laptop', 1, 100)")
+    connection.execute("INSERT INTO flist VALUES (1, 1, 'a', 1, 1, 0, 0, 2, 5, 5)")
+    connection.close()
+    steps(monkeypatch, REAL)
+    catalog = opened(path)
+    with catalog.view() as view:
+        assert view.token_actor(b"\x01", 99) == (Actor("anna", Role.USER), 0)
+        flist = view.flist(FlistName("anna", "a"))
+        assert not flist.private
+        assert view.granted(flist.flist_id, "anna") is Right.NONE
+    catalog.close()
 
 
 def test_a_step_that_fails_leaves_the_catalog_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

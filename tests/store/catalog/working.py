@@ -115,7 +115,7 @@ def make_folder(draft: Draft, name: str) -> None:
 def count_up(draft: Draft, seen_jid: int) -> None:
     tree = draft.draft_tree(draft.flist(A), OPERATOR)
     path = TreePath.of(["counter"])
-    check_conditions(draft, tree, path, Conditions(base_jid=seen_jid), draft.now_ns)
+    check_conditions(draft, tree, path, OPERATOR, Conditions(base_jid=seen_jid), draft.now_ns)
     counter = tree.find(path)
     assert counter is not None
     tree.replace(counter, counter._replace(mtime_ns=counter.mtime_ns + 1))
