@@ -310,6 +310,13 @@ class SiteSettings(Section):
     listing_entries_max: int = _setting(
         10_000, "Most entries that a folder listing shows.", between(1, 1_000_000)
     )
+    protected_prefixes: bool = _setting(
+        False,
+        "Let prefixes be secret too: by Basic and Bearer only, and weaker than on a host name (see Exposures).",
+    )
+    visit_hours: int = _setting(
+        24, "Time until a visitor of a protected site has to come in by its form again.", between(1, 8760)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,35 @@
-"""Who sends a request to the API: a bearer token, or Basic with the account and a token as its password."""
+"""Who sends a request to the API: a bearer token, Basic with the account and a token as its password, or a session.
+
+The cookie of a session comes with whatever a browser sends, so for what may change something it counts only if the
+request comes from one of our own pages.
+"""
 
 from __future__ import annotations
 
-from mylist_dav.errors import Unauthenticated
+from mylist_dav.errors import Forbidden, Unauthenticated
 from mylist_dav.model.actors import Actor
 from mylist_dav.services.identity import Identity
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
 from mylist_dav.wire.messages import Request
+from mylist_dav.wire.sessions import comes_from_own_page, session_token
+
+_READS = frozenset(("GET", "HEAD"))
 
 
 def token_of(request: Request) -> tuple[str, str | None]:
-    """The token of a request, and the account it must be of, if one is named. Raises Unauthenticated."""
+    """The token of a request, and the account it must be of, if one is named. Raises Unauthenticated, Forbidden."""
     found = parse_authorization(request.header("authorization"))
     if isinstance(found, Bearer):
         return found.token, None
     if isinstance(found, Basic):
         return found.password, found.account
+    session = session_token(request)
+    if session is not None:
+        if request.method not in _READS and not comes_from_own_page(request):
+            raise Forbidden(
+                "a session is for our own pages: another site has asked for this, or nobody says who"
+            )
+        return session, None
     raise Unauthenticated("log in with a token, as Authorization: Bearer")
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 
 from mylist_dav.cli.shared import FLIST, json_option, local_command, open_library, show
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.exposures import Mode
 from mylist_dav.model.names import FlistName
+
+_LINE_CHARS_MAX = 10_000
+_WEAK = """\
+Warning: this site is on a prefix, and shares its origin with the other prefixes and with the server itself. It is open
+to Basic and Bearer only, without a form; pages of it load none of its own styles and scripts in a browser; and whatever
+a browser keeps for it, it may send along when pages of other prefixes ask. Take a host name for what matters."""
 
 
 def _require_one(host: str, prefix: str) -> None:
@@ -27,7 +35,7 @@ def _require_one(host: str, prefix: str) -> None:
     type=click.Choice([mode.value for mode in Mode]),
     default="public",
     show_default=True,
-    help="Who may look; only public is offered yet.",
+    help="Who may look: everybody, those who know a pass phrase, those on a list.",
 )
 @click.option("--at", "at_jid", type=int, metavar="JID", help="Stay at this revision instead of the newest.")
 @click.option(
@@ -35,17 +43,44 @@ def _require_one(host: str, prefix: str) -> None:
     type=click.Choice(["off", "ro", "rw"]),
     default="off",
     show_default=True,
-    help="WebDAV at the same address; only off is offered yet.",
+    help="WebDAV at the same address: none, for reading, or for writing too.",
 )
 @click.option(
     "--listing/--no-listing", default=True, show_default=True, help="List folders without index.html."
 )
+@click.option(
+    "--secret-file",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help="Read the pass phrase of mode secret from the first line of a file ('-': standard input).",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="KEY|ACCOUNT",
+    help="Who may look in mode keys: an account, or a public key (hex, or an ssh-ed25519 line). Repeatable.",
+)
 @local_command
 def expose(
-    flist: FlistName, host: str, prefix: str, mode: str, at_jid: int | None, dav: str, listing: bool
+    flist: FlistName,
+    host: str,
+    prefix: str,
+    mode: str,
+    at_jid: int | None,
+    dav: str,
+    listing: bool,
+    secret_file: TextIO | None,
+    allow: tuple[str, ...],
 ) -> None:
-    """Publish a flist as a website, on a host name or below a prefix; in place of what was there."""
+    """Publish a flist as a website, on a host name or below a prefix; in place of what was there.
+
+    Mode secret asks for the pass phrase, or reads it with --secret-file; it is never an argument, which others could
+    see. A place that is secret already keeps its phrase when an empty one is given, and one of mode keys its list.
+    """
     _require_one(host, prefix)
+    if secret_file is not None and mode != Mode.SECRET:
+        raise click.UsageError("--secret-file goes with --mode secret")
+    secret = _phrase(secret_file) if mode == Mode.SECRET else None
     with open_library() as library:
         exposure = library.exposures.expose(
             OPERATOR,
@@ -56,9 +91,25 @@ def expose(
             mode=Mode(mode),
             listing=listing,
             dav=dav,
+            secret=secret,
+            visitors=allow,
         )
     pinned = f"at revision {exposure.at_jid}" if exposure.at_jid is not None else "at its newest revision"
     click.echo(f"{exposure.where} shows {flist} {pinned}")
+    if exposure.prefix and exposure.mode is not Mode.PUBLIC:
+        click.echo(_WEAK, err=True)
+
+
+def _phrase(file: TextIO | None) -> str | None:
+    """The pass phrase, typed twice or from a file; None for an empty one."""
+    if file is not None:
+        phrase = file.readline(_LINE_CHARS_MAX).rstrip("\r\n")
+    else:
+        phrase = click.prompt(
+            "Pass phrase (empty keeps the one there is)",
+            hide_input=True, confirmation_prompt=True, default="", show_default=False, err=True,
+        )  # fmt: skip
+    return phrase or None
 
 
 @click.command()
@@ -88,6 +139,7 @@ def exposures(as_json: bool) -> None:
                 "mode": x.mode.value,
                 "listing": x.listing,
                 "dav": x.dav,
+                **({"visitors": library.exposures.visitors(OPERATOR, x)} if x.mode is Mode.KEYS else {}),
             }
             for x in library.exposures.list(OPERATOR)
         ]
@@ -98,5 +150,6 @@ def exposures(as_json: bool) -> None:
             f"{row['host'] or row['prefix'] + '/'}  {row['flist']}"
             + (f" at revision {row['at']}" if row["at"] is not None else "")
             + f"  {row['mode']}"
+            + (f"  WebDAV {row['dav']}" if row["dav"] != "off" else "")
         ),
     )

@@ -61,6 +61,7 @@ def _announce(settings: Settings, addresses: list[str], started: Started) -> Non
     )
     lines = [f"mylist {__version__} is running, with its data in {settings.store.data}"]
     for url in urls:
+        lines.append(f"  console  {url}/")
         if settings.sites.welcome:
             lines.append(f"  website  {url}/welcome/")
         lines.append(f"  WebDAV   {url}/dav/")

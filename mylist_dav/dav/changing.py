@@ -5,7 +5,7 @@ from __future__ import annotations
 from mylist_dav.dav.calls import Call
 from mylist_dav.dav.conditions import conditions_of
 from mylist_dav.dav.following import following
-from mylist_dav.dav.locations import Level, destination_place
+from mylist_dav.dav.locations import Level
 from mylist_dav.dav.putting import MTIME_ACCEPTED, parse_mtime_ns
 from mylist_dav.dav.refusals import bad_gateway, locked, locked_member
 from mylist_dav.errors import Conflict, Invalid, Locked, NotFound, UnsupportedMedia
@@ -21,10 +21,10 @@ def mkcol(call: Call) -> Response:
     if call.body:
         raise UnsupportedMedia("MKCOL takes no body here")
     place = call.location.place
-    if call.location.level is Level.FLIST:
+    if call.location.level is Level.FLIST and call.mount.flist_name is None:
         call.library.flists.create(call.actor, place.flist_name)
         return Response(201)
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
     trees = call.library.trees
     following(call, place, lambda at: trees.make_directory(call.actor, at, conditions), last=False)
     return Response(201)
@@ -34,7 +34,7 @@ def delete(call: Call) -> Response:
     """An entry with all that is below it, or nothing; a link itself, not what it leads to."""
     place = call.location.place
     _refuse_shallow(call, place)
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
     trees = call.library.trees
     try:
         following(call, place, lambda at: trees.delete(call.actor, at, conditions), last=False)
@@ -62,9 +62,9 @@ def _copy_or_move(call: Call, *, members: bool, move: bool) -> Response:
     if destination.foreign:
         return bad_gateway()
     source = call.location.place
-    target = destination_place(destination.path)
+    target = call.mount.destination(destination.path)
     overwrite = parse_overwrite(call.header("overwrite"))
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
     trees = call.library.trees
 
     def act(source: Place, target: Place) -> Moved:
@@ -121,4 +121,6 @@ def _locked(call: Call, error: Locked, places: list[Place]) -> Response:
     path = TreePath.parse(error.path)
     around = next((place for place in places if path.is_within(place.path)), places[-1])
     place = Place(around.flist_name, path)
-    return locked_member(place) if len(path) > len(around.path) else locked(call.request, place)
+    if len(path) > len(around.path):
+        return locked_member(call.mount, place)
+    return locked(call.request, call.mount, place)

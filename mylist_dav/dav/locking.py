@@ -45,7 +45,7 @@ def lock(call: Call) -> Response:
         infinite=depth is Depth.INFINITY,
         owner_xml=info.owner_xml,
         timeout_seconds=seconds,
-        conditions=conditions_of(call.request),
+        conditions=conditions_of(call.request, call.mount),
     )
     response = _told(call, place, locking, directory=entry is not None and entry.is_directory)
     response.status = 201 if locking.created else 200
@@ -80,7 +80,7 @@ def parse_lockinfo(body: bytes) -> LockInfo | None:
 
 
 def _refresh(call: Call, seconds: int) -> Response:
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
     if not conditions.lock_tokens:
         raise Invalid("LOCK without a body refreshes a lock, whose token stands in an If header")
     place, entry = call.library.trees.resolve(call.actor, call.location.place)
@@ -91,6 +91,7 @@ def _refresh(call: Call, seconds: int) -> Response:
 
 def _told(call: Call, place: Place, locking: Locking, directory: bool) -> Response:
     """The DAV:lockdiscovery of one lock."""
-    active = active_lock(locking.lock, Place(place.flist_name, locking.root), directory, call.library.clock())
+    root = Place(place.flist_name, locking.root)
+    active = active_lock(call.mount, locking.lock, root, directory, call.library.clock())
     xml = f'<D:prop xmlns:D="DAV:"><D:lockdiscovery>{active}</D:lockdiscovery></D:prop>'
     return xml_response(200, xml)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mylist_dav.dav.asked import Asked, parse_propfind
 from mylist_dav.dav.calls import Call
@@ -42,7 +42,7 @@ def propfind(call: Call) -> Response:
     asked = parse_propfind(call.body, call.request)
     if call.location.level < Level.FLIST:
         return _of_level(call, asked, depth)
-    place, entry = call.library.trees.resolve(call.actor, call.location.place)
+    place, entry = call.source.resolve(call.location.place)
     if entry is None or entry.kind is Kind.SYMLINK:
         raise NotFound(f"there is nothing at {call.location.href}")
     listing = _Listing(call, asked, place)
@@ -87,37 +87,35 @@ class _Listing:
         """The response element of the target itself."""
         dead = {}
         if wants_dead(self._asked):
-            properties = self._call.library.properties
-            dead = {entry.entry_id: properties.of_entry(self._call.actor, self._place, entry)}
+            dead = {entry.entry_id: self._call.source.dead_of_entry(self._place, entry)}
         sheet = Sheet(self._asked, self._surroundings.readers(None), dead)
         names = self._call.location.names
-        return response(
-            quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=names[-1]))
-        )
+        name = names[-1] if names else self._place.flist_name.name
+        return response(quote_path(names, entry.is_directory), sheet.propstats(entry._replace(name=name)))
 
     def of_folder(self, entry: Entry) -> Response:
-        """Depth 1. A long answer is begun anew, on a revision that stays the same while it is sent."""
+        """Depth 1. A long answer goes on at the revision that it was begun on."""
         base = quote_path(self._call.location.names, directory=True)
         target = self.of_target(entry)
-        _, members = self._call.library.trees.list(self._call.actor, self._place, limit=WHOLE_ENTRIES)
+        _, members = self._call.source.list(self._place, limit=WHOLE_ENTRIES)
         if len(members) < WHOLE_ENTRIES:
             sheet = self._sheet(self._place, entry)
             whole = _whole(self._members(sheet, base, self._place, members))
             if whole is not None:
                 return multistatus((target, whole))
-        return self._streamed(target, self._pages([(base, self._place, entry)], self._head_jid(), deep=False))
+        jid = self._call.source.jid(self._place)
+        pages = self._pages([(base, self._place, entry)], jid, deep=False, begin=members)
+        return self._streamed(target, pages)
 
     def of_subtree(self, entry: Entry) -> Response:
         """Depth infinity, up to the limit of entries; links are shown, and not descended into."""
-        flist = self._call.library.flists.get(self._call.actor, self._place.flist_name)
-        if flist.entries > self._entries_max:
+        flist = self._call.source.flist(self._place)
+        if flist is None or flist.entries > self._entries_max:
             return finite_depth_only()
         base = quote_path(self._call.location.names, directory=True)
-        pages = self._pages([(base, self._place, entry)], flist.head_jid, deep=True)
+        jid = self._call.source.jid(self._place)
+        pages = self._pages([(base, self._place, entry)], jid, deep=True)
         return self._streamed(self.of_target(entry), pages)
-
-    def _head_jid(self) -> int:
-        return self._call.library.flists.get(self._call.actor, self._place.flist_name).head_jid
 
     def _streamed(self, target: str, pages: Iterator[str]) -> Response:
         """An answer of unknown length."""
@@ -135,17 +133,27 @@ class _Listing:
 
         return Response(207, [CONTENT_TYPE], body())
 
-    def _pages(self, pending: list[tuple[str, Place, Entry]], at_jid: int, deep: bool) -> Iterator[str]:
-        """The members of folders, as of one revision, in pages; with deep also of the folders among them."""
+    def _pages(
+        self,
+        pending: list[tuple[str, Place, Entry]],
+        at_jid: int,
+        deep: bool,
+        begin: Sequence[Entry] = (),
+    ) -> Iterator[str]:
+        """The members of folders, as of one revision, in pages; with deep also of the folders among them.
+
+        begin: the first members of the first folder at that revision, if they have been read already; not all.
+        """
         left = self._entries_max
         while pending:
             base, place, folder = pending.pop()
             sheet = self._sheet(place, folder)
-            after = ""
+            members, begin = list(begin), ()
+            more, after = True, ""
             while True:
-                _, members = self._call.library.trees.list(
-                    self._call.actor, place, at_jid, after, PAGE_ENTRIES
-                )
+                if not members:
+                    members = self._page(place, at_jid, after)
+                    more = len(members) == PAGE_ENTRIES
                 if len(members) > left:
                     # What is left out is said as RFC 6578, 3.6 says it of its own long answers.
                     yield status_response(base, 507)
@@ -158,14 +166,18 @@ class _Listing:
                         for one in members
                         if one.is_directory and (path := _below(place, one)) is not None
                     ]
-                if len(members) < PAGE_ENTRIES:
+                if not more:
                     break
                 after = members[-1].name
+                members = []
+
+    def _page(self, place: Place, at_jid: int, after: str) -> list[Entry]:
+        return self._call.source.list(place, at_jid, after, PAGE_ENTRIES)[1]
 
     def _sheet(self, place: Place, folder: Entry) -> Sheet:
         dead = {}
         if wants_dead(self._asked):
-            dead = self._call.library.properties.of_members(self._call.actor, place, folder)
+            dead = self._call.source.dead_of_members(place, folder)
         return Sheet(self._asked, self._surroundings.readers(place.path), dead)
 
     def _members(
@@ -191,7 +203,7 @@ class _Listing:
         if path is None:
             return None
         way = Place(place.flist_name, path)
-        _, found = self._call.library.trees.resolve(self._call.actor, way, at_jid)
+        _, found = self._call.source.resolve(way, at_jid)
         if found is None or found.kind is Kind.SYMLINK:
             return None
         return found._replace(name=link.name)

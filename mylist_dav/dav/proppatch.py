@@ -143,7 +143,7 @@ _SETTERS: dict[str, Callable[[Attributes, str, Entry], Attributes | None]] = {
 
 def _conditions(call: Call, place: Place, updates: list[Update]) -> Conditions:
     """Office sends its Win32 properties without the token of its own lock: they pass it all the same."""
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
     if not all(update.name in WIN32 for update in updates):
         return conditions
     own = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection, DAVProvider  # type: ignore[import-untyped]
@@ -54,7 +55,7 @@ class Provider(DAVProvider):  # type: ignore[misc]
     def get_resource_inst(self, path: str, environ: Environ) -> Folder | File | None:
         call: Call = environ[CALL_KEY]
         names = tuple(name for name in path.split("/") if name)
-        entry = _entry(call, Location(names, path.endswith("/")))
+        entry = _entry(call, Location(names, path.endswith("/"), call.mount))
         if entry is None:
             return None
         return Folder(path, environ) if entry.is_directory else File(path, environ, entry)
@@ -63,8 +64,8 @@ class Provider(DAVProvider):  # type: ignore[misc]
 def _entry(call: Call, location: Location) -> Entry | None:
     try:
         if location.level < Level.FLIST:
-            return level_entry(Call(call.library, call.request, call.actor, location))
-        _, entry = call.library.trees.resolve(call.actor, location.place)
+            return level_entry(replace(call, location=location))
+        _, entry = call.source.resolve(location.place)
     except MylistError:
         return None
     return None if entry is None or entry.kind is Kind.SYMLINK else entry

@@ -58,7 +58,7 @@ def put(call: Call) -> PutSink:
     checksums = _checksums(call)
     mtime_text = call.header("x-oc-mtime")
     mtime_ns = None if mtime_text is None else parse_mtime_ns(mtime_text)
-    conditions = conditions_of(call.request)
+    conditions = conditions_of(call.request, call.mount)
 
     def begin(at: Place) -> Upload:
         return call.library.uploads.open(

@@ -27,7 +27,7 @@ def read(call: Call) -> Response:
     if call.location.level < Level.FLIST:
         top = level_entry(call)
         return listing(call, top, level_members(call))
-    place, entry = call.library.trees.resolve(call.actor, call.location.place)
+    place, entry = call.source.resolve(call.location.place)
     if entry is None or entry.kind is Kind.SYMLINK:
         raise NotFound(f"there is nothing at {call.location.href}")
     if entry.is_directory:
@@ -51,5 +51,5 @@ def _file(call: Call, entry: Entry) -> Response:
 
 def _folder(call: Call, place: Place) -> Response:
     limit = call.library.settings.sites.listing_entries_max
-    folder, members = call.library.trees.list(call.actor, place, limit=limit + 1)
+    folder, members = call.source.list(place, limit=limit + 1)
     return listing(call, folder, members[:limit], more=len(members) > limit)

@@ -7,21 +7,19 @@ from collections.abc import Callable, Iterable
 
 from mylist_dav.dav.calls import Call
 from mylist_dav.dav.live import LOCKDISCOVERY, QUOTA_AVAILABLE, QUOTA_USED, Reader
-from mylist_dav.dav.locations import href_of
+from mylist_dav.dav.locations import Mount
+from mylist_dav.dav.sources import Held
 from mylist_dav.dav.xml import escape
 from mylist_dav.model.conditions import Place
-from mylist_dav.model.entries import Entry
+from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.paths import TreePath
 
 HELD_UP_BY_QUOTA = "webdavfs"
 """Finder from macOS 15.4 on waits some 90 s at a mount that tells its quota: it is not told."""
 
-Held = list[tuple[Lock, TreePath]]
-"""Locks with the path of the root of each."""
 
-
-def active_lock(lock: Lock, root: Place, directory: bool, now_ns: int) -> str:
+def active_lock(mount: Mount, lock: Lock, root: Place, directory: bool, now_ns: int) -> str:
     """A DAV:activelock element (RFC 4918, 14.1)."""
     left_seconds = max((lock.expires_ns - now_ns) // 1_000_000_000, 0)
     return (
@@ -29,7 +27,7 @@ def active_lock(lock: Lock, root: Place, directory: bool, now_ns: int) -> str:
         f"<D:depth>{'infinity' if lock.infinite else '0'}</D:depth>{lock.owner_xml}"
         f"<D:timeout>Second-{left_seconds}</D:timeout>"
         f"<D:locktoken><D:href>{escape(lock.token)}</D:href></D:locktoken>"
-        f"<D:lockroot><D:href>{escape(href_of(root, directory))}</D:href></D:lockroot></D:activelock>"
+        f"<D:lockroot><D:href>{escape(mount.href(root, directory))}</D:href></D:lockroot></D:activelock>"
     )
 
 
@@ -50,7 +48,7 @@ class Surroundings:
         return {
             LOCKDISCOVERY: lambda: self._lock_reader(folder),
             QUOTA_AVAILABLE: lambda: self._constant("quota-available-bytes", self._free_bytes),
-            QUOTA_USED: lambda: self._constant("quota-used-bytes", self._used_bytes),
+            QUOTA_USED: lambda: self._constant("quota-used-bytes", lambda flist: flist.size_bytes),
         }
 
     def _lock_reader(self, folder: TreePath | None) -> Reader | None:
@@ -68,7 +66,7 @@ class Surroundings:
     def _locks(self, place: Place) -> tuple[Held, dict[int, Held]]:
         """The locks of the flist: those of depth infinity, and all by the entry that each is on."""
         if self._held is None:
-            held = self._call.library.locks.all(self._call.actor, place)
+            held = self._call.source.locks(place)
             own: dict[int, Held] = {}
             for lock, root in held:
                 own.setdefault(lock.entry_id, []).append((lock, root))
@@ -80,6 +78,7 @@ class Surroundings:
         now_ns = self._call.library.clock()
         inner = "".join(
             active_lock(
+                self._call.mount,
                 lock,
                 Place(self._place.flist_name, root),
                 lock.infinite or (lock.entry_id == entry.entry_id and entry.is_directory),
@@ -89,19 +88,17 @@ class Surroundings:
         )
         return f"<D:lockdiscovery>{inner}</D:lockdiscovery>"
 
-    def _constant(self, local: str, count: Callable[[], int]) -> Reader | None:
+    def _constant(self, local: str, count: Callable[[Flist], int]) -> Reader | None:
         if self._place is None or HELD_UP_BY_QUOTA in (self._call.header("user-agent") or "").lower():
             return None
-        element = f"<D:{local}>{count()}</D:{local}>"
+        flist = self._call.source.flist(self._place)
+        if flist is None:
+            return None
+        element = f"<D:{local}>{count(flist)}</D:{local}>"
         return lambda entry: element
 
-    def _free_bytes(self) -> int:
+    def _free_bytes(self, flist: Flist) -> int:
         """Of the disk, and of the quota of the account if there is one (RFC 4331, 3)."""
-        assert self._place is not None
         free_bytes = shutil.disk_usage(self._call.library.settings.store.data).free
-        room_bytes = self._call.library.flists.room_bytes(self._call.actor, self._place.flist_name)
+        room_bytes = self._call.library.flists.room_bytes(self._call.actor, flist.flist_name)
         return free_bytes if room_bytes is None else max(0, min(free_bytes, room_bytes))
-
-    def _used_bytes(self) -> int:
-        assert self._place is not None
-        return self._call.library.flists.get(self._call.actor, self._place.flist_name).size_bytes

@@ -10,14 +10,19 @@ from mylist_dav.errors import BadName
 from mylist_dav.model.names import FlistName, check_entry_name
 
 RESERVED = frozenset(
-    "dav api flist blocks sync rpc healthz metrics files login logout share assets internal .well-known".split()  # noqa: SIM905
+    "dav api flist blocks sync rpc healthz metrics files login logout console share assets internal .well-known".split()  # noqa: SIM905
 )
 """First path segments of the server's own routes, compared without case after decoding."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
+_KEY_VISITOR = re.compile(r"[0-9a-f]{64}")
+
+
 class Mode(StrEnum):
+    """Who may look: everybody; those who know a pass phrase; those on a list of keys and accounts."""
+
     PUBLIC = "public"
     SECRET = "secret"
     KEYS = "keys"
@@ -26,7 +31,7 @@ class Mode(StrEnum):
 class Exposure(NamedTuple):
     """host or prefix is set, the other ''. prefix begins with '/' and has no trailing one. at_jid: None is head.
 
-    changed_ns: when it was last attached or switched.
+    dav: 'off', 'ro' or 'rw'. changed_ns: when it was last attached or switched; its phrase and its list are of then.
     """
 
     exposure_id: int
@@ -43,6 +48,16 @@ class Exposure(NamedTuple):
     @property
     def where(self) -> str:
         return self.host or self.prefix + "/"
+
+    @property
+    def dav_writes(self) -> bool:
+        """Whether it can be changed at its own address: a pinned revision never."""
+        return self.dav == "rw" and self.at_jid is None
+
+
+def is_key_visitor(who: str) -> bool:
+    """Whether a line of a list means a public key, and not an account."""
+    return _KEY_VISITOR.fullmatch(who) is not None
 
 
 def check_host(host: str) -> str:

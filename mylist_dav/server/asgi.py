@@ -11,7 +11,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from mylist_dav.errors import HeadersTooLarge, Incomplete, MylistError
-from mylist_dav.server.asgi_stream import AsgiStream, Message, Receive, Send
+from mylist_dav.server.asgi_stream import AHEAD_BYTES, AsgiStream, Message, Receive, Send
+from mylist_dav.server.budget import HeldBytes
 from mylist_dav.server.exchange import Exchanges
 from mylist_dav.server.heads import (
     SERVER_NAME,
@@ -29,6 +30,9 @@ from mylist_dav.wire.messages import Request, Response
 
 Scope = MutableMapping[str, Any]
 
+_QUICK_CLIENTS = 16
+"""So many may have AHEAD_BYTES on their way at once."""
+
 
 class BrokenOff(Exception):
     """Raised to the ASGI server when a response cannot be completed: it must not look whole."""
@@ -43,6 +47,7 @@ class AsgiApplication:
         self._date = DateHeader(exchanges.runtime.wall)
         self._streams: set[AsgiStream] = set()
         self._sockets = PeerSockets()
+        self.ahead = HeldBytes(_QUICK_CLIENTS * AHEAD_BYTES)
         self.limits = exchanges.runtime.limits
         self.stopping = False
 

@@ -20,6 +20,7 @@ from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
+from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.wire.messages import FrontEnd
 
@@ -33,13 +34,15 @@ def build(settings: Settings) -> App:
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,
+        library.gates,
         max_age_seconds=settings.sites.max_age_seconds,
         listing_entries=settings.sites.listing_entries_max,
-        meter=lambda exposure: library.ledger.site(exposure.host or exposure.prefix),
+        meter=lambda exposure, actor, path: library.ledger.visit(exposure, actor, path=path),
     )
     dav = DavFrontEnd(library)
     routes: dict[str, FrontEnd] = {
         "dav": dav,
+        **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         "api": ApiFrontEnd(library),
         "flist": FlistFrontEnd(library),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),

@@ -32,6 +32,11 @@ class BodyReader:
         self._length = 0
         self._block: bytes | None = None
         self._taken_bytes = 0
+        self._first: Slice = b""
+
+    def begin(self) -> None:
+        """Get the first slice, which is at hand then: what fails at once fails here. See next_slice()."""
+        self._first = self.next_slice()
 
     def next_slice(self) -> Slice:
         """The next slice, never empty before the end; b'' at the end. May read and verify a block: call it in a thread.
@@ -49,6 +54,9 @@ class BodyReader:
 
     def at_hand(self) -> Slice:
         """The next slice if it can be had without waiting for anything, else b''."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
         if self._at < self._length and (self._block is not None or isinstance(self._piece, bytes)):
             return self._cut()
         return b""
@@ -67,7 +75,7 @@ class BodyReader:
     def close(self) -> None:
         """Let everything go, and close the body if it can be closed."""
         self.let_go()
-        self._piece = b""
+        self._piece = self._first = b""
         for closable in (self._pieces, self._body):
             close: Callable[[], None] | None = getattr(closable, "close", None)
             if close is not None:

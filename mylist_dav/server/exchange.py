@@ -1,8 +1,9 @@
 """One exchange, from a checked header section to the last byte of the answer; the same for every asyncio engine.
 
 The order of things: the front end is asked in a thread; a short declared body is there by then, so that one hop does
-all of a small request; a longer one is gathered on the loop and goes to the sink piece by piece. A body out is pulled
-slice by slice. No thread ever waits for a client.
+all of a small request; a longer one is gathered on the loop and goes to the sink piece by piece. A long body out is
+pulled slice by slice, in threads of its own: when many large downloads begin at once, others do not wait behind them.
+No thread ever waits for a client.
 """
 
 from __future__ import annotations
@@ -25,18 +26,21 @@ from mylist_dav.wire.messages import BodySink, Piece, Request, Response
 
 _QUICK_SECONDS = 0.05
 """A client that has not taken a slice after so long is slow: its block is let go, and the next slice is not kept."""
-
+_SHORT_BYTES = 64 * 1024
+"""A body out of at most this is read by the thread that was asked."""
 
 BREAK_OFF = (TooSlow, TooLarge, Incomplete, Invalid)
 """After these a body is not worth reading to its end."""
 
 
 class _Answer(NamedTuple):
-    """A response with its first slice, or a sink that waits for the body."""
+    """A response, its reader with the first slice at hand, or a sink that waits for the body.
+
+    No slice itself: an answer is kept until it has been sent, and a slice may keep a block.
+    """
 
     response: Response | None
     reader: BodyReader | None = None
-    first: Slice = b""
     sink: BodySink | None = None
 
 
@@ -68,6 +72,7 @@ class Exchanges:
         self.runtime = runtime
         self._slice_bytes = slice_bytes or limits.slice_bytes
         self._threads = CallThreads(limits.threads, limits.queued_calls)
+        self._reading = CallThreads(max(limits.threads // 4, 2), limits.queued_calls)
         self._bodies = BodyBudget(limits.body_budget_bytes)
         self._held = HeldBytes(limits.held_blocks_bytes)
         self._running = 0
@@ -82,6 +87,7 @@ class Exchanges:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.close()
+        self._reading.close()
 
     async def run(self, request: Request, stream: Stream, given: Response | None = None) -> None:
         """Answer one request (with `given`, if the front end has answered already). Never raises.
@@ -121,9 +127,13 @@ class Exchanges:
         await self._complete(request, stream, self._ready(request, asked.answer), asked.began)
 
     async def _ready(self, request: Request, answer: _Answer) -> _Answer:
+        """The answer with its body opened, or that of the error that this ended in."""
         if answer.reader is not None or answer.response is None:
             return answer
-        return await self._opened(answer.response, request)
+        try:
+            return await self._opened(answer.response, request)
+        except Exception as error:  # noqa: BLE001 whatever a body raises at once becomes an answer
+            return await self._opened(self._refused(request, error), request)
 
     def _enter(self, request: Request) -> float:
         request.request_id = request.request_id or new_request_id()
@@ -156,7 +166,7 @@ class Exchanges:
                 return await self._opened(given, request)
             answer = await self._ask(request, stream)
             if answer.sink is None:
-                return answer
+                return await self._ready(request, answer)
             collector = BodyCollector(stream, answer.sink, request, self._bodies, self._threads)
             return await self._opened(await collector.run(), request)
         except Gone:
@@ -202,18 +212,20 @@ class Exchanges:
         )
 
     def _respond(self, request: Request, body: bytes | None) -> _Answer:
-        """In a thread: ask; with a whole body at hand, or none to come, go on to the answer and its first slice."""
+        """In a thread: ask; with a whole body at hand, or none to come, go on to the answer and a short body of it."""
         found = self.runtime.front_end.respond(request)
         if not isinstance(found, Response):
             if body is None and request.has_body:
                 return _Answer(None, sink=found)
             found = _finished(found, request, body or b"")
-        return self._open(found, request)
+        length = found.content_length
+        is_short = length is not None and length <= _SHORT_BYTES
+        return self._open(found, request) if is_short else _Answer(found)
 
     async def _opened(self, response: Response, request: Request) -> _Answer:
         if isinstance(response.body, bytes):
             return _Answer(response)
-        return await self._threads.start(self._open, response, request)
+        return await self._reading.start(self._open, response, request)
 
     def _open(self, response: Response, request: Request) -> _Answer:
         """In a thread: a reader of the body with its first slice, so that what fails at once still has a status."""
@@ -221,17 +233,18 @@ class Exchanges:
             return _Answer(response)
         reader = BodyReader(response.body, self.runtime.app.blocks, self._held, self._slice_bytes)
         try:
-            first = reader.next_slice() if framing_of(request, response).body else b""
+            if framing_of(request, response).body:
+                reader.begin()
         except BaseException:
             reader.close()
             raise
-        return _Answer(response, reader, first)
+        return _Answer(response, reader)
 
     async def _send(self, request: Request, stream: Stream, answer: _Answer, began: float) -> None:
         answer, response, framing = await self._begin(request, stream, answer)
-        sender = _Sender(self._threads, stream, framing)
+        sender = _Sender(self._reading, stream, framing)
         try:
-            await sender.send_all(response.body, answer.reader, answer.first)
+            await sender.send_all(response.body, answer.reader)
             await stream.end()
         except (Gone, _Unsendable):
             raise
@@ -240,7 +253,7 @@ class Exchanges:
             raise _Unsendable from error
         finally:
             if answer.reader is not None:
-                await self._threads.start(_close_quietly, answer.reader)
+                await self._reading.start(_close_quietly, answer.reader)
             self.runtime.note(request, response, sender.sent_bytes, began)
 
     async def _begin(
@@ -254,7 +267,7 @@ class Exchanges:
             return answer, answer.response, framing
         except ValueError as error:
             if answer.reader is not None:
-                await self._threads.start(_close_quietly, answer.reader)
+                await self._reading.start(_close_quietly, answer.reader)
             response = self.runtime.render(request, error)
             body = response.body if isinstance(response.body, bytes) else b""
             response = replace(response, body=body, content_length=None)
@@ -272,10 +285,10 @@ class _Sender:
         self._framing = framing
         self.sent_bytes = 0
 
-    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None, first: Slice) -> None:
+    async def send_all(self, body: bytes | Iterable[Piece], reader: BodyReader | None) -> None:
         """Send the body. Raises Gone, and _Unsendable or the error of the body when it is not what was announced."""
         if self._framing.body and reader is not None:
-            await self._send_slices(reader, first)
+            await self._send_slices(reader)
         elif self._framing.body and isinstance(body, bytes) and body:
             left: Slice = body
             while left:
@@ -286,8 +299,8 @@ class _Sender:
         if self._framing.length is not None and self._framing.length != self.sent_bytes:
             raise _short_of(self._framing.length, self.sent_bytes)
 
-    async def _send_slices(self, reader: BodyReader, piece: Slice) -> None:
-        quick = True
+    async def _send_slices(self, reader: BodyReader) -> None:
+        quick, piece = True, reader.at_hand()
         while piece:
             piece = self._send(piece)
             ahead = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,8 +13,11 @@ _ARENAS = 1
 _FREE_KEPT_BYTES = 16 * 1024 * 1024
 _OWN_PAGES_BYTES = 8 * 1024 * 1024
 """More than the longest block has."""
-_HOLES_BYTES_MAX = 32 * 1024 * 1024
-_LOOK_SECONDS = 2.0
+_LARGE_HOLES_BYTES = 64 * 1024 * 1024
+_SMALL_HOLES_BYTES = 32 * 1024 * 1024
+_LOOK_SECONDS = 0.5
+_LOOKS_PER_TIDYING = 20
+"""Small holes wait for it: to fill pages anew while blocks come and go costs a quick reader a twentieth."""
 
 
 class _Counts(ctypes.Structure):
@@ -65,13 +69,15 @@ def holes_given_back(every_seconds: float = _LOOK_SECONDS) -> Iterator[None]:
         thread.join()
 
 
-def _look(trim: Callable[[], None], ended: threading.Event, every_seconds: float) -> None:
-    while not ended.wait(every_seconds):
-        trim()
+def _look(trim: Callable[[int], None], ended: threading.Event, every_seconds: float) -> None:
+    for turn in itertools.count(1):
+        if ended.wait(every_seconds):
+            return
+        trim(_LARGE_HOLES_BYTES if turn % _LOOKS_PER_TIDYING else _SMALL_HOLES_BYTES)
 
 
-def _trim_of_library() -> Callable[[], None] | None:
-    """A function that gives holes back when they are large and not those of its last call; None without glibc."""
+def _trim_of_library() -> Callable[[int], None] | None:
+    """A function that gives holes of more than so many bytes back, if it has not just done so; None without glibc."""
     try:
         library = ctypes.CDLL(None)
         count, give_back = library.mallinfo2, library.malloc_trim
@@ -79,13 +85,13 @@ def _trim_of_library() -> Callable[[], None] | None:
         return None
     count.restype = _Counts
     give_back.argtypes = [ctypes.c_size_t]
-    last_bytes = 0
+    done_bytes = 0
 
-    def trim() -> None:
-        nonlocal last_bytes
-        free_bytes = count().fordblks
-        if free_bytes > _HOLES_BYTES_MAX and free_bytes != last_bytes:
+    def trim(limit_bytes: int) -> None:
+        nonlocal done_bytes
+        free_bytes = count().fordblks  # what has been given back still counts
+        if free_bytes > limit_bytes and free_bytes != done_bytes:
             give_back(_FREE_KEPT_BYTES)
-        last_bytes = free_bytes
+            done_bytes = free_bytes
 
     return trim

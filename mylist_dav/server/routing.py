@@ -6,8 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 
-from mylist_dav.model.exposures import RESERVED
+from mylist_dav.model.exposures import RESERVED, Exposure
 from mylist_dav.wire.messages import BodySink, FrontEnd, Request, Response
+
+_OF_PAGES = frozenset(("GET", "HEAD", "POST"))
+"""What an exposure answers as a site, whatever else it answers."""
 
 _CLIENTS_WAY_DOWN = ("OPTIONS", "PROPFIND")
 """WebDAV clients ask these of the root on their way to what they mount."""
@@ -24,20 +27,32 @@ class Sites(FrontEnd, Protocol):
         """Whether there is an exposure on any host name. From memory."""
         ...
 
+    def dav_at(self, request: Request) -> Exposure | None:
+        """The exposure of a request that answers WebDAV at its own address. Asked after is_exposed_host."""
+        ...
+
+
+class Dav(FrontEnd, Protocol):
+    """The front end of WebDAV."""
+
+    def at(self, exposure: Exposure) -> FrontEnd:
+        """What answers a request for this exposure."""
+        ...
+
 
 class Router:
     """A front end of front ends.
 
     A host name with an exposure shows that site and nothing else. The server's own hosts (own_hosts; empty: any other)
-    show routes by their first segment, and exposures by prefix. Any further host shows nothing, once it can be told
-    from the own ones.
+    show routes by their first segment ('' is the root itself), and exposures by prefix. Any further host shows nothing,
+    once it can be told from the own ones.
     """
 
     def __init__(
         self,
         sites: Sites,
         routes: Mapping[str, FrontEnd],
-        dav: FrontEnd,
+        dav: Dav,
         nowhere: FrontEnd,
         own_hosts: Collection[str],
     ) -> None:
@@ -64,16 +79,23 @@ class Router:
 
     def _choose(self, request: Request) -> FrontEnd:
         if self._sites.is_exposed_host(request.host):
-            return self._sites
+            return self._sites if request.method in _OF_PAGES else self._of_exposure(request)
         if self._own_hosts and request.host not in self._own_hosts and self._sites.any_exposed_host():
             return self._nowhere
         if request.target in ("/", "*") and request.method in _CLIENTS_WAY_DOWN:
             return self._dav
         segment = request.target.split("/", 2)[1] if request.target.startswith("/") else "*"
-        route = self._routes.get(segment)
+        route = self._routes.get(segment) if segment or request.target == "/" else None
         if route is not None:
             return route
-        return self._nowhere if _is_reserved(segment) else self._sites
+        if _is_reserved(segment):
+            return self._nowhere
+        return self._sites if request.method in _OF_PAGES else self._of_exposure(request)
+
+    def _of_exposure(self, request: Request) -> FrontEnd:
+        """What answers a request that is not for a page."""
+        exposure = self._sites.dav_at(request)
+        return self._sites if exposure is None else self._dav.at(exposure)
 
 
 def _is_reserved(segment: str) -> bool:

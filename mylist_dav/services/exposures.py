@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from mylist_dav.errors import Invalid, NotFound, Unsupported
+from collections.abc import Sequence
+
+from mylist_dav.errors import Forbidden, Invalid, NotFound
 from mylist_dav.model.actors import Actor
-from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix
-from mylist_dav.model.names import FlistName
-from mylist_dav.services.rights import require_admin
-from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.model.audit import Action, TallyKind
+from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix, is_key_visitor
+from mylist_dav.model.keys import parse_public_key
+from mylist_dav.model.names import FlistName, check_account_name
+from mylist_dav.services.phrases import hash_phrase
+from mylist_dav.services.rights import require_admin, require_known, visible
+from mylist_dav.services.tokens import TOKEN_PREFIX
+from mylist_dav.store.catalog import Catalog, Detail, Draft, View
+
+VISITORS_MAX = 1000
 
 
 class Exposures:
     """Attach, detach and list."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, protected_prefixes: bool = False) -> None:
+        """protected_prefixes: other modes than public are taken on prefixes too."""
         self._catalog = catalog
+        self._protected_prefixes = protected_prefixes
 
     def expose(
         self,
@@ -27,35 +37,125 @@ class Exposures:
         mode: Mode = Mode.PUBLIC,
         listing: bool = True,
         dav: str = "off",
+        secret: str | None = None,
+        visitors: Sequence[str] = (),
     ) -> Exposure:
         """Attach a flist to a host or a prefix, in place of what was there; visible with the next request everywhere.
 
-        at_jid: pin a revision; None follows the head. Raises NotFound (flist, revision), BadName, Invalid.
+        at_jid: pin a revision; None follows the head. dav: off, ro, rw. secret: the pass phrase of mode secret.
+        visitors: for mode keys, names of accounts, and public keys. Without a secret, or without visitors, those stay
+        that the exposure of the same mode at this place has. Raises NotFound (flist, revision, account), BadName,
+        Invalid, Forbidden (a mode that prefixes may not have).
         """
         require_admin(actor)
         if bool(host) == bool(prefix):
             raise Invalid("give either a host name or a prefix")
-        if mode is not Mode.PUBLIC or dav != "off":
-            raise Unsupported("only public exposures without WebDAV of their own are offered yet")
         host, prefix = (check_host(host), "") if host else ("", check_prefix(prefix))
+        self._check(prefix, mode, at_jid, dav)
+        if (secret is not None) > (mode is Mode.SECRET) or bool(visitors) > (mode is Mode.KEYS):
+            raise Invalid(
+                "a pass phrase goes with the mode secret, and a list of visitors with the mode keys"
+            )
+        if len(visitors) > VISITORS_MAX:
+            raise Invalid(f"a list has at most {VISITORS_MAX} visitors")
+        listed = [parse_visitor(text) for text in visitors]
+        phrase_hash = hash_phrase(secret, TOKEN_PREFIX) if secret is not None else None
 
         def make(draft: Draft) -> Exposure:
             flist = draft.flist(name)
             draft.tree(flist, at_jid)
-            draft.put_exposure(Exposure(0, host, prefix, name, flist.flist_id, at_jid, mode, listing, dav))
-            return next(x for x in draft.exposures() if (x.host, x.prefix) == (host, prefix))
+            there = _at(draft, host, prefix)
+            kept_hash = phrase_hash or (_kept_secret(draft, there) if mode is Mode.SECRET else None)
+            kept = listed or (_kept_visitors(draft, there) if mode is Mode.KEYS else [])
+            for account in listed:
+                if not is_key_visitor(account) and not draft.has_account(account):
+                    raise NotFound(f"there is no account {account}")
+            exposure = Exposure(0, host, prefix, name, flist.flist_id, at_jid, mode, listing, dav)
+            draft.put_exposure(exposure, kept_hash, kept)
+            made = _at(draft, host, prefix)
+            assert made is not None
+            detail: Detail = {
+                "where": made.where,
+                "mode": mode.value,
+                "dav": dav,
+                "revision": at_jid,
+                "new_secret": secret is not None,
+                "visitors": len(kept),
+            }
+            draft.record(actor, Action.EXPOSE, str(name), detail)
+            return made
 
         return self._catalog.change(make)
+
+    def _check(self, prefix: str, mode: Mode, at_jid: int | None, dav: str) -> None:
+        if dav not in ("off", "ro", "rw"):
+            raise Invalid("WebDAV at an exposure is off, ro or rw")
+        if dav == "rw" and at_jid is not None:
+            raise Invalid("a revision that is pinned can only be read: give ro, or do not pin it")
+        if prefix and mode is not Mode.PUBLIC and not self._protected_prefixes:
+            raise Forbidden(
+                "prefixes share one origin, where the browser does not keep sites apart well enough: give the site a"
+                " host name, or allow it with the setting sites.protected_prefixes"
+            )
 
     def unexpose(self, actor: Actor, *, host: str = "", prefix: str = "") -> None:
         """Detach. Raises NotFound."""
         require_admin(actor)
         where = (check_host(host), "") if host else ("", check_prefix(prefix))
-        if not self._catalog.change(lambda draft: draft.remove_exposure(*where)):
-            raise NotFound(f"nothing is exposed at {host or prefix}")
+
+        def make(draft: Draft) -> None:
+            there = _at(draft, *where)
+            if there is None:
+                raise NotFound(f"nothing is exposed at {host or prefix}")
+            draft.remove_exposure(*where)
+            draft.records.remove_tally(TallyKind.EXPOSURE, there.host or there.prefix)
+            draft.record(actor, Action.UNEXPOSE, str(there.flist_name), {"where": there.where})
+
+        self._catalog.change(make)
+
+    def shown_to(self, actor: Actor) -> list[Exposure]:
+        """The exposures of the flists that the caller may read, hosts first."""
+        require_known(actor)
+        with self._catalog.view() as view:
+            readable_ids = {flist.flist_id for flist in visible(view, actor, view.flists())}
+            return [exposure for exposure in view.exposures() if exposure.flist_id in readable_ids]
+
+    def visitors(self, actor: Actor, exposure: Exposure) -> list[str]:
+        """Who is on the list of an exposure of mode keys: accounts, and keys as 64 hex digits."""
+        require_admin(actor)
+        with self._catalog.view() as view:
+            return view.visitors(exposure.exposure_id)
 
     def list(self, actor: Actor) -> list[Exposure]:
         """All exposures, hosts first."""
         require_admin(actor)
         with self._catalog.view() as view:
             return view.exposures()
+
+
+def parse_visitor(text: str) -> str:
+    """An account name, or a public key in either form, as a list has it. Raises Invalid, BadName."""
+    if is_key_visitor(text.strip().lower()) or " " in text.strip():
+        return parse_public_key(text).hex()
+    return check_account_name(text)
+
+
+def _at(view: View, host: str, prefix: str) -> Exposure | None:
+    return next((x for x in view.exposures() if (x.host, x.prefix) == (host, prefix)), None)
+
+
+def _kept_secret(view: View, there: Exposure | None) -> str:
+    """Raises Invalid when there is none to keep."""
+    if there is not None and there.mode is Mode.SECRET:
+        kept = view.secret_hash(there.exposure_id, there.changed_ns)
+        if kept:
+            return kept
+    raise Invalid("the mode secret needs a pass phrase")
+
+
+def _kept_visitors(view: View, there: Exposure | None) -> list[str]:
+    """Raises Invalid when there are none to keep."""
+    kept = view.visitors(there.exposure_id) if there is not None and there.mode is Mode.KEYS else []
+    if not kept:
+        raise Invalid("the mode keys needs a list of visitors: accounts, or public keys")
+    return kept

@@ -12,6 +12,7 @@ from mylist_dav.model.paths import ROOT
 from mylist_dav.services.guards import check_conditions, guard_whole
 from mylist_dav.services.rights import (
     is_admin,
+    may_write,
     readable,
     removable,
     require_creation,
@@ -49,6 +50,11 @@ class Flists:
         """Raises NotFound."""
         with self._catalog.view() as view:
             return readable(view, actor, name)
+
+    def may_write(self, actor: Actor, name: FlistName) -> bool:
+        """Whether what is in a flist may be changed: for pages that offer it. Raises NotFound."""
+        with self._catalog.view() as view:
+            return may_write(view, actor, readable(view, actor, name))
 
     def room_bytes(self, actor: Actor, name: FlistName) -> int | None:
         """How much more its account may hold, below 0 when that is too much; None: no quota. Raises NotFound."""

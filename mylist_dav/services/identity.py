@@ -239,12 +239,16 @@ class Identity:
         now_ns = self._clock()
         found = self._holder(token, now_ns)
         if found is None or (account is not None and account != found[0].account):
-            if self._ledger is not None:
-                self._ledger.login_failed(address, account=account or "")
+            self.note_failure(address, account or "")
             raise Unauthenticated("the token is unknown, expired, or of another account")
         actor, token_hash, used_ns = found
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))
+
+    def note_failure(self, address: str, account: str = "") -> None:
+        """Count that somebody gave what does not hold; account: who they said they were."""
+        if self._ledger is not None:
+            self._ledger.login_failed(address, account=account)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from mylist_dav.errors import MylistError, NotFound
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import FAILED_PAIRS_MAX, OTHERS, Action, Failure, Tally, TallyKind
+from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft
 
@@ -62,7 +63,10 @@ class SiteMeter:
 
 
 class RequestMeter(NamedTuple):
-    """Counts one request of somebody who is known. path: of what is downloaded, '' when nothing is."""
+    """Counts one request of somebody who is known. path: of what is downloaded, '' when nothing is.
+
+    site: of the exposure that it was sent to, if to any.
+    """
 
     ledger: Ledger
     actor: Actor
@@ -70,9 +74,12 @@ class RequestMeter(NamedTuple):
     path: str
     up_bytes: int
     action: Action = Action.DOWNLOAD
+    site: SiteMeter | None = None
 
     def sent(self, status: int, size_bytes: int) -> None:
         """The answer was sent; size_bytes: of its body, as far as it was sent."""
+        if self.site is not None:
+            self.site.sent(status, size_bytes)
         self.ledger.add(self, status, size_bytes)
 
 
@@ -174,6 +181,15 @@ class Ledger:
     ) -> RequestMeter:
         """A meter for one request. action: what the audit calls it when something is taken, at path."""
         return RequestMeter(self, by, str(name) if name is not None else "", path, up_bytes, action)
+
+    def visit(
+        self, exposure: Exposure, by: Actor, *, path: str = "", up_bytes: int = 0
+    ) -> SiteMeter | RequestMeter:
+        """A meter for one request to an exposure: of a guest it keeps nothing but the sums of the exposure."""
+        site = self.site(exposure.host or exposure.prefix)
+        if not by.account:
+            return site
+        return self.request(by, exposure.flist_name, path=path, up_bytes=up_bytes)._replace(site=site)
 
     def add(self, meter: RequestMeter, status: int, size_bytes: int) -> None:
         """The answer to a request was sent, as far as it was."""

@@ -13,8 +13,10 @@ from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
+from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
@@ -84,7 +86,7 @@ class Library:
         )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog)
+        self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
@@ -114,6 +116,14 @@ class Library:
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
         )
+        self.gates = Gates(
+            self.catalog,
+            self.identity,
+            clock,
+            self.server_key.mac,
+            settings.sites.visit_hours * 3600,
+        )
+        self.exposed = Exposed(self.catalog)
 
     def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
         detail = {"old": str(old), "new": str(new)}

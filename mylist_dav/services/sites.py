@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import NotFound, Unauthenticated
 from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.exposures import Exposure, Mode
-from mylist_dav.services.following import Way, follow, way_to_root
+from mylist_dav.services.following import Way, follow, shows_all, way_to_root
 from mylist_dav.services.freshness import Freshness
+from mylist_dav.services.gates import Admission
 from mylist_dav.store.catalog import Catalog, TreeView, View
 from mylist_dav.store.contents import read_slices
 
@@ -102,12 +103,23 @@ class Sites:
     def known(
         self, exposure: Exposure, jid: int, names: tuple[str, ...], trailing_slash: bool
     ) -> Resolved | None:
-        """What resolve gives, if it is in memory; else None. No I/O."""
+        """What resolve gives, if it is in memory; else None. No I/O. For public exposures, and behind the gate."""
         key = _key(exposure, jid, names, trailing_slash)
         return self._found.get(key) or self._missing.get(key)
 
-    def resolve(self, exposure: Exposure, jid: int, names: tuple[str, ...], trailing_slash: bool) -> Resolved:
-        """What an exposure answers, at a revision, for the names below it. Never raises for what is not there."""
+    def resolve(
+        self,
+        exposure: Exposure,
+        jid: int,
+        names: tuple[str, ...],
+        trailing_slash: bool,
+        admission: Admission | None = None,
+    ) -> Resolved:
+        """What an exposure answers, at a revision, for the names below it. Never raises for what is not there.
+
+        admission: for an exposure that is not public, as the gate gave it. Raises Unauthenticated without.
+        """
+        _require_admission(exposure, admission)
         known = self.known(exposure, jid, names, trailing_slash)
         if known is not None:
             return known
@@ -115,6 +127,17 @@ class Sites:
         kept = self._missing if isinstance(resolved, Missing) else self._found
         kept.put(_key(exposure, jid, names, trailing_slash), resolved)
         return resolved
+
+    def resolve_hidden(
+        self, exposure: Exposure, jid: int, names: tuple[str, ...], admission: Admission
+    ) -> Found | None:
+        """A file that may have a hidden name, for somebody who may read the flist itself; None when there is none."""
+        if not (admission.sees_all and admission.is_for(exposure)):
+            return None
+        with self._catalog.view() as view:
+            tree = _tree(view, exposure, jid)
+            way = follow(tree, way_to_root(tree), names, shows_all)
+            return _found(view, tree, way, names[-1]) if way is not None and way.entry.is_file else None
 
     def members(
         self,
@@ -124,12 +147,14 @@ class Sites:
         limit: int,
         after: str = "",
         before: str = "",
+        admission: Admission | None = None,
     ) -> MemberPage:
         """At most limit members of a folder that visitors may see, in order of name.
 
         Those after a name, or the last ones before a name. Costs no more in a large folder than in a small one.
-        Raises NotFound when there is no such folder, or when it may not be listed.
+        Raises NotFound when there is no such folder, or when it may not be listed; Unauthenticated as resolve does.
         """
+        _require_admission(exposure, admission)
         with self._catalog.view() as view:
             tree = _tree(view, exposure, jid)
             way = follow(tree, way_to_root(tree), folder_names)
@@ -139,7 +164,7 @@ class Sites:
             entries = (
                 _visible_before(tree, way.entry, before, limit + 1)
                 if backwards
-                else _visible_after(tree, way.entry, after, limit + 1)
+                else visible_after(tree, way.entry, after, limit + 1)
             )
             more = len(entries) > limit
             del entries[limit:]
@@ -173,8 +198,6 @@ class Sites:
     def _look_up(
         self, exposure: Exposure, jid: int, names: tuple[str, ...], trailing_slash: bool
     ) -> Resolved:
-        if exposure.mode is not Mode.PUBLIC:
-            return NOTHING  # until there is a gate that asks who it is
         with self._catalog.view() as view:
             try:
                 tree = _tree(view, exposure, jid)
@@ -183,6 +206,12 @@ class Sites:
             way = follow(tree, way_to_root(tree), names)
             resolved = way and _resolve(view, tree, way, names, trailing_slash, exposure.listing)
             return resolved or Missing(_not_found_page(view, tree, names))
+
+
+def _require_admission(exposure: Exposure, admission: Admission | None) -> None:
+    """Raises Unauthenticated unless everybody may look, or the gate has let somebody in to this exposure as it is."""
+    if exposure.mode is not Mode.PUBLIC and (admission is None or not admission.is_for(exposure)):
+        raise Unauthenticated("this site is not open to everybody")
 
 
 def _key(exposure: Exposure, jid: int, names: tuple[str, ...], trailing_slash: bool) -> _Key:
@@ -229,8 +258,8 @@ _FIRST_HIDDEN, _PAST_HIDDEN = ".", "/"
 """Names with a leading dot lie between these, in binary order, and no other names do."""
 
 
-def _visible_after(tree: TreeView, folder: Entry, after: str, limit: int) -> list[Entry]:
-    """The next members that are not hidden, in ascending order."""
+def visible_after(tree: TreeView, folder: Entry, after: str, limit: int) -> list[Entry]:
+    """The next members of a folder that visitors may see, in ascending order."""
     read = tree.children(folder.entry_id, after, limit)
     visible = [entry for entry in read if not entry.name.startswith(".")]
     if len(visible) < len(read) == limit:

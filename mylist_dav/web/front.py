@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
-from mylist_dav.errors import Busy
+from mylist_dav.errors import Busy, Invalid
+from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
-from mylist_dav.model.exposures import Exposure
+from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.outcomes import outcome
 from mylist_dav.services.freshness import ExposureMap, Freshness, Located
+from mylist_dav.services.gates import Admission, Gates
 from mylist_dav.services.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
-from mylist_dav.web.listing import PAGE_ENTRIES, Place, Span, listing_etag, render_listing, span_of
+from mylist_dav.web.guard import REFUSALS, Guard, sealed
+from mylist_dav.web.listing import PAGE_ENTRIES, Place, listing_etag, render_listing, span_of
 from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page
 from mylist_dav.web.policy import (
     NO_STORE,
@@ -31,10 +34,10 @@ from mylist_dav.web.policy import (
     origin_headers,
     site_headers,
 )
-from mylist_dav.wire.messages import Headers, Meter, Request, Response
+from mylist_dav.wire.messages import BodySink, Headers, Meter, Request, Response
 from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
 from mylist_dav.wire.responder import Representation, file_response
-from mylist_dav.wire.targets import DecodedPath, decode_path, quote_path, relative_redirect
+from mylist_dav.wire.targets import DecodedPath, decode_path, relative_redirect
 
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 SMALL_BYTES_MAX = 64 * 1024
@@ -42,7 +45,6 @@ READY_MAX = 4_096
 ANSWER_BYTES_MAX = 8 * 1024
 """Answers up to this are kept as they are: 32 MiB at most, with READY_MAX. Others are made of a cached block."""
 READY_TARGET_CHARS_MAX = 512
-WELCOME = ("welcome",)
 _SECOND_NS = 1_000_000_000
 _READS = frozenset(("GET", "HEAD"))
 _DECIDING = frozenset(
@@ -121,21 +123,25 @@ class SiteFrontEnd:
     """Exposures by host name and by prefix.
 
     max_age_seconds: how long a browser may show files other than pages without asking. listing_entries: most
-    entries of one page of a listing. meter: gives what counts the answers of an exposure.
+    entries of one page of a listing. meter: gives what counts an answer of an exposure, for whom, with the
+    path of the file that it is for those who are known.
     """
 
     def __init__(
         self,
         sites: Sites,
         blocks: Peeking,
+        gates: Gates,
         *,
         max_age_seconds: int = 0,
         listing_entries: int = PAGE_ENTRIES,
-        meter: Callable[[Exposure], Meter] | None = None,
+        meter: Callable[[Exposure, Actor, str], Meter] | None = None,
     ) -> None:
         self._sites = sites
+        self._guard = Guard(gates)
+        self._gates = gates
         self._blocks = blocks
-        self._meter: Callable[[Exposure], Meter | None] = meter or (lambda exposure: None)
+        self._meter: Callable[[Exposure, Actor, str], Meter | None] = meter or (lambda *_: None)
         self._max_age_seconds = max_age_seconds
         self._listing_entries = min(listing_entries, PAGE_ENTRIES)
         self._local = threading.local()
@@ -157,6 +163,19 @@ class SiteFrontEnd:
         exposures = hand.exposures if hand.looked else hand.look_ahead()
         return exposures.any_host
 
+    def dav_at(self, request: Request) -> Exposure | None:
+        """The exposure that a request is for, if it answers WebDAV at its own address. From memory.
+
+        Asked right after is_exposed_host, for the same request. None also for an address that cannot be read.
+        """
+        hand = self._hand()
+        exposures = hand.exposures if hand.looked else hand.look_ahead()
+        try:
+            located = exposures.locate(request.host, decode_path(request.target).names)
+        except Invalid:
+            return None
+        return located.exposure if located is not None and located.exposure.dav != "off" else None
+
     def answer_now(self, request: Request) -> Response | None:
         if request.has_body:
             return None
@@ -170,7 +189,8 @@ class SiteFrontEnd:
                     validator = _sole_validator(request)
                     known = ready.answers.get(validator) if validator is not None else None
                     return known or self._again(request, ready)
-            return _at_hand(self._answer(request, hand, may_read=False))
+            response = self._answer(request, hand, may_read=False)
+            return _at_hand(response) if isinstance(response, Response) else None
         except Busy:
             return None
 
@@ -180,7 +200,7 @@ class SiteFrontEnd:
         ready.keep(_sole_validator(request), response)
         return _at_hand(response)
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response | BodySink:
         hand = self._hand()
         hand.look()
         response = self._answer(request, hand, may_read=True)
@@ -198,12 +218,14 @@ class SiteFrontEnd:
             hand = self._local.hand = _Hand(self._sites.freshness())
         return hand
 
-    def _answer(self, request: Request, hand: _Hand, *, may_read: bool) -> Response | None:
+    def _answer(self, request: Request, hand: _Hand, *, may_read: bool) -> Response | BodySink | None:
         """The answer; None when the catalog has to be read for it, and may not."""
         path = decode_path(request.target)
         located = hand.exposures.locate(request.host, path.names)
         if located is None:
-            return _outside(request, path, hand.exposures)
+            return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
+        if located.exposure.mode is not Mode.PUBLIC:
+            return self._protected(request, hand, path, located) if may_read else None
         if request.method not in _READS:
             return _other_method(request)
         if located.exposure.prefix and asks_for_service_worker(request):
@@ -215,12 +237,86 @@ class SiteFrontEnd:
         resolved = find(located.exposure, jid, located.names, path.directory)
         if resolved is None or (isinstance(resolved, Listing) and not may_read):
             return None
+        if isinstance(resolved, Missing) and _may_know_more(request, located.exposure):
+            return self._for_known(request, path, located, jid, resolved) if may_read else None
         response = self._render(request, hand, path, located, jid, resolved)
-        response.meter = response.meter or self._meter(located.exposure)
+        response.meter = response.meter or self._meter(located.exposure, GUEST, "")
         return response
 
+    def _for_known(
+        self, request: Request, path: DecodedPath, located: Located, jid: int, missing: Missing
+    ) -> Response:
+        """What visitors miss may be a file with a hidden name: for who may read the flist WebDAV lists it."""
+        try:
+            admission = self._guard.admit(request, located.exposure)
+        except REFUSALS:
+            return self._missing(request, located.exposure, missing)
+        hidden = self._hidden(request, path, located, jid, admission)
+        if hidden is None:
+            return self._missing(request, located.exposure, missing)
+        return self._sealed(hidden, located, admission)
+
+    def _hidden(
+        self, request: Request, path: DecodedPath, located: Located, jid: int, admission: Admission
+    ) -> Response | None:
+        """A file with a hidden name, never kept at hand; None when there is none, or it may not be seen."""
+        exposure = located.exposure
+        if exposure.dav == "off" or path.directory or not located.names:
+            return None
+        found = self._sites.resolve_hidden(exposure, jid, located.names, admission)
+        if found is None:
+            return None
+        return self._file(request, self._ready(exposure, jid, found))
+
+    def _protected(
+        self, request: Request, hand: _Hand, path: DecodedPath, located: Located
+    ) -> Response | BodySink:
+        """The answer of an exposure that asks who it is: first that, then all else. Nothing of it is kept at hand."""
+        exposure = located.exposure
+        if request.method == "OPTIONS":
+            return _other_method(request)
+        if request.method == "POST" and exposure.host:
+            return self._guard.sink(request, exposure, path)
+        try:
+            admission = self._guard.admit(request, exposure)
+        except REFUSALS as error:
+            return self._guard.refused(request, exposure, error)
+        if request.method not in _READS:
+            return _other_method(request)
+        return self._sealed(self._admitted(request, hand, path, located, admission), located, admission)
+
+    def _sealed(self, response: Response, located: Located, admission: Admission) -> Response:
+        """For one visitor alone; what an account takes is counted as taken by it."""
+        path = "/".join(located.names) if response.meter is not None else ""  # files have one already
+        answer = sealed(response, admission)
+        answer.meter = self._meter(located.exposure, admission.actor, path)
+        return answer
+
+    def _admitted(
+        self, request: Request, hand: _Hand, path: DecodedPath, located: Located, admission: Admission
+    ) -> Response:
+        exposure = located.exposure
+        if exposure.prefix and asks_for_service_worker(request):
+            return error_response(HTTPStatus.FORBIDDEN)
+        jid = hand.fresh.jid(exposure)
+        if jid is None:
+            return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
+        resolved = self._sites.resolve(exposure, jid, located.names, path.directory, admission)
+        if isinstance(resolved, Missing):
+            hidden = self._hidden(request, path, located, jid, admission)
+            if hidden is not None:
+                return hidden
+        return self._render(request, hand, path, located, jid, resolved, admission)
+
     def _render(
-        self, request: Request, hand: _Hand, path: DecodedPath, located: Located, jid: int, resolved: Resolved
+        self,
+        request: Request,
+        hand: _Hand,
+        path: DecodedPath,
+        located: Located,
+        jid: int,
+        resolved: Resolved,
+        admission: Admission | None = None,
     ) -> Response:
         match resolved:
             case Missing():
@@ -231,11 +327,11 @@ class SiteFrontEnd:
                 return _redirect(path.names, path.directory, request.query)
             case Found():
                 ready = self._ready(located.exposure, jid, resolved)
-                site = located.exposure.host
-                hand.keep((site, request.target), ready)
+                if located.exposure.mode is Mode.PUBLIC:
+                    hand.keep((located.exposure.host, request.target), ready)
                 return self._file(request, ready)
             case Listing():
-                return self._listing(request, path, located, jid)
+                return self._listing(request, path, located, jid, admission)
 
     def _ready(self, exposure: Exposure, jid: int, found: Found) -> _Ready:
         entry = found.entry
@@ -251,7 +347,7 @@ class SiteFrontEnd:
             file_type,
             headers,
             self._sites.pieces(entry),
-            self._meter(exposure),
+            self._meter(exposure, GUEST, ""),
         )
 
     def _file(self, request: Request, ready: _Ready) -> Response:
@@ -288,7 +384,9 @@ class SiteFrontEnd:
         body = small if small is not None else self._sites.pieces(entry)(0, entry.size_bytes)
         return Response(HTTPStatus.NOT_FOUND, headers, b"" if head else body, entry.size_bytes)
 
-    def _listing(self, request: Request, path: DecodedPath, located: Located, jid: int) -> Response:
+    def _listing(
+        self, request: Request, path: DecodedPath, located: Located, jid: int, admission: Admission | None
+    ) -> Response:
         """A listing is made anew for each request that does not have it already: that is not what sites live from."""
         exposure = located.exposure
         span = span_of(request.query)
@@ -301,14 +399,11 @@ class SiteFrontEnd:
 
         asked = preconditions_of(request.headers)
         if asked is None or evaluate(request.method, asked, etag, None) is Verdict.PROCEED:
-            return file_response(
-                request, representation(self._page(exposure, jid, located.names, place, span)), headers
+            part = self._sites.members(
+                exposure, jid, located.names, self._listing_entries, span.after, span.before, admission
             )
+            return file_response(request, representation(render_listing(place, part)), headers)
         return file_response(request, representation(b""), headers)
-
-    def _page(self, exposure: Exposure, jid: int, names: tuple[str, ...], place: Place, span: Span) -> bytes:
-        part = self._sites.members(exposure, jid, names, self._listing_entries, span.after, span.before)
-        return render_listing(place, part)
 
 
 class NowhereFrontEnd:
@@ -324,10 +419,9 @@ class NowhereFrontEnd:
         return error_response(outcome(error).http, head=request.method == "HEAD")
 
 
-def welcome_redirect() -> Response:
-    """From / of the server's own hosts to the welcome site. Not for ever: a console will be there."""
-    headers = [("Location", quote_path(WELCOME, directory=True)), NO_STORE]
-    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers)
+def _may_know_more(request: Request, exposure: Exposure) -> bool:
+    """Whether somebody may have been told of hidden names, over WebDAV."""
+    return exposure.dav != "off" and request.header("authorization") is not None
 
 
 def _sole_validator(request: Request) -> str | None:
@@ -344,13 +438,6 @@ def _sole_validator(request: Request) -> str | None:
 def _at_hand(response: Response | None) -> Response | None:
     """The response, if all of its body is in memory."""
     return response if response is not None and isinstance(response.body, bytes) else None
-
-
-def _outside(request: Request, path: DecodedPath, exposures: ExposureMap) -> Response:
-    """Where no exposure is: the root of the server leads to the welcome site, and all else is alike."""
-    if not path.names and request.method in _READS and exposures.locate("", WELCOME) is not None:
-        return welcome_redirect()
-    return error_response(HTTPStatus.NOT_FOUND, head=request.method == "HEAD")
 
 
 def _other_method(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The pages this server makes itself, from templates: listings and errors. They load nothing and run no script."""
+"""The pages this server makes itself, from templates. Here listings and errors: they load nothing and run no script."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ RETRY_SECONDS = 2
 
 _TEXTS = {
     400: ("This address cannot be read", "It holds something that no address may hold."),
+    401: ("This is not open to everybody", "It asks who you are, or for its pass phrase."),
     403: ("This is not allowed here", "The server understood, and says no."),
     404: ("There is nothing here", "The address may be mistyped, or the page is gone."),
     405: ("That cannot be done here", "Pages can be read, and nothing else."),
     408: ("That took too long", "The request did not arrive in time."),
     413: ("That is too large", "The server does not take so much at once."),
     414: ("This address is too long", "The server does not read so far."),
+    429: ("That was too often", "Wait a little before you try again."),
     431: ("Too many headers", "The browser sent more than the server reads. Deleting cookies may help."),
     500: ("Something broke", "It is not your fault, and it has been noted."),
     503: ("Too busy just now", "Try again in a moment."),
@@ -46,15 +48,19 @@ class Page:
     """A kind of page: NAME.html with the style sheets base.css and NAME.css inside. Made once a process: see page()."""
 
     def __init__(self, name: str) -> None:
-        self._style = _text("base.css") + _text(f"{name}.css")
+        self._style = template_text("base.css") + template_text(f"{name}.css")
         self._template = environment().get_template(f"{name}.html")
-        style_hash = b64encode(sha256(self._style.encode()).digest()).decode()
         self.policy = (
-            f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src data:;"
+            f"default-src 'none'; style-src {source_hash(self._style)}; img-src data:;"
             " base-uri 'none'; form-action 'none'"
         )
         """The Content-Security-Policy: this style sheet, images inside the page, nothing else."""
-        sources = (self._style, _text("page.html"), _text(f"{name}.html"))
+        sources = (
+            self._style,
+            template_text("page.html"),
+            template_text("icons.html"),
+            template_text(f"{name}.html"),
+        )
         self.version = str(Digest.of("\0".join(sources).encode()))[:16]
         """Another one whenever the looks of the page are: part of an entity tag."""
 
@@ -65,7 +71,7 @@ class Page:
 
 @cache
 def page(name: str) -> Page:
-    """'listing' or 'error'."""
+    """'listing', 'error' or 'gate'."""
     return Page(name)
 
 
@@ -84,6 +90,11 @@ def error_response(status: int, *, head: bool = False, more: Headers | None = No
     return Response(status, [*headers, *(more or ())], b"" if head else body, len(body))
 
 
+def source_hash(inline: str) -> str:
+    """How a Content-Security-Policy names the text of a style or script inside of a page."""
+    return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
+
+
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
@@ -91,5 +102,6 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def _text(name: str) -> str:
+def template_text(name: str) -> str:
+    """A file among the templates, as it is."""
     return (resources.files(__package__) / "templates" / name).read_text("utf-8")

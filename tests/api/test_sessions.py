@@ -224,3 +224,23 @@ def test_an_error_that_is_not_ours_shows_nothing_of_itself(api: Api) -> None:
     request = Request("GET", "/api/v1/whoami", "", [], "h", "h")
     shown = api.front_end.render_error(request, ValueError("secret"))
     assert (shown.status, b"secret" in bytes(shown.body)) == (500, False)  # type: ignore[arg-type]
+
+
+def test_a_session_of_the_browser_reads_and_changes_only_for_our_own_pages(api: Api) -> None:
+    cookie = f"mylist-session={api.login()['token']}"
+    assert api.ask("GET", "/whoami", cookie=cookie).json["account"] == "alice"
+    for foreign in (
+        {},
+        {"origin": "https://evil.example"},
+        {"sec_fetch_site": "cross-site"},
+        {"origin": "null"},
+    ):
+        assert api.ask("POST", "/logout", cookie=cookie, **foreign).status == 403
+    assert api.ask("GET", "/whoami", cookie=cookie).status == 200
+    assert api.ask("POST", "/logout", cookie=cookie, sec_fetch_site="same-origin").status == 204
+    assert api.ask("GET", "/whoami", cookie=cookie).status == 401
+
+
+def test_an_authorization_counts_before_a_session(api: Api) -> None:
+    cookie = f"mylist-session={api.login()['token']}"
+    assert api.ask("GET", "/whoami", cookie=cookie, authorization="Bearer wrong").status == 401

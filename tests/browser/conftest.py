@@ -16,6 +16,10 @@ from tests.serving import Served, serving
 from tests.web.publishing import LibraryAuthor
 
 HOST = "site.example.test"
+OTHER_HOST = "other.example.test"
+"""Of the same domain: what browsers call the same site, and another origin."""
+
+FOREIGN_HOST = "elsewhere.test"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Shown:
-    """A server, an author who fills it from another process, and a browser that resolves HOST to it."""
+    """A server, an author who fills it from another process, and a browser that resolves every host of .test to it."""
 
     served: Served
     author: LibraryAuthor
@@ -47,7 +51,11 @@ class Shown:
     @property
     def host_url(self) -> str:
         """The address of a site on a host name of its own."""
-        return f"http://{HOST}:{self.served.port}"
+        return self.at(HOST)
+
+    def at(self, host: str) -> str:
+        """The address of the server under a host name."""
+        return f"http://{host}:{self.served.port}"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     data = tmp_path_factory.mktemp("data")
     with serving(data) as served, sync_playwright() as playwright:
         library = Library(Settings(store=StoreSettings(data=str(data))), time.time_ns)
-        rule = f"--host-resolver-rules=MAP {HOST} 127.0.0.1:{served.port}"
+        rule = f"--host-resolver-rules=MAP *.test 127.0.0.1:{served.port}"
         browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, rule])
         try:
             yield Shown(served, LibraryAuthor(library), browser)

@@ -93,6 +93,16 @@ def test_a_slice_that_is_put_back_comes_again() -> None:
     assert found == [b"01234567", b"89", block_bytes(1, 64)[4:12], block_bytes(1, 64)[12:20]]
 
 
+def test_the_first_slice_is_at_hand_once_a_body_was_begun() -> None:
+    blocks = CountingBlocks(64)
+    reader = BodyReader([BlockSlice(blocks.digest(1), 0, 64)], blocks, HeldBytes(0), 32)
+    assert reader.at_hand() == b""
+    reader.begin()
+    assert (reader.at_hand(), reader.at_hand()) == (block_bytes(1, 64)[:32], b"")
+    assert (reader.next_slice(), reader.next_slice()) == (block_bytes(1, 64)[32:], b"")
+    assert blocks.reads == 2
+
+
 def test_a_slice_outside_of_its_block_is_corrupt() -> None:
     blocks = NumberedBlocks(64)
     with pytest.raises(Corrupt):

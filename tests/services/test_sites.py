@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.exposures import Exposure, Mode
@@ -11,7 +12,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.following import HOPS_MAX
 from mylist_dav.services.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
 from mylist_dav.store.catalog import NewEntry
-from tests.web.publishing import SITE, START_S, STEP_S, Publisher
+from tests.web.publishing import PHRASE, SITE, START_S, STEP_S, Publisher
 
 
 def resolve(publisher: Publisher, path: str, exposure: Exposure) -> Resolved:
@@ -230,10 +231,24 @@ def test_last_modified_never_goes_back_with_a_rollback(publisher: Publisher) -> 
     assert modified(publisher, "/a.txt", exposure) > before
 
 
-def test_what_is_not_public_shows_nothing(publisher: Publisher) -> None:
+def test_what_is_not_public_shows_nothing_to_who_was_not_let_in_to_it_as_it_is(publisher: Publisher) -> None:
     publisher.flist(files={"a.txt": "a", "404.html": "x"})
-    secret = publisher.expose()._replace(mode=Mode.SECRET)
-    assert publisher.sites.resolve(secret, publisher.head(), ("a.txt",), False) == Missing()
+    public = publisher.expose(host="other.example")
+    secret = publisher.expose(mode=Mode.SECRET, secret=PHRASE)
+    jid = publisher.head()
+    assert isinstance(publisher.sites.resolve(public, jid, ("a.txt",), False), Found), "it is in memory now"
+    inside = publisher.gates.admit_password(secret, None, PHRASE, "192.0.2.1")
+    for admission in (
+        None,
+        publisher.gates.admit_guest(public),
+        inside._replace(changed_ns=inside.changed_ns - 1),
+    ):
+        with pytest.raises(Unauthenticated):
+            publisher.sites.resolve(secret, jid, ("a.txt",), False, admission)
+        with pytest.raises(Unauthenticated):
+            publisher.sites.members(secret, jid, (), 10, admission=admission)
+    assert isinstance(publisher.sites.resolve(secret, jid, ("a.txt",), False, inside), Found)
+    assert publisher.sites.members(secret, jid, (), 10, admission=inside).members
 
 
 def test_a_revision_that_is_not_there_shows_nothing(publisher: Publisher) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+
+from blake3 import blake3
 
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import DIRECTORY_MODE, SYMLINK_MODE, Entry, Kind
-from mylist_dav.model.exposures import Exposure
+from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.gates import Gates
+from mylist_dav.services.identity import Identity
 from mylist_dav.services.opening import Library
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
@@ -31,6 +35,8 @@ ELSEWHERE = "server.example"
 SITE = FlistName("alice", "site")
 START_S = 1_700_000_000
 STEP_S = 10
+VISIT_SECONDS = 3600
+PHRASE = "correct horse battery"
 
 
 class Author:
@@ -117,11 +123,24 @@ class Author:
         prefix: str = "",
         at_jid: int | None = None,
         listing: bool = True,
+        mode: Mode = Mode.PUBLIC,
+        dav: str = "off",
+        secret: str | None = None,
+        visitors: Sequence[str] = (),
     ) -> Exposure:
         """Expose a flist; on HOST unless told otherwise."""
         where = host or ("" if prefix else HOST)
         return self.exposures.expose(
-            OPERATOR, name, host=where, prefix=prefix, at_jid=at_jid, listing=listing
+            OPERATOR,
+            name,
+            host=where,
+            prefix=prefix,
+            at_jid=at_jid,
+            listing=listing,
+            mode=mode,
+            dav=dav,
+            secret=secret,
+            visitors=visitors,
         )
 
 
@@ -129,6 +148,7 @@ class LibraryAuthor(Author):
     """An author over a whole library, which others may have open at the same time."""
 
     def __init__(self, library: Library) -> None:
+        self.library = library
         self.catalog = library.catalog
         self.flists = library.flists
         self.exposures = library.exposures
@@ -147,13 +167,16 @@ class Publisher(Author):
         self.exposures = Exposures(self.catalog)
         self.trees = Trees(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
         self.uploads = Uploads(self.catalog, self._stored, lambda: next(ticks), 10_000_000)
+        self.identity = Identity(self.catalog, lambda: next(ticks), days_max=366)
+        still = lambda: START_S * 1_000_000_000  # noqa: E731 - so that waiting is not what lets anybody guess on
+        self.gates = Gates(self.catalog, self.identity, still, _mac, VISIT_SECONDS)
         self.forget()
 
     def forget(self) -> None:
         """Go on with nothing in memory."""
         self.blocks = CachedBlocks(self._stored)
         self.sites = Sites(self.catalog)
-        self.front = SiteFrontEnd(self.sites, self.blocks)
+        self.front = SiteFrontEnd(self.sites, self.blocks, self.gates)
 
     def ask(
         self, target: str, host: str = HOST, method: str = "GET", headers: dict[str, str] | None = None
@@ -181,6 +204,10 @@ class Publisher(Author):
         return self.blocks.get(piece.digest)[piece.offset : piece.offset + piece.length]
 
 
+def _mac(message: bytes) -> bytes:
+    return blake3(message, key=bytes(32)).digest()
+
+
 def request_for(
     target: str, host: str = HOST, method: str = "GET", headers: dict[str, str] | None = None
 ) -> Request:
@@ -193,7 +220,9 @@ def request_for(
 def ask(front: SiteFrontEnd, request: Request) -> Response:
     """What the front end answers, in the order in which an engine asks."""
     try:
-        return front.answer_now(request) or front.respond(request)
+        response = front.answer_now(request) or front.respond(request)
+        assert isinstance(response, Response), "no body was sent"
+        return response
     except MylistError as error:
         return front.render_error(request, error)
 

@@ -82,16 +82,6 @@ def test_a_redirect_is_asked_for_again_each_time(publisher: Publisher) -> None:
     assert field(publisher.ask("/docs"), "cache-control") == "max-age=0, must-revalidate"
 
 
-def test_the_root_of_the_server_leads_to_the_welcome_site_but_not_for_ever(publisher: Publisher) -> None:
-    publisher.flist(files={"index.html": "hello"})
-    assert publisher.ask("/", ELSEWHERE).status == 404
-    publisher.expose(prefix="/welcome")
-    response = publisher.ask("/", ELSEWHERE)
-    assert (response.status, field(response, "location")) == (307, "/welcome/")
-    assert field(response, "cache-control") == "no-store"
-    assert publisher.text("/welcome/", ELSEWHERE) == "hello"
-
-
 # -- methods -------------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +227,7 @@ def test_pages_are_always_asked_for_again_and_other_files_when_it_is_set_so(publ
     publisher.flist(files={"a.html": "x", "a.css": "x"})
     publisher.expose()
     assert field(publisher.ask("/a.css"), "cache-control") == "max-age=0, must-revalidate"
-    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, max_age_seconds=60)
+    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, publisher.gates, max_age_seconds=60)
     assert field(publisher.ask("/a.css"), "cache-control") == "max-age=60"
     assert field(publisher.ask("/a.html"), "cache-control") == "max-age=0, must-revalidate"
 
@@ -289,6 +279,11 @@ def test_unknown_hosts_and_paths_all_look_the_same(publisher: Publisher, method:
         assert same(_through(router, request_for("/empty/", ELSEWHERE)), answers[0])
 
 
+class RootFrontEnd(NowhereFrontEnd):
+    def respond(self, request: Request) -> Response:
+        return Response(200, [], b"root")
+
+
 def _through(router: Router, request: Request) -> Response:
     response = router.answer_now(request) or router.respond(request)
     assert isinstance(response, Response)
@@ -301,6 +296,19 @@ def test_a_reserved_path_of_an_exposed_host_belongs_to_the_site(publisher: Publi
     router = Router(publisher.front, {"dav": NowhereFrontEnd()}, NowhereFrontEnd(), NowhereFrontEnd(), [])
     assert publisher.body(_through(router, request_for("/dav/"))) == b"mine"
     assert _through(router, request_for("/dav/", ELSEWHERE)).status == 404
+
+
+def test_the_root_alone_is_a_route_of_its_own(publisher: Publisher) -> None:
+    publisher.flist(files={"index.html": "mine"})
+    publisher.expose()
+    router = Router(publisher.front, {"": RootFrontEnd()}, NowhereFrontEnd(), NowhereFrontEnd(), [])
+    assert publisher.body(_through(router, request_for("/", ELSEWHERE))) == b"root"
+    assert publisher.body(_through(router, request_for("/?x", ELSEWHERE))) == b"root"
+    assert _through(router, request_for("//", ELSEWHERE)).status == 404
+    assert _through(router, request_for("//x", ELSEWHERE)).status == 404
+    assert publisher.body(_through(router, request_for("/"))) == b"mine", (
+        "an exposed host shows its site only"
+    )
 
 
 def test_a_router_sees_a_new_host_at_once(publisher: Publisher) -> None:
@@ -453,7 +461,7 @@ def test_a_large_folder_is_listed_in_pages_that_lead_to_each_other(publisher: Pu
     publisher.flist()
     publisher.folders(f"d{number:02}" for number in range(25))
     publisher.expose()
-    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, listing_entries=10)
+    publisher.front = SiteFrontEnd(publisher.sites, publisher.blocks, publisher.gates, listing_entries=10)
 
     def shown(target: str) -> tuple[list[str], dict[str, str]]:
         page = publisher.text(target)

@@ -135,6 +135,7 @@ class Draft(View, AccountWrites):
             " UNION ALL SELECT digest FROM entry_past WHERE flist_id = ?1)",
             (flist.flist_id,),
         )
+        self._drop_visitors("flist_id = ?", (flist.flist_id,))
         for table in _ALL_OF_A_FLIST:
             self._sql.execute(f"DELETE FROM {table} WHERE flist_id = ?", (flist.flist_id,))
         self.records.remove_tally(TallyKind.FLIST, str(flist.flist_name))
@@ -274,23 +275,43 @@ class Draft(View, AccountWrites):
         self._sql.execute("INSERT INTO nonce VALUES (?, ?) ON CONFLICT DO NOTHING", (nonce, expires_ns))
         return self._sql.changes() > 0
 
-    def put_exposure(self, exposure: Exposure) -> None:
-        """Attach a flist to a host or prefix; what was attached there before is replaced."""
+    def put_exposure(
+        self, exposure: Exposure, secret_hash: str | None = None, visitors: Iterable[str] = ()
+    ) -> None:
+        """Attach a flist to a host or prefix; what was attached there before is replaced.
+
+        secret_hash: for mode 'secret'; visitors: for mode 'keys', account names and keys as 64 hex digits.
+        """
+        self._drop_visitors("host = ? AND prefix = ?", (exposure.host, exposure.prefix))
         self._sql.execute(
-            "INSERT INTO exposure (host, prefix, flist_id, at_jid, mode, listing, dav, changed_ns)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO exposure (host, prefix, flist_id, at_jid, mode, listing, dav, changed_ns, secret_hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (host, prefix) DO UPDATE SET flist_id = excluded.flist_id, at_jid = excluded.at_jid,"
-            " mode = excluded.mode, listing = excluded.listing, dav = excluded.dav, changed_ns = excluded.changed_ns",
+            " mode = excluded.mode, listing = excluded.listing, dav = excluded.dav, changed_ns = excluded.changed_ns,"
+            " secret_hash = excluded.secret_hash",
             (
                 exposure.host, exposure.prefix, exposure.flist_id, exposure.at_jid, exposure.mode.value,
-                int(exposure.listing), exposure.dav, self.now_ns,
+                int(exposure.listing), exposure.dav, self.now_ns, secret_hash,
             ),
         )  # fmt: skip
+        self._sql.executemany(
+            "INSERT INTO visitor (exposure_id, who)"
+            " SELECT exposure_id, ? FROM exposure WHERE host = ? AND prefix = ?",
+            [(who, exposure.host, exposure.prefix) for who in sorted(set(visitors))],
+        )
         self._raise_generation("exposures")
 
     def remove_exposure(self, host: str, prefix: str) -> bool:
         """False when there was none."""
+        self._drop_visitors("host = ? AND prefix = ?", (host, prefix))
         self._sql.execute("DELETE FROM exposure WHERE host = ? AND prefix = ?", (host, prefix))
         found = self._sql.changes() > 0
         self._raise_generation("exposures")
         return found
+
+    def _drop_visitors(self, where: str, bindings: tuple[object, ...]) -> None:
+        """Empty the lists of the exposures for which the condition holds."""
+        self._sql.execute(
+            f"DELETE FROM visitor WHERE exposure_id IN (SELECT exposure_id FROM exposure WHERE {where})",
+            bindings,
+        )

@@ -287,6 +287,26 @@ class View(AccountReads):
             for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")
         ]
 
+    def exposure(self, exposure_id: int, changed_ns: int) -> Exposure | None:
+        """An exposure as it was attached then; None when it is gone, or has been switched since."""
+        rows = self._sql.execute(
+            f"{_EXPOSURE} WHERE x.exposure_id = ? AND x.changed_ns = ?", (exposure_id, changed_ns)
+        ).fetchall()
+        return to_exposure(rows[0]) if rows else None
+
+    def secret_hash(self, exposure_id: int, changed_ns: int) -> str | None:
+        """The hash of the pass phrase of an exposure as it was attached then; None when it has none."""
+        rows = self._sql.execute(
+            "SELECT secret_hash FROM exposure WHERE exposure_id = ? AND changed_ns = ?",
+            (exposure_id, changed_ns),
+        ).fetchall()
+        return rows[0][0] if rows else None
+
+    def visitors(self, exposure_id: int) -> list[str]:
+        """Who may see an exposure of mode 'keys': names of accounts, and keys as 64 hex digits; in ascending order."""
+        rows = self._sql.execute("SELECT who FROM visitor WHERE exposure_id = ? ORDER BY who", (exposure_id,))
+        return [row[0] for row in rows]
+
     def generation(self, kind: str) -> int:
         """The generation number of a kind: a cache of that kind is fresh while its number stays."""
         rows = self._sql.execute("SELECT number FROM generation WHERE kind = ?", (kind,)).fetchall()

@@ -237,3 +237,20 @@ def _token_id(shelf: Shelf) -> str:
     shelf.identity.add_account(ADMIN, "uwe", Role.USER)
     shelf.identity.new_token(ADMIN, "uwe")
     return shelf.identity.tokens(ADMIN)[0].token_id
+
+
+def test_no_statement_is_planned_again_for_what_is_bound_to_it(shelf: Shelf) -> None:
+    readers = shelf.catalog._readers
+    for connection in (shelf.catalog._writer, readers.of_this_thread().connection, readers.connection()):
+        assert connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
+
+
+def test_a_view_reads_a_flist_and_the_way_to_an_entry_once(large: Shelf) -> None:
+    seen: list[str] = []
+    with large.catalog.view() as view, large.catalog.view() as inner:
+        readers = large.catalog._readers.of_this_thread()
+        readers.connection.exec_trace = lambda cursor, sql, bindings: seen.append(sql) or True
+        for each in (view, inner, view):
+            assert each.tree(each.flist(NAME)).find(TreePath(("d", "e"))) is not None
+        readers.connection.exec_trace = None
+    assert len(seen) == 4  # the flist, its root, and two names

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import Busy
-from mylist_dav.model.actors import Role
+from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, transactions
 from tests.shelf import Clock
 
@@ -89,3 +90,15 @@ def test_after_it_was_busy_a_thread_can_read_again(catalog: Catalog, recovering:
     for _ in range(3):
         with catalog.view() as view:
             assert view.accounts() == ["anna"]
+
+
+def test_what_a_view_has_read_is_read_anew_by_the_next(catalog: Catalog) -> None:
+    name = FlistName("anna", "notes")
+    catalog.change(lambda draft: draft.add_flist(name, OPERATOR))
+    with catalog.view() as view, catalog.view() as inner:
+        before = inner.flist(name)
+        assert view.flist(name) is before
+    catalog.change(lambda draft: draft.draft_tree(draft.flist(name), OPERATOR).touch())
+    with catalog.view() as view:
+        assert view.flist(name).head_jid == before.head_jid + 1
+        assert view.tree(view.flist(name)).flist.head_jid == before.head_jid + 1
