@@ -15,6 +15,7 @@ from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, GUEST, OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Wanted
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
+from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
@@ -114,6 +115,7 @@ READ: dict[str, Verb] = {
     "trees.list": lambda case, actor: case.library.trees.list(actor, case.place("")),
     "trees.walk": lambda case, actor: list(case.library.trees.walk(actor, case.place(""))),
     "flists.get": lambda case, actor: case.library.flists.get(actor, case.name),
+    "flists.may_write": lambda case, actor: case.library.flists.may_write(actor, case.name),
     "flists.room_bytes": lambda case, actor: case.library.flists.room_bytes(actor, case.name),
     "flists.log": lambda case, actor: case.library.flists.log(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
@@ -171,6 +173,9 @@ CREATE: dict[str, Verb] = {
 }
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
+    "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
+        actor, Exposure(0, "h.example", "", case.name, 0, None, Mode.KEYS, True, "off")
+    ),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
     "grants.grant": lambda case, actor: case.library.grants.grant(actor, "spare", case.name, Right.READ),
@@ -219,7 +224,7 @@ VERBS: dict[str, dict[str, Verb]] = {
     "kept by owner": KEPT_BY_OWNER,
     "remove": REMOVE,  # the last: nothing is left of the flist
 }
-LISTINGS = {"flists.list", "flists.accounts", "flists.has_account"}
+LISTINGS = {"flists.list", "flists.accounts", "flists.has_account", "exposures.shown_to"}
 """They refuse nobody but guests, and show what may be read."""
 
 
@@ -357,11 +362,17 @@ def test_what_may_be_read_is_listed_and_nothing_else(
             lambda: library.flists.list(actor),
             lambda: library.flists.accounts(actor),
             lambda: library.flists.has_account(actor, "owner"),
+            lambda: library.exposures.shown_to(actor),
         ):
             with pytest.raises(Unauthenticated):
                 listing()
         return
     there = expected(who, scope, private, "read") is None
+    exposure = library.exposures.expose(OPERATOR, case.name, host=f"h{case.number}.example")
+    assert (exposure in library.exposures.shown_to(actor)) == there
+    if there:
+        changes = expected(who, scope, private, "write") is None
+        assert library.flists.may_write(actor, case.name) == changes
     everywhere = [flist.flist_name for flist in library.flists.list(actor)]
     assert (case.name in everywhere) == there
     if "this flist" in scope:

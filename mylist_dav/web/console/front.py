@@ -23,7 +23,7 @@ from mylist_dav.errors import (
 )
 from mylist_dav.outcomes import outcome
 from mylist_dav.services.opening import Library
-from mylist_dav.web.console import accounts, exposures, folders, keys, logins, overview, rights, tokens
+from mylist_dav.web.console import accounts, audit, exposures, folders, keys, logins, overview, rights, tokens
 from mylist_dav.web.console.pages import console_page, see_other
 from mylist_dav.web.console.uploads import FileSink, FormSink
 from mylist_dav.web.console.visits import CONSOLE, Visit
@@ -58,6 +58,7 @@ KINDS = {
     "rights": Kind(rights.show, rights.act),
     "tokens": Kind(tokens.show, tokens.act),
     "keys": Kind(keys.show, keys.act),
+    "audit": Kind(audit.show, audit.act),
     "accounts": Kind(accounts.show, accounts.act),
     "exposures": Kind(exposures.show, exposures.act),
 }
