@@ -15,7 +15,6 @@ from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, GUEST, OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Wanted
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
-from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
@@ -174,7 +173,7 @@ CREATE: dict[str, Verb] = {
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
-        actor, Exposure(0, "h.example", "", case.name, 0, None, Mode.KEYS, True, "off")
+        actor, case.library.exposures.list(OPERATOR)[0]
     ),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
@@ -268,6 +267,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         opened.identity.add_account(OPERATOR, account, Role.USER)
     opened.identity.add_account(OPERATOR, "admin", Role.ADMIN)
     opened.flists.create(OPERATOR, FlistName("owner", "another"))
+    opened.exposures.expose(OPERATOR, FlistName("owner", "another"), prefix="/another")
     yield opened
     opened.close()
 
@@ -361,18 +361,18 @@ def test_what_may_be_read_is_listed_and_nothing_else(
         for listing in (
             lambda: library.flists.list(actor),
             lambda: library.flists.accounts(actor),
-            lambda: library.flists.has_account(actor, "owner"),
             lambda: library.exposures.shown_to(actor),
+            lambda: library.flists.has_account(actor, "owner"),
         ):
             with pytest.raises(Unauthenticated):
                 listing()
         return
     there = expected(who, scope, private, "read") is None
-    exposure = library.exposures.expose(OPERATOR, case.name, host=f"h{case.number}.example")
-    assert (exposure in library.exposures.shown_to(actor)) == there
+    library.exposures.expose(OPERATOR, case.name, prefix=f"/{case.number}")
+    assert (case.name in {one.flist_name for one in library.exposures.shown_to(actor)}) == there
     if there:
-        changes = expected(who, scope, private, "write") is None
-        assert library.flists.may_write(actor, case.name) == changes
+        may_write = expected(who, scope, private, "write") is None
+        assert library.flists.may_write(actor, case.name) == may_write
     everywhere = [flist.flist_name for flist in library.flists.list(actor)]
     assert (case.name in everywhere) == there
     if "this flist" in scope:
