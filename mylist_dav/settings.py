@@ -277,6 +277,11 @@ class TokenSettings(Section):
 
     days_default: int = _setting(1, "Life of a token when nothing else is asked.", between(1, 3660))
     days_max: int = _setting(366, "Longest life of a token that may be asked for.", between(1, 3660))
+    over_plain_http: str = _setting(
+        "warn",
+        "Tokens over plain HTTP from other machines: warn in the log, refuse, or allow.",
+        one_of("warn", "refuse", "allow"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

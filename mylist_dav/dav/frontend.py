@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mylist_dav.dav.calls import Call
+from mylist_dav.dav.clear import InClear
 from mylist_dav.dav.credentials import authenticate, credentials_of
 from mylist_dav.dav.locations import locate
 from mylist_dav.dav.propfind import propfind
@@ -30,6 +31,7 @@ class DavFrontEnd:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._protocol = Protocol()
+        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
         self._xml_bytes_max = library.settings.limits.xml_bytes_max
         self._reading: dict[str, Callable[[Call], Response]] = {
             "GET": read,
@@ -44,6 +46,7 @@ class DavFrontEnd:
             return None
         if request.method == "OPTIONS":
             return Response(200, [*_CLASSES, ("Allow", METHODS)])
+        self._in_clear.check(request)
         return refusal(request, Unauthenticated("log in with a token, as the password of your account"))
 
     def respond(self, request: Request) -> Response | BodySink:
@@ -61,8 +64,10 @@ class DavFrontEnd:
         return WholeBody(self._xml_bytes_max, lambda body: self._answer(replace(call, body=body)))
 
     def _call(self, request: Request) -> Call:
-        """Raises Unauthenticated first, whatever the path is."""
+        """Raises Unauthenticated first, or Forbidden over plain HTTP, whatever the path is."""
+        self._in_clear.check(request)
         actor = authenticate(self._library.identity, request)
+        self._in_clear.note(request, actor.account)
         return Call(self._library, request, actor, locate(request.target))
 
     def render_error(self, request: Request, error: Exception) -> Response:

@@ -185,30 +185,36 @@ class Identity:
 
     def revoke_this(self, token: str) -> None:
         """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
-        token_hash = _hash(token)
-        if self._holder(token, token_hash, self._clock()) is not None:
-            self._catalog.change(lambda draft: draft.remove_token(token_hash))
+        found = self._holder(token, self._clock())
+        if found is not None:
+            self._catalog.change(lambda draft: draft.remove_token(found[1]))
 
     def actor_for(self, token: str, account: str | None = None) -> Actor:
         """Who a token stands for; with Basic its account must be the user name. The use of it is noted.
 
         Raises Unauthenticated, in the same words whatever is wrong.
         """
-        token_hash, now_ns = _hash(token), self._clock()
-        actor, used_ns = self._holder(token, token_hash, now_ns) or (None, 0)
-        if actor is None or (account is not None and account != actor.account):
+        now_ns = self._clock()
+        found = self._holder(token, now_ns)
+        if found is None or (account is not None and account != found[0].account):
             raise Unauthenticated("the token is unknown, expired, or of another account")
+        actor, token_hash, used_ns = found
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _holder(self, token: str, token_hash: bytes, now_ns: int) -> tuple[Actor, int] | None:
-        """Who holds a token, and its last use. Found by its hash: the time that takes says nothing of other tokens."""
+    def _holder(self, token: str, now_ns: int) -> tuple[Actor, bytes, int] | None:
+        """Who holds a token, its hash, and its last use.
+
+        It is found by its hash: the time that takes says nothing of other tokens.
+        """
         if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
+        token_hash = _hash(token)
         with self._catalog.glance() as view:
-            return view.token_actor(token_hash, now_ns)
+            found = view.token_actor(token_hash, now_ns)
+        return None if found is None else (found[0], token_hash, found[1])
 
     def _served(self, actor: Actor) -> Actor:
         return actor._replace(self_service=True) if self._self_service else actor
