@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mylist_dav.dav.calls import Call
-from mylist_dav.dav.clear import InClear
 from mylist_dav.dav.credentials import authenticate, credentials_of
 from mylist_dav.dav.locations import locate
 from mylist_dav.dav.propfind import propfind
@@ -16,6 +15,7 @@ from mylist_dav.dav.reading import read
 from mylist_dav.dav.refusals import METHODS, refusal
 from mylist_dav.errors import Unauthenticated
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response, WholeBody
 
 _CLASSES: Headers = [
