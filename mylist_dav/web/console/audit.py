@@ -99,10 +99,12 @@ def _flist(name: str) -> Link | None:
 
 
 def _what(detail: str) -> str:
-    """The fields of a detail as words."""
+    """The fields of a detail as words, without those that say no."""
     fields = json.loads(detail or "{}")
     words = (
-        f"{key.replace('_', ' ')} {value}" for key, value in fields.items() if value not in (None, "", [])
+        key.replace("_", " ") + ("" if value is True else f" {value}")
+        for key, value in fields.items()
+        if value
     )
     return ", ".join(word[:_VALUE_CHARS_MAX] for word in words)
 
