@@ -96,13 +96,8 @@ class Library:
             own_addresses(settings.server.public_url, settings.server.listen),
             life_seconds=settings.tokens.days_default * 86_400,
         )
-        self.gates = Gates(
-            self.catalog,
-            self.identity,
-            clock,
-            self.server_key.mac,
-            settings.sites.visit_hours * 3600,
-        )
+        visit_seconds = settings.sites.visit_hours * 3600
+        self.gates = Gates(self.catalog, self.identity, clock, self.server_key.mac, visit_seconds)
         self.exposed = Exposed(self.catalog)
 
     def reading(self) -> AbstractContextManager[object]:
