@@ -277,10 +277,24 @@ class TokenSettings(Section):
 
     days_default: int = _setting(1, "Life of a token when nothing else is asked.", between(1, 3660))
     days_max: int = _setting(366, "Longest life of a token that may be asked for.", between(1, 3660))
+    over_plain_http: str = _setting(
+        "warn",
+        "Tokens over plain HTTP from other machines: warn in the log, refuse, or allow.",
+        one_of("warn", "refuse", "allow"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._ordered("days_default", "days_max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSettings(Section):
+    """The record of what was done."""
+
+    section: ClassVar[str] = "audit"
+
+    days: int = _setting(365, "How long rows of the audit are kept.", between(1, 36_500))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +329,7 @@ class Settings:
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
     accounts: AccountSettings = field(default_factory=AccountSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
 
 
@@ -327,6 +342,7 @@ SECTIONS: dict[str, type[Section]] = {
         CatalogSettings,
         AccountSettings,
         TokenSettings,
+        AuditSettings,
         SiteSettings,
     )
 }

@@ -36,5 +36,4 @@ def token_of(request: Request) -> tuple[str, str | None]:
 def authenticate(identity: Identity, request: Request) -> Actor:
     """The account that sends the request, from where, as which request. Raises Unauthenticated."""
     token, account = token_of(request)
-    actor = identity.actor_for(token, account)
-    return actor._replace(address=request.client, request_id=request.request_id)
+    return identity.actor_for(token, account, address=request.client, request_id=request.request_id)

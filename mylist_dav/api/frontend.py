@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mylist_dav.api.bodies import BODY_BYTES_MAX
 from mylist_dav.api.problems import problem
+from mylist_dav.api.records import Records
 from mylist_dav.api.sessions import Sessions
 from mylist_dav.errors import NotAllowed, NotFound
 from mylist_dav.services.opening import Library
@@ -21,12 +22,14 @@ class ApiFrontEnd:
 
     def __init__(self, library: Library) -> None:
         sessions = Sessions(library)
+        records = Records(library)
         self._calls: dict[str, dict[str, Call]] = {
             f"{ROOT}/login/challenge": {"POST": sessions.challenge},
             f"{ROOT}/login": {"POST": sessions.login},
             f"{ROOT}/logout": {"POST": sessions.logout},
             f"{ROOT}/whoami": {"GET": sessions.whoami},
             f"{ROOT}/server-key": {"GET": sessions.server_key},
+            f"{ROOT}/audit": {"GET": records.audit},
         }
 
     def answer_now(self, request: Request) -> Response | None:

@@ -38,7 +38,7 @@ class Sessions:
         """{"key", "challenge", "signature"}, or {"key", "server", "time", "nonce", "signature"} -> a token."""
         fields = read_object(request, body)
         issued = self._by_challenge if "challenge" in fields else self._by_time
-        done = issued(fields, request.client)
+        done = issued(fields, request)
         shown = {
             "token": done.token,
             "expires": _time(done.expires_ns),
@@ -47,12 +47,14 @@ class Sessions:
         }
         return json_response(shown)
 
-    def _by_challenge(self, fields: dict[str, str], address: str) -> Issued:
+    def _by_challenge(self, fields: dict[str, str], request: Request) -> Issued:
         check_fields(fields, _BY_CHALLENGE)
         key, signature = parse_public_key(fields["key"]), hex_bytes(fields, "signature", SIGNATURE_BYTES)
-        return self._library.logins.login(key, fields["challenge"], signature, address=address)
+        return self._library.logins.login(
+            key, fields["challenge"], signature, address=request.client, request_id=request.request_id
+        )
 
-    def _by_time(self, fields: dict[str, str], address: str) -> Issued:
+    def _by_time(self, fields: dict[str, str], request: Request) -> Issued:
         check_fields(fields, _BY_TIME)
         seconds = fields["time"]
         if not isinstance(seconds, int):
@@ -63,7 +65,8 @@ class Sessions:
             seconds,
             hex_bytes(fields, "nonce", NONCE_BYTES),
             hex_bytes(fields, "signature", SIGNATURE_BYTES),
-            address=address,
+            address=request.client,
+            request_id=request.request_id,
         )
 
     def logout(self, request: Request, body: bytes) -> Response:
@@ -71,7 +74,9 @@ class Sessions:
         if body.strip() not in (b"", b"{}"):
             raise Invalid("logging out takes no body")
         authenticate(self._library.identity, request)
-        self._library.identity.revoke_this(token_of(request)[0])
+        self._library.identity.revoke_this(
+            token_of(request)[0], address=request.client, request_id=request.request_id
+        )
         return Response(204, [("cache-control", "no-store")])
 
     def whoami(self, request: Request, body: bytes) -> Response:

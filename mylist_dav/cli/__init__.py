@@ -8,6 +8,7 @@ import click
 
 from mylist_dav import __version__
 from mylist_dav.cli.account import account
+from mylist_dav.cli.audit import audit
 from mylist_dav.cli.check import check
 from mylist_dav.cli.delete import delete
 from mylist_dav.cli.export import export_command
@@ -26,6 +27,7 @@ from mylist_dav.cli.shared import COMMON_OPTIONS, remember
 from mylist_dav.cli.stats import stats
 from mylist_dav.cli.token import token
 from mylist_dav.cli.verify import verify
+from mylist_dav.cli.verify_manifest import verify_manifest
 from mylist_dav.errors import MylistError
 from mylist_dav.outcomes import outcome
 
@@ -51,7 +53,8 @@ def mylist(context: click.Context, config: str | None, data: str | None) -> None
 
 for command in (
     serve, import_command, export_command, ls, flists, log, rollback, delete, expose, unexpose, exposures, account,
-    token, key, grant, grants, private, rotate_server_key, verify, check, stats, login, whoami, logout,
+    token, key, grant, grants, private, rotate_server_key, verify, check, stats, audit, verify_manifest, login, whoami,
+    logout,
 ):  # fmt: skip
     mylist.add_command(command)
 

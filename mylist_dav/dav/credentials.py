@@ -28,7 +28,9 @@ def authenticate(identity: Identity, request: Request) -> Actor:
     """The account that sends the request. Raises Unauthenticated, in the same words for every path."""
     found = credentials_of(request)
     if isinstance(found, Bearer):
-        return identity.actor_for(found.token)
+        return identity.actor_for(found.token, address=request.client, request_id=request.request_id)
     if isinstance(found, Basic):
-        return identity.actor_for(found.password, found.account)
+        return identity.actor_for(
+            found.password, found.account, address=request.client, request_id=request.request_id
+        )
     raise Unauthenticated("log in with a token: as the password of your account, or as Authorization: Bearer")

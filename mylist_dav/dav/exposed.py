@@ -57,16 +57,19 @@ class ExposedDav:
 
     def _call(self, request: Request) -> Call:
         admission = self._admission(request)
+        actor = admission.actor._replace(address=request.client, request_id=request.request_id)
+        admission = admission._replace(actor=actor)
         if request.method not in self._methods.split(", "):
             raise NotAllowed("this can only be read here")
         location = self._mount.locate(request.target)
-        return Call(self._dav.library, request, admission.actor, location, self._source(admission))
+        source = self._source(admission)
+        return Call(self._dav.library, request, actor, location, source, exposure=self._exposure)
 
     def _admission(self, request: Request) -> Admission:
         gates = self._dav.library.gates
         found = credentials_of(request)
         if isinstance(found, Bearer):
-            return gates.admit_token(self._exposure, found.token)
+            return gates.admit_token(self._exposure, found.token, address=request.client)
         if isinstance(found, Basic):
             return gates.admit_password(self._exposure, found.account, found.password, request.client)
         return gates.admit_guest(self._exposure)

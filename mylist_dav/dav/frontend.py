@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mylist_dav.dav.calls import Call
+from mylist_dav.dav.clear import InClear
 from mylist_dav.dav.credentials import authenticate, credentials_of
 from mylist_dav.dav.exposed import ExposedDav
 from mylist_dav.dav.locations import SERVER_MOUNT
@@ -27,6 +28,7 @@ class DavFrontEnd:
     def __init__(self, library: Library) -> None:
         self.library = library
         self._protocol = Protocol()
+        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
         self._xml_bytes_max = library.settings.limits.xml_bytes_max
         self._reading: dict[str, Callable[[Call], Response]] = {
             "GET": read,
@@ -41,6 +43,7 @@ class DavFrontEnd:
             return None
         if request.method == "OPTIONS":
             return Response(200, [*CLASSES, ("Allow", METHODS)])
+        self._in_clear.check(request)
         return refusal(request, Unauthenticated("log in with a token, as the password of your account"))
 
     def respond(self, request: Request) -> Response | BodySink:
@@ -66,8 +69,10 @@ class DavFrontEnd:
         return ExposedDav(self, exposure)
 
     def _call(self, request: Request) -> Call:
-        """Raises Unauthenticated first, whatever the path is."""
+        """Raises Unauthenticated first, or Forbidden over plain HTTP, whatever the path is."""
+        self._in_clear.check(request)
         actor = authenticate(self.library.identity, request)
+        self._in_clear.note(request, actor.account)
         location = SERVER_MOUNT.locate(request.target)
         return Call(self.library, request, actor, location, FlistSource(self.library, actor))
 
@@ -82,6 +87,7 @@ class DavFrontEnd:
             with self.library.reading():
                 response = reading(call)
         response.account = call.actor.account
+        response.meter = response.meter or call.meter()
         return response
 
     def _options(self, call: Call) -> Response:

@@ -113,7 +113,12 @@ class PutSink:
             headers.append(("ETag", stored.entry.etag))
         if self._upload.mtime_ns is not None:
             headers.append(MTIME_ACCEPTED)
-        return Response(201 if stored.created else 204, headers, account=self._upload.actor.account)
+        return Response(
+            201 if stored.created else 204,
+            headers,
+            account=self._upload.actor.account,
+            meter=self._call.meter(up_bytes=stored.entry.size_bytes),
+        )
 
     def abort(self) -> None:
         self._upload.abort()

@@ -43,7 +43,10 @@ def _file(call: Call, entry: Entry) -> Response:
         content_type_of(entry),
         call.library.trees.pieces(entry),
     )
-    return file_response(call.request, representation, _FILE_HEADERS)
+    response = file_response(call.request, representation, _FILE_HEADERS)
+    if call.request.method == "GET":
+        response.meter = call.meter(path=str(call.location.place.path))
+    return response
 
 
 def _folder(call: Call, place: Place) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from mylist_dav.api.flists import FlistFrontEnd
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.health import HealthFrontEnd
 from mylist_dav.dav.frontend import DavFrontEnd
@@ -36,12 +37,14 @@ def build(settings: Settings) -> App:
         library.gates,
         max_age_seconds=settings.sites.max_age_seconds,
         listing_entries=settings.sites.listing_entries_max,
+        meter=lambda exposure, actor, path: library.ledger.visit(exposure, actor, path=path),
     )
     dav = DavFrontEnd(library)
     routes: dict[str, FrontEnd] = {
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         "api": ApiFrontEnd(library),
+        "flist": FlistFrontEnd(library),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)

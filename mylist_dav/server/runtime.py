@@ -62,7 +62,9 @@ class Runtime:
         return response
 
     def note(self, request: Request, response: Response, size_bytes: int, began: float) -> None:
-        """Tell the access log of an answer that was sent, as far as it was."""
+        """Tell the meter and the access log of an answer that was sent, as far as it was."""
+        if response.meter is not None:
+            response.meter.sent(response.status, size_bytes)
         if self.access_log is None:
             return
         visit = Visit(

@@ -9,9 +9,12 @@ flists.py       flists, their log, rollback
 exposures.py    host names and prefixes     sites.py  what an exposure answers for a path
 freshness.py    what is exposed now, from memory     following.py  hidden names and symlinks of a site
 identity.py     accounts and tokens
+ledger.py       counts of traffic, downloads and failed logins, written together     audit.py  reading what was done
 tokens.py       what a token looks like and what is kept of it
 logins.py       a signature gives a token     rates.py   how often one may ask
 server_key.py   the server's own key
+manifests.py    what a revision holds, signed     manifest_checks.py  the same of what was downloaded
+revisions.py    one revision, read from beginning to end
 imports.py      a directory or an archive becomes a tree: ingest.py, comparing.py, publishing.py, staging.py
 exports.py      a revision becomes an archive
 opening.py      Library: all of them over one data directory

@@ -26,14 +26,16 @@ from mylist_dav.model.archives.zip_out import (
     end_records,
     local_header,
 )
-from mylist_dav.model.contents import BlockRef, BlockSlice, Recipe
+from mylist_dav.model.audit import Action
+from mylist_dav.model.contents import BlockRef, BlockSlice
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.names import FlistName
-from mylist_dav.model.paths import ROOT, TreePath
+from mylist_dav.model.paths import TreePath
+from mylist_dav.services.ledger import Ledger, RequestMeter
+from mylist_dav.services.revisions import Revision
 from mylist_dav.services.rights import readable
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog
-from mylist_dav.store.contents import read_slices
 from mylist_dav.store.disk import Disk
 from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.sorting import SortedBlocks
@@ -41,7 +43,6 @@ from mylist_dav.store.sorting import SortedBlocks
 ENCODER_VERSION = 1
 """Raised whenever the bytes of an export change for the same revision."""
 
-_PAGE = 200
 _PIECE_BYTES = 256 * 1024
 _INLINE_BYTES_MAX = 64 * 1024
 _GZIP_LEVEL = 6
@@ -72,6 +73,7 @@ class Export(NamedTuple):
     media_type: str
     file_name: str
     pieces: Iterator[Piece]
+    actor: Actor
 
 
 MEDIA_TYPES = {
@@ -96,9 +98,12 @@ def etag(flist: Flist, jid: int, form: Format) -> str:
 class Exports:
     """The verb export. data: the data directory; its tmp/ takes what is needed for the time of an export."""
 
-    def __init__(self, catalog: Catalog, blocks: BlockStore, data: Path) -> None:
+    def __init__(
+        self, catalog: Catalog, blocks: BlockStore, data: Path, ledger: Ledger | None = None
+    ) -> None:
         self._catalog = catalog
         self._blocks = blocks
+        self._ledger = ledger
         self._disk = Disk()
         self._scratch = Scratch(data / "tmp", self._disk)
 
@@ -114,18 +119,33 @@ class Exports:
         ending = "blocks.tar" if form is Format.BLOCKS else form.value
         return Export(
             flist, jid, etag(flist, jid, form), MEDIA_TYPES[form], f"{flist.flist_name.name}.{ending}",
-            self._pieces(_Revision(self._catalog, flist, jid), form),
+            self._pieces(Revision(self._catalog, flist, jid), form), actor,
         )  # fmt: skip
 
     def bytes_of(self, export: Export) -> Iterator[bytes]:
-        """The export as bytes, each slice read and verified."""
-        return self._read(export.pieces)
+        """The export as bytes, each slice read and verified. How many were taken is recorded."""
+        meter = self.meter(export)
+        taken_bytes = 0
+        try:
+            for piece in self._read(export.pieces):
+                taken_bytes += len(piece)
+                yield piece
+        finally:
+            if meter is not None:
+                meter.sent(200, taken_bytes)
+
+    def meter(self, export: Export) -> RequestMeter | None:
+        """What records how much of an export was taken, for whoever sends its pieces."""
+        if self._ledger is None:
+            return None
+        what = f"revision {export.jid}: {export.file_name}"
+        return self._ledger.request(export.actor, export.flist.flist_name, path=what, action=Action.EXPORT)
 
     def close(self) -> None:
         """Let go of the folder of temporary files."""
         self._scratch.close()
 
-    def _pieces(self, revision: _Revision, form: Format) -> Iterator[Piece]:
+    def _pieces(self, revision: Revision, form: Format) -> Iterator[Piece]:
         if form is Format.TAR:
             return _gathered(self._tar(revision))
         if form is Format.BLOCKS:
@@ -148,7 +168,7 @@ class Exports:
             else:
                 yield piece
 
-    def _tar(self, revision: _Revision) -> Iterator[Piece]:
+    def _tar(self, revision: Revision) -> Iterator[Piece]:
         written_bytes = 0
         for path, entry in revision.walk():
             header, padding = tar_header(path, entry), tar_padding(entry.size_bytes)
@@ -158,7 +178,7 @@ class Exports:
             written_bytes += len(header) + entry.size_bytes + len(padding)
         yield tar_end(written_bytes)
 
-    def _content(self, revision: _Revision, entry: Entry) -> Iterator[Piece]:
+    def _content(self, revision: Revision, entry: Entry) -> Iterator[Piece]:
         """A short content as bytes, so that it goes out together with others; a long one as slices."""
         if entry.digest is None or not entry.size_bytes:
             return
@@ -167,7 +187,7 @@ class Exports:
             return
         yield from revision.slices(entry)
 
-    def _tar_of_blocks(self, revision: _Revision) -> Iterator[Piece]:
+    def _tar_of_blocks(self, revision: Revision) -> Iterator[Piece]:
         written_bytes = 0
         with contextlib.closing(SortedBlocks(self._scratch, self._disk)) as blocks:
             for _, entry in revision.walk():
@@ -185,54 +205,6 @@ class Exports:
             yield self._blocks.get(ref.digest)
         else:
             yield BlockSlice(ref.digest, 0, ref.size_bytes)
-
-
-class _Revision:
-    """One revision of a flist, read in short views: an export of hours holds nobody up."""
-
-    def __init__(self, catalog: Catalog, flist: Flist, jid: int) -> None:
-        self._catalog = catalog
-        self._flist = flist
-        self._jid = jid
-
-    def walk(self) -> Iterator[tuple[TreePath, Entry]]:
-        """Everything, sorted by name in each folder, and what is in a folder right after it."""
-        with self._catalog.view() as view:
-            root = view.tree(view.flist_by_id(self._flist.flist_id), self._jid).root()
-        levels = [(ROOT, self._members(root))]
-        while levels:
-            path, members = levels[-1]
-            entry = next(members, None)
-            if entry is None:
-                levels.pop()
-                continue
-            entry_path = TreePath((*path, entry.name))
-            yield entry_path, entry
-            if entry.is_directory:
-                levels.append((entry_path, self._members(entry)))
-
-    def _members(self, folder: Entry) -> Iterator[Entry]:
-        after = ""
-        while page := self._page(folder, after):
-            yield from page
-            if len(page) < _PAGE:
-                return
-            after = page[-1].name
-
-    def _page(self, folder: Entry, after: str) -> list[Entry]:
-        with self._catalog.view() as view:
-            tree = view.tree(view.flist_by_id(self._flist.flist_id), self._jid)
-            return tree.children(folder.entry_id, after, _PAGE)
-
-    def recipe(self, entry: Entry) -> Recipe:
-        """The blocks of a file."""
-        assert entry.digest is not None, "only files have a recipe"
-        with self._catalog.view() as view:
-            return view.recipe(entry.digest, entry.size_bytes)
-
-    def slices(self, entry: Entry) -> Iterator[BlockSlice]:
-        """The whole content of a file."""
-        return read_slices(self.recipe(entry), 0, entry.size_bytes)
 
 
 class _Packer(Protocol):
@@ -269,7 +241,7 @@ def _gathered(pieces: Iterable[Piece]) -> Iterator[Piece]:
 class _Zip:
     """A zip archive in the making. Of each member 20 bytes are remembered; the rest is read again for the directory."""
 
-    def __init__(self, revision: _Revision, read: Callable[[Iterable[Piece]], Iterator[bytes]]) -> None:
+    def __init__(self, revision: Revision, read: Callable[[Iterable[Piece]], Iterator[bytes]]) -> None:
         self._revision = revision
         self._read = read
         self._offsets = array("Q")

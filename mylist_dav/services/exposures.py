@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from mylist_dav.errors import Forbidden, Invalid, NotFound
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action, TallyKind
 from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix, is_key_visitor
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.model.names import FlistName, check_account_name
 from mylist_dav.services.phrases import hash_phrase
 from mylist_dav.services.rights import require_admin, require_known, visible
 from mylist_dav.services.tokens import TOKEN_PREFIX
-from mylist_dav.store.catalog import Catalog, Draft, View
+from mylist_dav.store.catalog import Catalog, Detail, Draft, View
 
 VISITORS_MAX = 1000
 
@@ -73,6 +74,15 @@ class Exposures:
             draft.put_exposure(exposure, kept_hash, kept)
             made = _at(draft, host, prefix)
             assert made is not None
+            detail: Detail = {
+                "where": made.where,
+                "mode": mode.value,
+                "dav": dav,
+                "revision": at_jid,
+                "new_secret": secret is not None,
+                "visitors": len(kept),
+            }
+            draft.record(actor, Action.EXPOSE, str(name), detail)
             return made
 
         return self._catalog.change(make)
@@ -92,8 +102,16 @@ class Exposures:
         """Detach. Raises NotFound."""
         require_admin(actor)
         where = (check_host(host), "") if host else ("", check_prefix(prefix))
-        if not self._catalog.change(lambda draft: draft.remove_exposure(*where)):
-            raise NotFound(f"nothing is exposed at {host or prefix}")
+
+        def make(draft: Draft) -> None:
+            there = _at(draft, *where)
+            if there is None:
+                raise NotFound(f"nothing is exposed at {host or prefix}")
+            draft.remove_exposure(*where)
+            draft.records.remove_tally(TallyKind.EXPOSURE, there.host or there.prefix)
+            draft.record(actor, Action.UNEXPOSE, str(there.flist_name), {"where": there.where})
+
+        self._catalog.change(make)
 
     def shown_to(self, actor: Actor) -> list[Exposure]:
         """The exposures of the flists that the caller may read, hosts first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor, Role
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Commit, Flist
 from mylist_dav.model.names import FlistName
@@ -68,6 +69,9 @@ class Flists:
         def make(draft: Draft) -> Flist:
             if make_account and is_admin(actor) and not draft.has_account(checked.account):
                 draft.add_account(checked.account, Role.USER)
+                draft.record(
+                    actor, Action.ACCOUNT_ADD, "", {"name": checked.account, "role": Role.USER.value}
+                )
             return draft.add_flist(checked, actor)
 
         return self._catalog.change(make)
@@ -75,7 +79,14 @@ class Flists:
     def delete(self, actor: Actor, name: FlistName) -> None:
         """Delete a flist with its whole history. Raises NotFound."""
         require_known(actor)
-        self._catalog.change(lambda draft: draft.remove_flist(removable(draft, actor, name)))
+
+        def remove(draft: Draft) -> None:
+            flist = removable(draft, actor, name)
+            draft.remove_flist(flist)
+            detail = {"jid": flist.head_jid, "entries": flist.entries}
+            draft.record(actor, Action.DELETE_FLIST, str(name), detail, flist.size_bytes)
+
+        self._catalog.change(remove)
 
     def log(
         self, actor: Actor, name: FlistName, before_jid: int | None = None, limit: int = 100
@@ -100,7 +111,7 @@ class Flists:
             tree = draft.draft_tree(flist, actor)
             check_conditions(draft, tree, ROOT, actor, conditions, draft.now_ns)
             locks = guard_whole(draft, tree, actor, conditions, draft.now_ns)
-            tree.note = f"rollback to {jid}"
+            tree.action, tree.note = Action.ROLLBACK, f"rollback to {jid}"
             tree.restore(jid)
             for lock in locks:
                 if tree.path_of(lock.entry_id) is None:

@@ -3,7 +3,8 @@
                                   public   secret                keys
   without credentials                x       -                    -
   with the pass phrase               x       x                    -
-  a key or an account on its list    x       -                    x
+  a key or an account on its list,   x       -                    x
+  or the account of such a key
   a token that may write here        x       x (dav rw)           x (dav rw)
   an admin who may read the flist    x       x                    x
 
@@ -93,12 +94,14 @@ class Gates:
             raise _closed()
         return _admission(exposure, GUEST)
 
-    def admit_token(self, exposure: Exposure, token: str, account: str | None = None) -> Admission:
-        """account: the user name that came with the token, if one did.
+    def admit_token(
+        self, exposure: Exposure, token: str, account: str | None = None, *, address: str = ""
+    ) -> Admission:
+        """account: the user name that came with the token, if one did. address: where it came from.
 
         Raises Unauthenticated (the token does not hold, or a pass phrase is asked for), Forbidden (not on the list).
         """
-        actor = self._identity.actor_for(token, account)
+        actor = self._identity.actor_for(token, account, address=address)
         with self._catalog.view() as view:
             return self._weigh(view, exposure, actor, f"t{token_hash(token).hex()}")
 
@@ -110,11 +113,12 @@ class Gates:
         Raises Unauthenticated, Forbidden, TooMany.
         """
         if exposure.mode is not Mode.SECRET or password.startswith(TOKEN_PREFIX):
-            return self.admit_token(exposure, password, account)
+            return self.admit_token(exposure, password, account, address=address)
         with self._catalog.glance() as view:
             phrase_hash = view.secret_hash(exposure.exposure_id, exposure.changed_ns)
         secret = Secret(exposure.exposure_id, exposure.changed_ns, phrase_hash or "")
         if not phrase_hash or not self._phrases.is_right(secret, password, address):
+            self._identity.note_failure(address)
             raise _closed()
         return _admission(exposure, GUEST)
 
@@ -183,7 +187,8 @@ class Gates:
             actor.account
         ):  # an account may be called like a key; no list means it
             return False
-        return actor.account in view.visitors(exposure.exposure_id)
+        listed = view.visitors(exposure.exposure_id)
+        return actor.account in listed or any(each.key.hex() in listed for each in view.keys(actor.account))
 
     def _mac(self, exposure: Exposure, ends: str, who: str) -> str:
         text = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mylist_dav.model.accounts import GrantFacts, Right
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.rights import readable, require_admin
 from mylist_dav.store.catalog import Catalog, Draft
@@ -21,6 +22,7 @@ class Grants:
 
         def make(draft: Draft) -> None:
             draft.set_grant(readable(draft, actor, flist_name).flist_id, account, right)
+            draft.record(actor, Action.GRANT, str(flist_name), {"name": account, "right": right.value})
 
         self._catalog.change(make)
 
@@ -36,5 +38,6 @@ class Grants:
 
         def make(draft: Draft) -> None:
             draft.set_private(readable(draft, actor, flist_name).flist_id, private)
+            draft.record(actor, Action.PRIVATE, str(flist_name), {"private": private})
 
         self._catalog.change(make)

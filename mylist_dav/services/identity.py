@@ -8,13 +8,16 @@ from collections.abc import Callable
 from mylist_dav.errors import Invalid, LimitExceeded, NotFound, Unauthenticated
 from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts
 from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
+from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import check_account_name
+from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.rights import readable, require_admin, require_own, require_unlimited
 from mylist_dav.services.token_uses import TokenUses
 from mylist_dav.services.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
 from mylist_dav.services.tokens import token_hash as _hash
-from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.services.tokens import token_id as token_id_of
+from mylist_dav.store.catalog import Catalog, Detail, Draft
 
 LABEL_CHARS_MAX = 200
 KEYS_MAX = 100
@@ -38,11 +41,13 @@ class Identity:
         new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32),
         *,
         self_service: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._days_max = days_max
         self._new_secret = new_secret
+        self._ledger = ledger
         self._self_service = self_service
         self._uses = TokenUses(catalog)
 
@@ -75,8 +80,11 @@ class Identity:
 
         def make(draft: Draft) -> None:
             draft.add_account(name, role, quota_bytes)
+            detail: Detail = {"name": name, "role": role.value, "quota_bytes": quota_bytes}
             if key is not None:
                 draft.add_key(name, key, key_label)
+                detail = {**detail, "key": str(key), "label": key_label}
+            draft.record(actor, Action.ACCOUNT_ADD, "", detail)
 
         self._catalog.change(make)
 
@@ -89,13 +97,23 @@ class Identity:
     def set_disabled(self, actor: Actor, name: str, disabled: bool) -> None:
         """A disabled account keeps its keys, tokens and grants, and none of them holds. Raises NotFound."""
         require_admin(actor)
-        self._catalog.change(lambda draft: draft.set_disabled(name, disabled))
+
+        def make(draft: Draft) -> None:
+            draft.set_disabled(name, disabled)
+            draft.record(actor, Action.ACCOUNT_CHANGE, "", {"name": name, "disabled": disabled})
+
+        self._catalog.change(make)
 
     def set_quota(self, actor: Actor, name: str, quota_bytes: int | None) -> None:
         """None is no limit. Raises NotFound, Invalid."""
         require_admin(actor)
         _check_quota(quota_bytes)
-        self._catalog.change(lambda draft: draft.set_quota(name, quota_bytes))
+
+        def make(draft: Draft) -> None:
+            draft.set_quota(name, quota_bytes)
+            draft.record(actor, Action.ACCOUNT_CHANGE, "", {"name": name, "quota_bytes": quota_bytes})
+
+        self._catalog.change(make)
 
     # -- keys --------------------------------------------------------------------------------------------------
 
@@ -108,6 +126,7 @@ class Identity:
             draft.add_key(account, key, label)
             if len(draft.keys(account)) > KEYS_MAX:
                 raise LimitExceeded(f"an account has at most {KEYS_MAX} keys: remove one first")
+            draft.record(actor, Action.KEY_ADD, "", {"name": account, "key": str(key), "label": label})
 
         self._catalog.change(make)
 
@@ -124,6 +143,7 @@ class Identity:
             if all(known.key != key for known in draft.keys(account)):
                 raise NotFound(f"there is no key {key.fingerprint}; see: mylist key list")
             draft.remove_key(key)
+            draft.record(actor, Action.KEY_REMOVE, "", {"key": str(key)})
 
         self._catalog.change(make)
 
@@ -159,6 +179,17 @@ class Identity:
             draft.add_token(_hash(token), account, label, expires_ns, scope)
             if draft.count_tokens(account) > TOKENS_MAX:
                 raise LimitExceeded(f"an account has at most {TOKENS_MAX} tokens: revoke some first")
+            draft.record(
+                actor,
+                Action.TOKEN_ADD,
+                str(scope.flist_name or ""),
+                {
+                    "name": account,
+                    "token": token_id_of(_hash(token)),
+                    "label": label,
+                    "read_only": scope.read_only,
+                },
+            )
 
         self._catalog.change(make)
         return token
@@ -180,35 +211,58 @@ class Identity:
             if len(matching) > 1:
                 raise Invalid(f"{token_id[:20]} begins the ids of {len(matching)} tokens: give more of it")
             draft.remove_token(matching[0])
+            draft.record(actor, Action.TOKEN_REVOKE, "", {"token": token_id_of(matching[0])})
 
         self._catalog.change(make)
 
-    def revoke_this(self, token: str) -> None:
+    def revoke_this(self, token: str, *, address: str = "", request_id: str = "") -> None:
         """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
-        token_hash = _hash(token)
-        if self._holder(token, token_hash, self._clock()) is not None:
-            self._catalog.change(lambda draft: draft.remove_token(token_hash))
+        found = self._holder(token, self._clock())
+        if found is None:
+            return
+        actor, token_hash = found[0]._replace(address=address, request_id=request_id), found[1]
 
-    def actor_for(self, token: str, account: str | None = None) -> Actor:
+        def make(draft: Draft) -> None:
+            if draft.remove_token(token_hash):
+                draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(token_hash)})
+
+        self._catalog.change(make)
+
+    def actor_for(
+        self, token: str, account: str | None = None, *, address: str = "", request_id: str = ""
+    ) -> Actor:
         """Who a token stands for; with Basic its account must be the user name. The use of it is noted.
 
-        Raises Unauthenticated, in the same words whatever is wrong.
+        address, request_id: of the request, for the actor and the record. Raises Unauthenticated, in the same words
+        whatever is wrong.
         """
-        token_hash, now_ns = _hash(token), self._clock()
-        actor, used_ns = self._holder(token, token_hash, now_ns) or (None, 0)
-        if actor is None or (account is not None and account != actor.account):
+        now_ns = self._clock()
+        found = self._holder(token, now_ns)
+        if found is None or (account is not None and account != found[0].account):
+            self.note_failure(address, account or "")
             raise Unauthenticated("the token is unknown, expired, or of another account")
+        actor, token_hash, used_ns = found
         self._uses.note(token_hash, used_ns, now_ns)
-        return self._served(actor)
+        return self._served(actor._replace(address=address, request_id=request_id))
+
+    def note_failure(self, address: str, account: str = "") -> None:
+        """Count that somebody gave what does not hold; account: who they said they were."""
+        if self._ledger is not None:
+            self._ledger.login_failed(address, account=account)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _holder(self, token: str, token_hash: bytes, now_ns: int) -> tuple[Actor, int] | None:
-        """Who holds a token, and its last use. Found by its hash: the time that takes says nothing of other tokens."""
+    def _holder(self, token: str, now_ns: int) -> tuple[Actor, bytes, int] | None:
+        """Who holds a token, its hash, and its last use.
+
+        It is found by its hash: the time that takes says nothing of other tokens.
+        """
         if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
+        token_hash = _hash(token)
         with self._catalog.glance() as view:
-            return view.token_actor(token_hash, now_ns)
+            found = view.token_actor(token_hash, now_ns)
+        return None if found is None else (found[0], token_hash, found[1])
 
     def _served(self, actor: Actor) -> Actor:
         return actor._replace(self_service=True) if self._self_service else actor

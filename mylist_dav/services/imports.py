@@ -29,6 +29,7 @@ from mylist_dav.model.archives.streams import (
 )
 from mylist_dav.model.archives.tar_in import read_tar
 from mylist_dav.model.archives.zip_in import read_zip
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName
@@ -115,11 +116,11 @@ class Imports:
     def archive(self, file: BinaryIO) -> Source:
         """An archive in a file, or coming through a pipe."""
         checked = _Checked(file)
-        return _Archive(self, checked.read, checked if file.seekable() else None)
+        return _Archive(self._limits, self.spool, checked.read, checked if file.seekable() else None)
 
     def archive_pieces(self, pieces: Iterable[bytes]) -> Source:
         """An archive that comes in pieces of any size."""
-        return _Archive(self, reader_of_pieces(pieces), None)
+        return _Archive(self._limits, self.spool, reader_of_pieces(pieces), None)
 
     def spool(self) -> Spool:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
@@ -165,6 +166,7 @@ class Imports:
                 self._rows_at_once_max,
                 self._entries_max,
                 self._clock(),
+                size_bytes,
             )
             publisher = Publisher(
                 self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
@@ -222,6 +224,7 @@ class Imports:
             require_creation(actor, name)
             if not draft.has_account(name.account):
                 draft.add_account(name.account, Role.USER)
+                draft.record(actor, Action.ACCOUNT_ADD, "", {"name": name.account, "role": Role.USER.value})
             return draft.add_flist(name, actor), True
 
         with self._catalog.view() as view, contextlib.suppress(NotFound):
@@ -237,37 +240,47 @@ class Imports:
         finally:
             publisher.close()
             if done is None and made:
-                self._catalog.change(lambda draft: _remove_unused(draft, flist))
+                self._catalog.change(lambda draft: _remove_unused(draft, actor, flist))
+
+
+def archive_in_file(file: BinaryIO, limits: Limits) -> Source:
+    """An archive in a file that can be read from any place; for reading it without a data directory."""
+    checked = _Checked(file)
+    return _Archive(limits, None, checked.read, checked)
 
 
 class _Archive:
     """An archive as a source: its format is told by its first bytes."""
 
-    def __init__(self, imports: Imports, read: Read, file: Seekable | None) -> None:
-        self._imports = imports
+    def __init__(
+        self, limits: Limits, spool: Callable[[], Spool] | None, read: Read, file: Seekable | None
+    ) -> None:
+        """file: where it can be read from any place. spool: where one that cannot is kept, should it be a zip."""
+        self._limits = limits
+        self._spool = spool
         self._stream = ByteReader(read)
         self._file = file
 
     def members(self) -> Found:
-        limits = self._imports.limits
         packing = packing_of(self._stream.peek(MAGIC_BYTES))
         if packing is Packing.ZIP:
-            yield from self._zip(limits)
+            yield from self._zip()
         elif packing is Packing.TAR:
-            yield from read_tar(self._stream.read, limits)
+            yield from read_tar(self._stream.read, self._limits)
         else:
             unpack = gunzipped if packing is Packing.GZIP else unzstd
-            yield from read_tar(unpack(self._stream.read), limits)
+            yield from read_tar(unpack(self._stream.read), self._limits)
 
-    def _zip(self, limits: Limits) -> Found:
+    def _zip(self) -> Found:
         """A zip is read from its end: what cannot seek is kept in a temporary file."""
         if self._file is not None:
-            yield from read_zip(self._file, limits)
+            yield from read_zip(self._file, self._limits)
             return
-        with self._imports.spool() as spool:
+        assert self._spool is not None, "a file that can be read from any place needs none"
+        with self._spool() as spool:
             while piece := self._stream.read(PIECE_BYTES):
                 spool.write(piece)
-            yield from read_zip(_Checked(spool.file()), limits)
+            yield from read_zip(_Checked(spool.file()), self._limits)
 
 
 class _Checked:
@@ -301,8 +314,9 @@ def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: 
         yield piece
 
 
-def _remove_unused(draft: Draft, flist: Flist) -> None:
+def _remove_unused(draft: Draft, actor: Actor, flist: Flist) -> None:
     """Delete a flist if nobody has committed to it since it was made."""
     with contextlib.suppress(NotFound):
         if draft.flist_by_id(flist.flist_id).head_jid == flist.head_jid:
             draft.remove_flist(flist)
+            draft.record(actor, Action.DELETE_FLIST, str(flist.flist_name), {"note": "the import failed"})

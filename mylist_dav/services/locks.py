@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mylist_dav.errors import BadName, Conflict, LimitExceeded, Locked, PreconditionFailed
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import Recipe
 from mylist_dav.model.digest import EMPTY
@@ -187,7 +188,7 @@ class Locks:
         self, draft: Draft, tree: TreeDraft, place: Place, actor: Actor, conditions: Conditions
     ) -> Entry:
         guard_change(draft, tree, place.path, actor, conditions, draft.now_ns, names=True)
-        tree.note = f"lock /{place.path}"
+        tree.action, tree.note = Action.UPLOAD, f"lock /{place.path}"
         return put_content(tree, place, None, Recipe(EMPTY, 0, "", ()), draft.now_ns, None).entry
 
     def _submitted(self, draft: Draft, place: Place, actor: Actor, tokens: frozenset[str]) -> Lock:

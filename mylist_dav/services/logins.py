@@ -13,19 +13,22 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from blake3 import blake3
 
 from mylist_dav.errors import BadSettings, Invalid, LimitExceeded, Unauthenticated, Unsupported
 from mylist_dav.model.actors import Role
+from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import NONCE_BYTES, Challenge, canonical_server, one_shot_text
 from mylist_dav.model.server_keys import offer_text
+from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.rates import Rate, origin
 from mylist_dav.services.server_key import ServerKey
-from mylist_dav.services.tokens import TOKENS_MAX, new_secret, token_hash
+from mylist_dav.services.tokens import TOKENS_MAX, new_secret, token_hash, token_id
 from mylist_dav.store.catalog import Catalog, Draft
 
 CHALLENGE_SECONDS = 120
@@ -63,6 +66,13 @@ class Issued(NamedTuple):
         return f"Issued(…, {self.expires_ns}, {self.account!r}, {self.role!r})"
 
 
+class _Caller(NamedTuple):
+    """Where a login comes from, for the record."""
+
+    address: str
+    request_id: str
+
+
 class Logins:
     """The verbs of logging in. addresses: what the server is called, canonical; the first is the one it says itself.
 
@@ -78,6 +88,7 @@ class Logins:
         *,
         life_seconds: int,
         new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(NONCE_BYTES),
+        ledger: Ledger | None = None,
     ) -> None:
         self._catalog = catalog
         self._server_key = server_key
@@ -85,6 +96,7 @@ class Logins:
         self.addresses = tuple(addresses)
         self._life_seconds = life_seconds
         self._new_nonce = new_nonce
+        self._ledger = ledger
         self._asked = Rate(CHALLENGES_A_MINUTE, 60, clock, "too many challenges were asked for from here")
         self._tried = Rate(LOGINS_A_MINUTE, 60, clock, "too many logins were tried from here")
         # Two, or who knows a public key could lock its owner out by failing with it.
@@ -109,10 +121,18 @@ class Logins:
         signature = self._server_key.sign(offer_text(text).encode())
         return Offer(text, expires_seconds * _SECOND_NS, signature)
 
-    def login(self, key: PublicKey, text: str, signature: bytes, *, address: str = "") -> Issued:
+    def login(
+        self, key: PublicKey, text: str, signature: bytes, *, address: str = "", request_id: str = ""
+    ) -> Issued:
         """A token for a signed challenge. Raises Unauthenticated, Invalid (no such text), TooMany."""
         self._tried.take(origin(address))
         challenge = Challenge.parse(text)
+        with self._counted(key, address):
+            return self._login(key, text, challenge, signature, _Caller(address, request_id))
+
+    def _login(
+        self, key: PublicKey, text: str, challenge: Challenge, signature: bytes, caller: _Caller
+    ) -> Issued:
         mac = self._server_key.mac(challenge._replace(mac=b"").text.encode())
         if not hmac.compare_digest(mac, challenge.mac):
             raise Unauthenticated("no login: the challenge is not of this server; ask for a new one")
@@ -122,7 +142,7 @@ class Logins:
         if self._clock() > expires_ns:
             raise Unauthenticated("no login: the challenge has expired; ask for a new one")
         holds = verify(key, text.encode(), signature) and key == challenge.key
-        return self._finish(key, text, holds, expires_ns)
+        return self._finish(key, text, holds, expires_ns, caller)
 
     def login_at(
         self,
@@ -133,6 +153,7 @@ class Logins:
         signature: bytes,
         *,
         address: str = "",
+        request_id: str = "",
     ) -> Issued:
         """A token for a signed text that the client made itself, at most a minute ago (or ahead).
 
@@ -140,6 +161,13 @@ class Logins:
         """
         self._tried.take(origin(address))
         server = canonical_server(server_url)
+        with self._counted(key, address):
+            caller = _Caller(address, request_id)
+            return self._login_at(key, server, epoch_seconds, nonce, signature, caller)
+
+    def _login_at(
+        self, key: PublicKey, server: str, epoch_seconds: int, nonce: bytes, signature: bytes, caller: _Caller
+    ) -> Issued:
         if server not in self.addresses:
             raise Unauthenticated("no login: the text names another server than this one")
         accepted = self._server_key.accepted
@@ -150,9 +178,20 @@ class Logins:
                 f"no login: the signed time is more than {SKEW_SECONDS} s off; set the clock"
             )
         held = [text for text in texts if verify(key, text.encode(), signature)]
-        return self._finish(key, (held or texts)[0], bool(held), (epoch_seconds + SKEW_SECONDS) * _SECOND_NS)
+        expires_ns = (epoch_seconds + SKEW_SECONDS) * _SECOND_NS
+        return self._finish(key, (held or texts)[0], bool(held), expires_ns, caller)
 
-    def _finish(self, key: PublicKey, text: str, holds: bool, expires_ns: int) -> Issued:
+    @contextmanager
+    def _counted(self, key: PublicKey, address: str) -> Iterator[None]:
+        """Count a refusal, whatever it was for."""
+        try:
+            yield
+        except Unauthenticated:
+            if self._ledger is not None:
+                self._ledger.login_failed(address, key=str(key))
+            raise
+
+    def _finish(self, key: PublicKey, text: str, holds: bool, expires_ns: int, caller: _Caller) -> Issued:
         """Look for the owner of the key, whether the signature holds or not; then refuse, or issue."""
         with self._catalog.glance() as view:
             owner = view.key_actor(key)
@@ -161,9 +200,11 @@ class Logins:
             raise Unauthenticated(_REFUSAL)
         self._done.take(bytes(key))
         used = blake3(text.encode()).digest()
-        return self._catalog.change(lambda draft: self._issue(draft, key, used, expires_ns))
+        return self._catalog.change(lambda draft: self._issue(draft, key, used, expires_ns, caller))
 
-    def _issue(self, draft: Draft, key: PublicKey, used: bytes, text_expires_ns: int) -> Issued:
+    def _issue(
+        self, draft: Draft, key: PublicKey, used: bytes, text_expires_ns: int, caller: _Caller
+    ) -> Issued:
         owner = draft.key_actor(key)  # once more: what held before may not hold any longer
         if owner is None:
             raise Unauthenticated(_REFUSAL)
@@ -179,6 +220,8 @@ class Logins:
                 f"no login: the account has {TOKENS_MAX} tokens; log out somewhere, or wait for a day"
             )
         draft.note_key_use(key)
+        detail = {"key": str(key), "token": token_id(token_hash(secret))}
+        draft.record(owner._replace(**caller._asdict()), Action.LOGIN, "", detail)
         return Issued(secret, expires_ns, owner.account, owner.role)
 
 

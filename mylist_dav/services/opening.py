@@ -7,7 +7,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mylist_dav.errors import NotFound
+from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import Limits
+from mylist_dav.model.audit import Action
+from mylist_dav.model.keys import PublicKey
+from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
@@ -16,8 +20,10 @@ from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
+from mylist_dav.services.manifests import Manifests
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
@@ -71,6 +77,8 @@ class Library:
         self.blocks = CachedBlocks(stored, settings.store.cache_bytes)
         self.intake = Intake(self.files)
         self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
+        self.ledger = Ledger(self.catalog, clock, settings.audit.days)
+        self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
         self.locks = Locks(
@@ -81,24 +89,40 @@ class Library:
         self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
-        self.exports = Exports(self.catalog, self.blocks, root)
+        self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
+        self._open_accounts(root)
+
+    def _open_accounts(self, root: Path) -> None:
+        """Who there is, and the key that the server proves itself with."""
+        settings, clock = self.settings, self.clock
         self.grants = Grants(self.catalog)
         self.identity = Identity(
-            self.catalog, clock, settings.tokens.days_max, self_service=settings.accounts.self_service
+            self.catalog,
+            clock,
+            settings.tokens.days_max,
+            self_service=settings.accounts.self_service,
+            ledger=self.ledger,
         )
-        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock)
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
+        addresses = own_addresses(settings.server.public_url, settings.server.listen)
+        self.manifests = Manifests(self.catalog, self.server_key, addresses[0] if addresses else "")
         self.logins = Logins(
             self.catalog,
             self.server_key,
             clock,
-            own_addresses(settings.server.public_url, settings.server.listen),
+            addresses,
             life_seconds=settings.tokens.days_default * 86_400,
+            ledger=self.ledger,
         )
         visit_seconds = settings.sites.visit_hours * 3600
         self.gates = Gates(self.catalog, self.identity, clock, self.server_key.mac, visit_seconds)
         self.exposed = Exposed(self.catalog)
+
+    def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
+        detail = {"old": str(old), "new": str(new)}
+        self.catalog.change(lambda draft: draft.record(actor, Action.SERVER_KEY, "", detail))
 
     def reading(self) -> AbstractContextManager[object]:
         """Everything that this thread reads in here is of one state. Nothing may be changed in here."""
@@ -107,13 +131,15 @@ class Library:
     def start_filing(self) -> None:
         """Let the blocks of small uploads go to the catalog first, and have a thread file them.
 
-        For a process that stays; to be called after any fork.
+        Another thread writes what was counted. For a process that stays; to be called after any fork.
         """
         self._filer.start()
+        self.ledger.start()
 
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self._filer.close()
+        self.ledger.close()
         self.identity.close()
         self.catalog.close()
         self.imports.close()

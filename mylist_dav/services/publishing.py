@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from mylist_dav.errors import Busy, NotFound, PreconditionFailed
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import Conditions
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Lock
@@ -44,7 +45,8 @@ class _HeadMoved(PreconditionFailed):
 class Order(NamedTuple):
     """What is to be published. note: of the commit. merge: what the tree has not stays in the head.
 
-    rows_max: how many rows one transaction may change. entries_max: how many a flist may have.
+    rows_max: how many rows one transaction may change. entries_max: how many a flist may have. size_bytes: of all
+    contents that came in, for the audit.
     """
 
     actor: Actor
@@ -55,6 +57,7 @@ class Order(NamedTuple):
     rows_max: int
     entries_max: int
     now_ns: int
+    size_bytes: int = 0
 
 
 class Published(NamedTuple):
@@ -273,7 +276,8 @@ class Publisher:
         check_conditions(draft, tree, ROOT, self._order.actor, self._order.conditions, draft.now_ns)
         if tree.flist.head_jid != plan.base_jid:
             raise _HeadMoved("the head has moved on")
-        tree.note = self._order.note
+        tree.action, tree.note = Action.IMPORT, self._order.note
+        tree.brought_bytes = self._order.size_bytes
         return tree
 
     # -- locks, properties -------------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ class _Ring(NamedTuple):
 class ServerKey:
     """The key of one data directory, shared by all its processes: each sees a change at once. Thread-safe.
 
-    new_seed: gives 32 random bytes. clock: nanoseconds since the epoch.
+    new_seed: gives 32 random bytes. clock: nanoseconds since the epoch. record: called before a change of the key,
+    with who makes it, the old and the new one.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class ServerKey:
         file: SecretFile,
         clock: Callable[[], int],
         new_seed: Callable[[], bytes] = lambda: secrets.token_bytes(32),
+        record: Callable[[Actor, PublicKey, PublicKey], None] = lambda actor, old, new: None,
     ) -> None:
         self._file = file
         self._clock = clock
         self._new_seed = new_seed
+        self._record = record
         self._lock = threading.Lock()
         self._seen: tuple[Stamp, _Ring] | None = None
 
@@ -94,6 +97,7 @@ class ServerKey:
             new = PublicKey(bytes(pair.verify_key))
             signature = ring.pair.sign(change_text(ring.public, new, seconds).encode()).signature
             changes = (*ring.changes, KeyChange(ring.public, new, seconds, signature))[-CHANGES_MAX:]
+            self._record(actor, ring.public, new)
             self._file.replace(_written(bytes(pair), changes))
             self._seen = None
         return new

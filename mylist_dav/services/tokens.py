@@ -21,3 +21,8 @@ def new_secret() -> str:
 def token_hash(token: str) -> bytes:
     """What is kept. Tokens carry 256 random bits: a fast hash is as good as a slow one."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def token_id(hashed: bytes) -> str:
+    """What a token is called in lists and in the audit: the beginning of what is kept of it."""
+    return hashed.hex()[:12]

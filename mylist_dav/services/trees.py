@@ -17,6 +17,7 @@ from mylist_dav.errors import (
     PreconditionFailed,
 )
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockSlice, Recipe
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
@@ -137,7 +138,7 @@ class Trees:
             tree = self._tree(draft, actor, place)
             parent = _check_free(draft, tree, place, actor, conditions, draft.now_ns)
             new = NewEntry(Kind.DIRECTORY, DIRECTORY_MODE, draft.now_ns, draft.now_ns)
-            tree.note = f"mkdir /{place.path}"
+            tree.action, tree.note = Action.MKDIR, f"mkdir /{place.path}"
             return tree.insert(parent.entry_id, place.path.name, new)
 
         return self._catalog.change(make)
@@ -152,7 +153,7 @@ class Trees:
             check_conditions(draft, tree, place.path, actor, conditions, draft.now_ns)
             entry = _there(tree.find(place.path), place)
             self._take_away(draft, tree, place.path, entry, actor, conditions)
-            tree.note = f"delete /{place.path}"
+            tree.action, tree.note = Action.DELETE, f"delete /{place.path}"
 
         self._catalog.change(make)
 
@@ -230,7 +231,7 @@ class Trees:
         if source.flist_name != target.flist_name:
             moved = self._copy(draft, actor, source, target, overwrite, True, conditions)
             self._take_away(draft, tree, source.path, entry, actor, conditions)
-            tree.note = f"move /{source.path} to {target.flist_name}/{target.path}"
+            tree.action, tree.note = Action.MOVE, f"move /{source.path} to {target.flist_name}/{target.path}"
             return moved
         refuse_cycle(tree, entry, target.path)
         refuse_too_deep(tree, entry, source.path, target.path)
@@ -241,7 +242,7 @@ class Trees:
         if (parent.entry_id, target.path.name) == (entry.parent_id, entry.name):
             raise Forbidden("the source and the destination are the same")
         placed = tree.replace(entry, entry._replace(parent_id=parent.entry_id, name=target.path.name))
-        tree.note = f"move /{source.path} to /{target.path}"
+        tree.action, tree.note = Action.MOVE, f"move /{source.path} to /{target.path}"
         return Moved(placed, existing is None)
 
     def _copy(
@@ -272,7 +273,7 @@ class Trees:
         draft.copy_properties(reading.flist.flist_id, entry.entry_id, tree.flist.flist_id, copied.entry_id)
         if members and entry.is_directory:
             tree.copy_members(reading, entry, copied)
-        tree.note = f"copy {source.flist_name}/{source.path} to /{target.path}"
+        tree.action, tree.note = Action.COPY, f"copy {source.flist_name}/{source.path} to /{target.path}"
         return Moved(copied, existing is None)
 
     def _make_room(
@@ -384,7 +385,8 @@ def set_attributes(tree: TreeDraft, entry: Entry, attributes: Attributes) -> Ent
     )
     if changed == entry:
         return entry
-    tree.note = "attributes"
+    way = tree.path_of(entry.entry_id)
+    tree.action, tree.note = Action.ATTRIBUTES, f"attributes of /{way[0] if way else entry.name}"
     return tree.replace(entry, changed)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mylist_dav.errors import Conflict, Incomplete, NotAllowed, OutOfQuota
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.entries import FILE_MODE, Entry, Flist, Kind
@@ -111,7 +112,8 @@ class Uploads:
         if content.unstored and self._intake is not None:
             self._intake.note(draft.take_in(recipe.digest, content.unstored))
         draft.register(recipe)
-        tree.note = f"put /{place.path}"
+        tree.action, tree.note = Action.UPLOAD, f"put /{place.path}"
+        tree.brought_bytes = recipe.size_bytes
         mtime_ns = draft.now_ns if upload.mtime_ns is None else upload.mtime_ns
         return put_content(tree, place, existing, recipe, mtime_ns, upload.content_type)
 

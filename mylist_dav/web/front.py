@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from mylist_dav.errors import Busy, Invalid
+from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
@@ -33,7 +34,7 @@ from mylist_dav.web.policy import (
     origin_headers,
     site_headers,
 )
-from mylist_dav.wire.messages import BodySink, Headers, Request, Response
+from mylist_dav.wire.messages import BodySink, Headers, Meter, Request, Response
 from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
 from mylist_dav.wire.responder import Representation, file_response
 from mylist_dav.wire.targets import DecodedPath, decode_path, relative_redirect
@@ -72,6 +73,7 @@ class _Ready:
     content_type: str
     headers: Headers
     pieces: Callable[[int, int], Iterator[BlockSlice]]
+    meter: Meter | None
     answers: dict[str, Response] = field(default_factory=dict)
 
     def keep(self, validator: str | None, response: Response) -> None:
@@ -121,7 +123,8 @@ class SiteFrontEnd:
     """Exposures by host name and by prefix.
 
     max_age_seconds: how long a browser may show files other than pages without asking. listing_entries: most
-    entries of one page of a listing.
+    entries of one page of a listing. meter: gives what counts an answer of an exposure, for whom, with the
+    path of the file that it is for those who are known.
     """
 
     def __init__(
@@ -132,11 +135,13 @@ class SiteFrontEnd:
         *,
         max_age_seconds: int = 0,
         listing_entries: int = PAGE_ENTRIES,
+        meter: Callable[[Exposure, Actor, str], Meter] | None = None,
     ) -> None:
         self._sites = sites
         self._guard = Guard(gates)
         self._gates = gates
         self._blocks = blocks
+        self._meter: Callable[[Exposure, Actor, str], Meter | None] = meter or (lambda *_: None)
         self._max_age_seconds = max_age_seconds
         self._listing_entries = min(listing_entries, PAGE_ENTRIES)
         self._local = threading.local()
@@ -234,7 +239,9 @@ class SiteFrontEnd:
             return None
         if isinstance(resolved, Missing) and _may_know_more(request, located.exposure):
             return self._for_known(request, path, located, jid, resolved) if may_read else None
-        return self._render(request, hand, path, located, jid, resolved)
+        response = self._render(request, hand, path, located, jid, resolved)
+        response.meter = response.meter or self._meter(located.exposure, GUEST, "")
+        return response
 
     def _for_known(
         self, request: Request, path: DecodedPath, located: Located, jid: int, missing: Missing
@@ -247,7 +254,7 @@ class SiteFrontEnd:
         hidden = self._hidden(request, path, located, jid, admission)
         if hidden is None:
             return self._missing(request, located.exposure, missing)
-        return sealed(hidden, admission)
+        return self._sealed(hidden, located, admission)
 
     def _hidden(
         self, request: Request, path: DecodedPath, located: Located, jid: int, admission: Admission
@@ -276,7 +283,14 @@ class SiteFrontEnd:
             return self._guard.refused(request, exposure, error)
         if request.method not in _READS:
             return _other_method(request)
-        return sealed(self._admitted(request, hand, path, located, admission), admission)
+        return self._sealed(self._admitted(request, hand, path, located, admission), located, admission)
+
+    def _sealed(self, response: Response, located: Located, admission: Admission) -> Response:
+        """For one visitor alone; what an account takes is counted as taken by it."""
+        path = "/".join(located.names) if response.meter is not None else ""  # files have one already
+        answer = sealed(response, admission)
+        answer.meter = self._meter(located.exposure, admission.actor, path)
+        return answer
 
     def _admitted(
         self, request: Request, hand: _Hand, path: DecodedPath, located: Located, admission: Admission
@@ -333,6 +347,7 @@ class SiteFrontEnd:
             file_type,
             headers,
             self._sites.pieces(entry),
+            self._meter(exposure, GUEST, ""),
         )
 
     def _file(self, request: Request, ready: _Ready) -> Response:
@@ -347,7 +362,9 @@ class SiteFrontEnd:
             ready.pieces,
             self._small(entry),
         )
-        return file_response(request, whole, ready.headers)
+        response = file_response(request, whole, ready.headers)
+        response.meter = ready.meter
+        return response
 
     def _small(self, entry: Entry) -> bytes | None:
         """The content, if it is small and in memory."""

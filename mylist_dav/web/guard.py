@@ -45,9 +45,14 @@ class Guard:
 
     def admit(self, request: Request, exposure: Exposure) -> Admission:
         """Who has sent the request, if they may look. Raises Unauthenticated, Forbidden, TooMany."""
+        admission = self._admit(request, exposure)
+        actor = admission.actor._replace(address=request.client, request_id=request.request_id)
+        return admission._replace(actor=actor)
+
+    def _admit(self, request: Request, exposure: Exposure) -> Admission:
         found = parse_authorization(request.header("authorization"))
         if isinstance(found, Bearer):
-            return self._gates.admit_token(exposure, found.token)
+            return self._gates.admit_token(exposure, found.token, address=request.client)
         if isinstance(found, Basic):
             return self._gates.admit_password(exposure, found.account, found.password, request.client)
         for value in visits_of(request) if exposure.host else ():

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
+
+from mylist_dav.wire.messages import Request
 
 CREDENTIALS_CHARS_MAX = 4096
 
@@ -30,6 +34,22 @@ class Basic(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Basic({self.account!r}, …)"
+
+
+@lru_cache(maxsize=1024)
+def is_this_machine(client: str) -> bool:
+    """Whether an address is of this machine. What is no address is a local socket, or a test."""
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return True
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def sent_in_clear(request: Request) -> bool:
+    """Whether the credentials of a request could be read on their way: plain HTTP from another machine."""
+    return request.scheme == "http" and not is_this_machine(request.client)
 
 
 def parse_authorization(value: str | None) -> Bearer | Basic | None:

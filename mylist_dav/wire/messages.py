@@ -54,6 +54,14 @@ class Request:
         return found
 
 
+class Meter(Protocol):
+    """What counts an answer once it was sent."""
+
+    def sent(self, status: int, size_bytes: int) -> None:
+        """size_bytes: of the body, as far as it was sent. Never waits, never raises."""
+        ...
+
+
 @dataclass(slots=True)
 class Response:
     """One response. The engine adds Date, Server, Connection, and Content-Length where it is known.
@@ -61,8 +69,9 @@ class Response:
     body: all of it, or its pieces in order; an iterable is pulled in a thread, one piece at a time.
     content_length: set for an iterable body whose size is known: then exactly so many bytes are sent.
     close: end the connection after this response.
-    account: who asked, for the access log. encoded: the headers as an engine has written them out, kept by it on a
-    response from memory that may be given again; whoever changes headers makes a new response.
+    account: who asked, for the access log. meter: what the engine tells how much was sent.
+    encoded: the headers as an engine has written them out, kept by it on a response from memory that may be given
+    again; whoever changes headers makes a new response.
     """
 
     status: int
@@ -71,6 +80,7 @@ class Response:
     content_length: int | None = None
     close: bool = False
     account: str = ""
+    meter: Meter | None = field(default=None, compare=False, repr=False)
     encoded: bytes | None = field(default=None, compare=False, repr=False)
 
 

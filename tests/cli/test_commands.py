@@ -230,6 +230,20 @@ def test_keys_are_added_as_hex_as_a_line_or_as_a_file_and_removed(run: Run, tmp_
     run("key", "remove", made[0].hex(), fails=True)
 
 
+def test_check_tells_of_tokens_that_can_be_read_on_their_way(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("account", "add", "alice")
+    assert "note:" not in run("check").output
+    monkeypatch.setenv("MYLIST_SERVER_LISTEN", "127.0.0.1:80,0.0.0.0:80")
+    assert "listens on 0.0.0.0" in run("check").output
+    monkeypatch.setenv("MYLIST_TOKENS_OVER_PLAIN_HTTP", "refuse")
+    assert "note:" not in run("check").output
+    monkeypatch.setenv("MYLIST_TOKENS_OVER_PLAIN_HTTP", "warn")
+    monkeypatch.setenv("MYLIST_SERVER_PUBLIC_URL", "https://files.example.org")
+    assert "note:" not in run("check").output
+
+
 def test_a_flist_is_private_and_granted(run: Run, folder: Path) -> None:
     run("import", str(folder), "alice/site")
     run("account", "add", "bob")

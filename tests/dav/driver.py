@@ -76,6 +76,8 @@ class Driver:
         anonymous: bool = False,
         target: str | None = None,
         query: str = "",
+        client: str = "",
+        scheme: str = "http",
     ) -> Reply:
         """path: below the flist, percent-encoded; target: the whole request target instead."""
         given = {name.lower(): value for name, value in (headers or {}).items()}
@@ -87,6 +89,8 @@ class Driver:
             fields,
             HOST,
             HOST,
+            scheme=scheme,
+            client=client,
             content_length=len(body) if body else None,
             has_body=bool(body),
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from base64 import b64encode
 
 import pytest
 
+from mylist_dav.services.opening import Library
 from tests.dav.driver import ROOT, Driver
 
 METHODS = (
@@ -99,3 +101,33 @@ def test_an_unexpected_error_shows_nothing_of_itself(dav: Driver) -> None:
     assert reply.status >= 500
     assert "Traceback" not in reply.text
     assert str(dav.library.settings.store.data) not in reply.text
+
+
+def with_policy(library: Library, policy: str) -> Driver:
+    tokens = dataclasses.replace(library.settings.tokens, over_plain_http=policy)
+    library.settings = dataclasses.replace(library.settings, tokens=tokens)
+    return Driver(library)
+
+
+def test_plain_http_from_another_machine_can_be_refused_without_asking_for_a_token(library: Library) -> None:
+    dav = with_policy(library, "refuse")
+    for target in TARGETS:
+        for anonymous in (True, False):
+            reply = dav.send("GET", target=target, client="192.0.2.1", anonymous=anonymous)
+            assert reply.status == 403
+            assert "www-authenticate" not in reply.headers
+    assert dav.send("OPTIONS", client="192.0.2.1", anonymous=True).status == 200
+    for client, scheme in (("127.0.0.1", "http"), ("::1", "http"), ("", "http"), ("192.0.2.1", "https")):
+        assert dav.send("GET", client=client, scheme=scheme).status == 200
+        assert dav.send("GET", client=client, scheme=scheme, anonymous=True).status == 401
+
+
+@pytest.mark.parametrize("policy", ["warn", "allow"])
+def test_plain_http_from_another_machine_is_warned_of_once_in_a_while(
+    library: Library, policy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dav = with_policy(library, policy)
+    for client in ("192.0.2.1", "192.0.2.2", "127.0.0.1"):
+        assert dav.send("GET", client=client).status == 200
+    assert caplog.text.count("over plain HTTP") == (1 if policy == "warn" else 0)
+    assert dav.token not in caplog.text

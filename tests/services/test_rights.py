@@ -13,6 +13,7 @@ import pytest
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed, Unauthenticated
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, GUEST, OPERATOR, Actor, Role, Scope
+from mylist_dav.model.audit import Wanted
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import PublicKey
@@ -125,6 +126,7 @@ READ: dict[str, Verb] = {
     ),
     "locks.covering": lambda case, actor: case.library.locks.covering(actor, case.place("f")),
     "locks.all": lambda case, actor: case.library.locks.all(actor, case.place("")),
+    "manifests.manifest": lambda case, actor: case.library.manifests.manifest(actor, case.name),
     "exports.open": lambda case, actor: case.library.exports.open(actor, case.name, Format.TAR),
 }
 WRITE: dict[str, Verb] = {
@@ -185,6 +187,7 @@ MANAGE: dict[str, Verb] = {
     "identity.accounts": lambda case, actor: case.library.identity.accounts(actor),
     "identity.set_disabled": lambda case, actor: case.library.identity.set_disabled(actor, "spare", False),
     "identity.set_quota": lambda case, actor: case.library.identity.set_quota(actor, "spare", 5),
+    "audit.totals": lambda case, actor: case.library.audit.totals(actor),
     "imports.remove_leftovers": lambda case, actor: case.library.imports.remove_leftovers(actor),
     "server_key.rotate": lambda case, actor: case.library.server_key.rotate(actor),
     "upkeep.totals": lambda case, actor: case.library.upkeep.totals(actor),
@@ -193,6 +196,7 @@ MANAGE: dict[str, Verb] = {
     "upkeep.resume_writes": lambda case, actor: case.library.upkeep.resume_writes(actor),
 }
 OWN: dict[str, Verb] = {
+    "audit.rows": lambda case, actor: case.library.audit.rows(actor, Wanted()),
     "identity.keys": lambda case, actor: case.library.identity.keys(actor),
     "identity.tokens": lambda case, actor: case.library.identity.tokens(actor),
 }

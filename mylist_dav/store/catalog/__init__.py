@@ -11,10 +11,12 @@ accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
 drafts.py        Draft: everything that is written
+records.py       the audit and the sums of traffic
 rows.py          rows to values and back
 """
 
 from mylist_dav.store.catalog.drafts import Draft
+from mylist_dav.store.catalog.records import Detail
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
@@ -24,6 +26,7 @@ __all__ = [
     "WALK_PAGE",
     "Ahead",
     "Catalog",
+    "Detail",
     "Draft",
     "IntakeRow",
     "NewEntry",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mylist_dav.errors import Exists, NotFound, OutOfQuota
 from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action, TallyKind
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Flist
@@ -13,6 +14,7 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
+from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
 from mylist_dav.store.catalog.trees import ROOT_PARENT
@@ -35,12 +37,38 @@ class Draft(View, AccountWrites):
         self._next_ids: dict[int, tuple[Flist, int]] = {}
 
     def finish(self) -> None:
-        """Write the commits of all trees that were changed. Raises LimitExceeded, OutOfQuota."""
+        """Write the commits of all trees that were changed, and record them. Raises LimitExceeded, OutOfQuota."""
         for tree in self._trees.values():
-            tree.finish()
+            self._finish(tree)
         limited = [tree for tree in self._trees.values() if tree.flist.quota_bytes is not None]
         for account in {tree.flist.flist_name.account for tree in limited}:
             self._refuse_over_quota([tree for tree in limited if tree.flist.flist_name.account == account])
+
+    def _finish(self, tree: TreeDraft) -> None:
+        if tree.finish():
+            detail: Detail = {"jid": tree.jid, "note": tree.note}
+            self.record(tree.actor, tree.action, str(tree.flist.flist_name), detail, tree.brought_bytes)
+
+    # -- audit -------------------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> Recorder:
+        """The audit and the sums of traffic, to be written."""
+        return Recorder(self._sql, self.now_ns)
+
+    def record(
+        self,
+        actor: Actor,
+        action: Action,
+        flist: str = "",
+        detail: Detail | None = None,
+        size_bytes: int = 0,
+    ) -> None:
+        """Record that somebody does this, in the transaction of the change itself. detail: never a secret.
+
+        Commits of trees are recorded by themselves, with the action and the note of the tree.
+        """
+        self.records.record(actor, action, flist, detail, size_bytes)
 
     def _refuse_over_quota(self, trees: list[TreeDraft]) -> None:
         """trees: those of one account. What makes them no larger together is allowed, however large they are."""
@@ -67,9 +95,9 @@ class Draft(View, AccountWrites):
             (account_id, name.name, self.now_ns, self.now_ns),
         )
         tree = self.draft_tree(self.flist(name), actor)
-        tree.note = "created"
+        tree.action, tree.note = Action.CREATE, "created"
         tree.insert(ROOT_PARENT, "", empty_root(self.now_ns))
-        tree.finish()
+        self._finish(tree)
         self._let_go(tree.flist)
         return self.flist(name)
 
@@ -110,6 +138,7 @@ class Draft(View, AccountWrites):
         self._drop_visitors("flist_id = ?", (flist.flist_id,))
         for table in _ALL_OF_A_FLIST:
             self._sql.execute(f"DELETE FROM {table} WHERE flist_id = ?", (flist.flist_id,))
+        self.records.remove_tally(TallyKind.FLIST, str(flist.flist_name))
         self._let_go(flist)
         self._raise_generation("exposures")
         self._raise_generation("rights")
@@ -121,7 +150,7 @@ class Draft(View, AccountWrites):
             if flist.flist_id not in self._next_ids:
                 self.flist_by_id(flist.flist_id)
             fresh, next_id = self._next_ids[flist.flist_id]
-            tree = TreeDraft(self._sql, fresh, next_id, self.now_ns, actor.label, entries_max)
+            tree = TreeDraft(self._sql, fresh, next_id, self.now_ns, actor, entries_max)
             self._trees[flist.flist_id] = tree
         return tree
 

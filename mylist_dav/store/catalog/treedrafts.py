@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mylist_dav.errors import Conflict, LimitExceeded
+from mylist_dav.model.actors import Actor
+from mylist_dav.model.audit import Action
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
 from mylist_dav.store.catalog.rows import Statements
@@ -52,7 +54,8 @@ class NewEntry(NamedTuple):
 class TreeDraft(TreeView):
     """The head of one flist while a commit is being made of it. Reads see what was written before.
 
-    jid: of the commit that is drafted. The draft that made this one calls finish().
+    jid: of the commit that is drafted. The draft that made this one calls finish(). action, note, brought_bytes: what
+    the audit says of it; brought_bytes is the size of the contents that came in with it.
     """
 
     def __init__(
@@ -61,14 +64,16 @@ class TreeDraft(TreeView):
         flist: Flist,
         next_entry_id: int,
         now_ns: int,
-        actor: str,
+        actor: Actor,
         entries_max: int,
     ) -> None:
         super().__init__(connection, flist, None)
         self.jid = flist.head_jid + 1
         self.now_ns = now_ns
+        self.actor = actor
+        self.action = Action.CHANGE
         self.note = ""
-        self._actor = actor
+        self.brought_bytes = 0
         self._entries_max = entries_max
         self._entries = flist.entries
         self._size_bytes = flist.size_bytes
@@ -322,11 +327,11 @@ class TreeDraft(TreeView):
         """Make a commit even though no entry has changed."""
         self._dirty = True
 
-    def finish(self) -> None:
-        """Write the commit and the counters, if anything was changed. Raises LimitExceeded."""
+    def finish(self) -> bool:
+        """Write the commit and the counters; False when nothing was changed. Raises LimitExceeded."""
         if not self._dirty:
             self._keep_ids()
-            return
+            return False
         self._refuse_too_many(self._entries)
         self._sql.execute(
             "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, next_entry_id = ?, changed_ns = ?"
@@ -337,8 +342,9 @@ class TreeDraft(TreeView):
         )  # fmt: skip
         self._sql.execute(
             "INSERT INTO commit_ (flist_id, jid, at_ns, actor, note) VALUES (?, ?, ?, ?, ?)",
-            (self.flist.flist_id, self.jid, self.now_ns, self._actor, self.note),
+            (self.flist.flist_id, self.jid, self.now_ns, self.actor.label, self.note),
         )
+        return True
 
     def _keep_ids(self) -> None:
         if self._next_id != self._first_id:

@@ -47,11 +47,11 @@ def log_in(identity: Identity, request: Request, form: Form) -> Response:
     fresh: the token was made for this very login, and nobody keeps it.
     """
     token = form.get("token", "").strip()
-    actor = identity.actor_for(token)
+    actor = identity.actor_for(token, **came_from(request))
     if actor.scope == EVERYTHING:
         own = identity.new_token(actor, actor.account, days=SESSION_DAYS, label=LABEL)
         if form.get("fresh"):
-            identity.revoke_this(token)
+            identity.revoke_this(token, **came_from(request))
         token = own
     response = see_other(
         _own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)]
@@ -66,7 +66,7 @@ def log_out(identity: Identity, request: Request) -> Response:
     if token is not None:
         with contextlib.suppress(Unauthenticated, Forbidden):
             if identity.actor_for(token).scope == EVERYTHING:
-                identity.revoke_this(token)
+                identity.revoke_this(token, **came_from(request))
     return see_other("/login", [end_session(request)])
 
 
@@ -76,10 +76,14 @@ def actor_of(identity: Identity, request: Request) -> Actor | None:
     if token is None:
         return None
     try:
-        actor = identity.actor_for(token)
+        return identity.actor_for(token, **came_from(request))
     except Unauthenticated:
         return None
-    return actor._replace(address=request.client, request_id=request.request_id)
+
+
+def came_from(request: Request) -> dict[str, str]:
+    """Where a request comes from, and what it is called, for the record."""
+    return {"address": request.client, "request_id": request.request_id}
 
 
 def _own_path(after: str) -> str:

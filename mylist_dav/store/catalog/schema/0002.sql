@@ -27,7 +27,8 @@ CREATE TABLE grant_ (
 ) WITHOUT ROWID;
 CREATE INDEX grant_by_account ON grant_ (account_id);
 
--- Nonces of logins that were valid, until they would be refused for their age: none counts twice.
+-- Logins that were valid, until they would be refused for their age: none counts twice. nonce: the BLAKE3-256 of the
+-- text that was signed, in which a nonce stands.
 CREATE TABLE nonce (
   nonce BLOB PRIMARY KEY,
   expires_ns INTEGER NOT NULL
@@ -58,8 +59,10 @@ CREATE TABLE audit (
   size_bytes INTEGER NOT NULL
 );
 CREATE INDEX audit_by_time ON audit (at_ns);
-CREATE INDEX audit_by_account ON audit (account, at_ns);
-CREATE INDEX audit_by_flist ON audit (flist, at_ns);
+CREATE INDEX audit_by_account ON audit (account, at_ns) WHERE account <> '';
+CREATE INDEX audit_by_flist ON audit (flist, at_ns) WHERE flist <> '';
+-- Failed logins are counted: one row for each hour, address and name. at_ns is the beginning of the hour.
+CREATE UNIQUE INDEX audit_failed ON audit (at_ns, address, detail) WHERE action = 'login-failed';
 
 -- Sums for each account ('account', name), flist ('flist', account/name) and exposure ('exposure', host or prefix).
 CREATE TABLE tally (
