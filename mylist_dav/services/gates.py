@@ -3,7 +3,8 @@
                                   public   secret                keys
   without credentials                x       -                    -
   with the pass phrase               x       x                    -
-  a key or an account on its list    x       -                    x
+  a key or an account on its list,   x       -                    x
+  or the account of such a key
   a token that may write here        x       x (dav rw)           x (dav rw)
   an admin who may read the flist    x       x                    x
 
@@ -19,21 +20,31 @@ from __future__ import annotations
 
 import hmac
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from blake3 import blake3
+
 from mylist_dav.errors import Forbidden, Unauthenticated
 from mylist_dav.model.actors import GUEST, Actor, Role
 from mylist_dav.model.exposures import Exposure, Mode, is_key_visitor
-from mylist_dav.model.keys import PublicKey
+from mylist_dav.model.keys import PublicKey, verify
+from mylist_dav.model.visit_text import VisitText
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.phrases import Phrases, Secret
+from mylist_dav.services.rates import Rate, origin
 from mylist_dav.services.rights import may_read, may_write
 from mylist_dav.services.tokens import TOKEN_PREFIX, token_hash
 from mylist_dav.store.catalog import Catalog, View
 
 VISIT_CHARS_MAX = 300
+SIGNING_SECONDS = 600
+"""How long a page with a text to sign is good for."""
+
+SIGNATURES_A_MINUTE = 60
+KEPT_SECONDS = 600
 _SECOND_NS = 1_000_000_000
 _VISIT = re.compile(r"([0-9]{1,12})\.(|[kt][0-9a-f]{64})\.([0-9a-f]{64})")
 
@@ -77,6 +88,7 @@ class Gates:
         clock: Callable[[], int],
         mac: Callable[[bytes], bytes],
         visit_seconds: int,
+        new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(32),
     ) -> None:
         """mac: 32 bytes for a message, under a key that all processes share and that is not in the catalog; the first
         line of a message says what it is for. visit_seconds: how long a visit lasts."""
@@ -85,7 +97,9 @@ class Gates:
         self._clock = clock
         self._new_mac = mac
         self._visit_seconds = visit_seconds
+        self._new_nonce = new_nonce
         self._phrases = Phrases(clock)
+        self._signed = Rate(SIGNATURES_A_MINUTE, 60, clock, "too many visitors came from here")
 
     def admit_guest(self, exposure: Exposure) -> Admission:
         """Raises Unauthenticated unless everybody may look."""
@@ -147,6 +161,38 @@ class Gates:
         with self._catalog.view() as view:
             return self._weigh_key(view, exposure, key)
 
+    def text_to_sign(self, exposure: Exposure) -> str:
+        """What a visitor signs to come in by key, within some minutes. Nothing is kept of it."""
+        ends = self._clock() // _SECOND_NS + SIGNING_SECONDS
+        bare = VisitText(exposure.host, self._new_nonce(), ends)
+        return bare._replace(mac=self._text_mac(exposure, bare)).text
+
+    def admit_signature(
+        self, exposure: Exposure, key: PublicKey, text: str, signature: bytes, address: str
+    ) -> Admission:
+        """Who has signed a text of ours. Each text counts once, in all processes; only one that lets in is kept.
+
+        Raises Forbidden, in the same words for an unknown key and a wrong signature; Unauthenticated when the text
+        is not of this exposure or over; TooMany, Invalid.
+        """
+        self._signed.take(origin(address))
+        parsed = VisitText.parse(text)
+        mac = self._text_mac(exposure, parsed._replace(mac=b""))
+        ends_ns = parsed.expires_seconds * _SECOND_NS
+        if not hmac.compare_digest(mac, parsed.mac) or ends_ns <= self._clock():
+            raise _closed()
+        if not verify(key, text.encode(), signature):
+            raise _unlisted()
+        try:
+            admission = self.admit_key(exposure, key)
+        except Unauthenticated as error:
+            raise _unlisted() from error
+        used = blake3(text.encode()).digest()
+        forget_ns = self._clock() - KEPT_SECONDS * _SECOND_NS
+        if not self._catalog.change(lambda draft: draft.use_nonce(used, ends_ns, forget_ns)):
+            raise _closed()
+        return admission
+
     def visit(self, exposure: Exposure, admission: Admission) -> Visit:
         """What lets the same visitor in again for a while."""
         ends = str(self._clock() // _SECOND_NS + self._visit_seconds)
@@ -182,11 +228,14 @@ class Gates:
     def _is_listed(self, view: View, exposure: Exposure, actor: Actor) -> bool:
         only = actor.scope.flist_name
         in_scope = only is None or only == exposure.flist_name
-        if not in_scope or is_key_visitor(
-            actor.account
-        ):  # an account may be called like a key; no list means it
+        if not in_scope or is_key_visitor(actor.account):  # whoever is called like a key is meant by no list
             return False
-        return actor.account in view.visitors(exposure.exposure_id)
+        listed = view.visitors(exposure.exposure_id)
+        return actor.account in listed or any(each.key.hex() in listed for each in view.keys(actor.account))
+
+    def _text_mac(self, exposure: Exposure, bare: VisitText) -> bytes:
+        about = f"mylist visit text 1\n{exposure.exposure_id}\n{exposure.changed_ns}\n{bare.text}"
+        return self._new_mac(about.encode())
 
     def _mac(self, exposure: Exposure, ends: str, who: str) -> str:
         text = (

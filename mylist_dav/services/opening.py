@@ -116,13 +116,8 @@ class Library:
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
         )
-        self.gates = Gates(
-            self.catalog,
-            self.identity,
-            clock,
-            self.server_key.mac,
-            settings.sites.visit_hours * 3600,
-        )
+        visit_seconds = settings.sites.visit_hours * 3600
+        self.gates = Gates(self.catalog, self.identity, clock, self.server_key.mac, visit_seconds)
         self.exposed = Exposed(self.catalog)
 
     def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:

@@ -7,13 +7,17 @@ keeps for one prefix it also sends when another one asks.
 
 from __future__ import annotations
 
+from functools import cache
 from urllib.parse import parse_qsl
+
+from markupsafe import Markup
 
 from mylist_dav.errors import Forbidden, Invalid, MylistError, TooMany, Unauthenticated, UnsupportedMedia
 from mylist_dav.model.exposures import Exposure, Mode
+from mylist_dav.model.keys import parse_public_key
 from mylist_dav.outcomes import outcome
 from mylist_dav.services.gates import Admission, Gates
-from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page
+from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page, source_hash, template_text
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
 from mylist_dav.wire.messages import Headers, Request, Response, WholeBody
@@ -88,7 +92,7 @@ class Guard:
     def _answered(self, request: Request, exposure: Exposure, path: DecodedPath, body: bytes) -> Response:
         fields = _fields(request, body)
         try:
-            admission = self._gates.admit_password(exposure, None, fields.get("phrase", ""), request.client)
+            admission = self._admitted(request, exposure, fields)
         except REFUSALS as error:
             more: Headers = []
             if isinstance(error, TooMany):
@@ -106,25 +110,46 @@ class Guard:
             account=admission.actor.account,
         )
 
+    def _admitted(self, request: Request, exposure: Exposure, fields: dict[str, str]) -> Admission:
+        """By a signature, if one was sent, else by what was typed. Raises REFUSALS, Invalid."""
+        if exposure.mode is not Mode.KEYS or "signature" not in fields:
+            return self._gates.admit_password(exposure, None, fields.get("phrase", ""), request.client)
+        key = parse_public_key(fields.get("key", ""))
+        try:
+            signature = bytes.fromhex(fields["signature"])
+        except ValueError as error:
+            raise Invalid("the signature is not in hex digits") from error
+        text = fields.get("text", "").replace("\r\n", "\n")  # as forms send line ends
+        return self._gates.admit_signature(exposure, key, text, signature, request.client)
+
     def _form(
         self, request: Request, exposure: Exposure, status: int, more: Headers, complaint: str
     ) -> Response:
-        looks = page("gate")
+        looks, secret = page("gate"), exposure.mode is Mode.SECRET
+        script = "" if secret else _script()
+        policy = looks.policy.replace("form-action 'none'", "form-action 'self'")
         body = looks.render(
             host=exposure.host,
-            secret=exposure.mode is Mode.SECRET,
+            secret=secret,
+            text="" if secret else self._gates.text_to_sign(exposure),
+            script=Markup(script),
             complaint=complaint or ("You are not on the list of this site." if status == 403 else ""),
         )
         headers = [
             HTML,
             NO_STORE,
             NOSNIFF,
-            ("Content-Security-Policy", looks.policy.replace("form-action 'none'", "form-action 'self'")),
+            ("Content-Security-Policy", f"{policy}; script-src {source_hash(script)}" if script else policy),
             ("Referrer-Policy", "same-origin"),
             ("X-Frame-Options", "DENY"),
             *more,
         ]
         return Response(status, headers, b"" if request.method == "HEAD" else body, len(body))
+
+
+@cache
+def _script() -> str:
+    return template_text("keyfiles.js") + template_text("gate.js")
 
 
 def sealed(response: Response, admission: Admission) -> Response:

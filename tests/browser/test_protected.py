@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from nacl.signing import SigningKey
 
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.exposures import Mode
@@ -99,6 +101,37 @@ def test_the_form_works_without_scripts(shown: Shown) -> None:
     assert page.evaluate("document.querySelector('img').naturalWidth") == 7, "the page loads what is its own"
     [cookie] = [each for each in context.cookies() if each["name"].endswith("mylist-visit")]
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["domain"]) == (True, "Lax", HOST)
+    context.close()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_visitor_signs_with_a_key_file_that_stays_in_the_browser(
+    shown: Shown, tmp_path: Path, listed: bool
+) -> None:
+    """On localhost, which is a secure place to a browser as https is."""
+    seed = (b"in" if listed else b"no").ljust(32, b"x")
+    key = SigningKey(seed)
+    file = tmp_path / "key"
+    public = bytes(key.verify_key).hex()
+    file.write_text(f"mylist private key, version 1\npublic: {public}\nseed: {seed.hex()}\n")
+    invited = SigningKey(b"in".ljust(32, b"x"))
+    visitors = [bytes(invited.verify_key).hex()]
+    shown.author.expose(VAULT, host="localhost", mode=Mode.KEYS, visitors=visitors)
+    context = shown.browser.new_context()
+    page = context.new_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    page.goto(f"{shown.at('localhost')}/index.html")
+    page.set_input_files("#key-file", str(file))
+    page.click("#sign:not([disabled])")
+    page.wait_for_load_state()
+    if listed:
+        page.wait_for_function("document.title === 'vault'")
+        assert page.inner_text("p") == "secret"
+    else:
+        page.wait_for_selector("[role=alert]:not([hidden])")
+        assert "not on the list" in page.inner_text("[role=alert] >> nth=0")
+    assert any("signature=" in each for each in sent) and not any(seed.hex() in each for each in sent)
     context.close()
 
 

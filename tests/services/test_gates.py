@@ -149,6 +149,13 @@ def test_a_key_lets_in_the_account_it_belongs_to(gated: Gated) -> None:
             gated.gates.admit_key(exposure, key)
 
 
+def test_a_token_of_the_account_of_a_listed_key_lets_in(gated: Gated) -> None:
+    exposure = gated.expose(Mode.KEYS)
+    assert gated.outcome(exposure, "rita") == NO
+    gated.shelf.identity.add_key(OPERATOR, "rita", KEY)
+    assert gated.outcome(exposure, "rita") == "all"
+
+
 # -- visits ----------------------------------------------------------------------------------------------------
 
 

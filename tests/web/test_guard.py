@@ -7,6 +7,7 @@ from base64 import b64encode
 from urllib.parse import urlencode
 
 import pytest
+from nacl.signing import SigningKey
 
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR, Role
@@ -77,7 +78,10 @@ def cookie_of(response: Response) -> dict[str, str]:
 
 
 def told(response: Response) -> tuple[object, ...]:
-    return response.status, response.headers, response.body
+    """All of it but what is new in each form: the text to sign."""
+    assert isinstance(response.body, bytes)
+    fresh = rb"nonce: [0-9a-f]{64}\nexpires: [0-9]+\nmac: [0-9a-f]{64}"
+    return response.status, response.headers, re.sub(fresh, b"", response.body)
 
 
 # -- from outside ------------------------------------------------------------------------------------------------
@@ -306,6 +310,42 @@ def test_a_cookie_among_others_is_found_and_never_opens_another_site(site: Publi
     assert site.ask("/", headers={"Cookie": f"a=b; {COOKIE}=1..2;{cookie}; c"}).status == 200
     site.expose(host="other.example", mode=Mode.SECRET, secret=PHRASE)
     assert site.ask("/", "other.example", headers={"Cookie": cookie}).status == 401
+
+
+def test_a_key_on_the_list_comes_in_by_signing_the_text_of_the_form(site: Publisher) -> None:
+    pair, other = SigningKey(bytes(32)), SigningKey(bytes([1]) * 32)
+    key = bytes(pair.verify_key).hex()
+    site.expose(mode=Mode.KEYS, visitors=[key])
+
+    def text() -> str:
+        found = re.search(
+            r"<textarea[^>]*>(.*?)</textarea>", site.body(site.ask("/", headers=BROWSER)).decode(), re.S
+        )
+        assert found is not None
+        return found[1]
+
+    def sign(signed: str, by: SigningKey = pair, key: str = key) -> Response:
+        signature = by.sign(signed.encode()).signature.hex()
+        return send_form(
+            site, {"text": signed.replace("\n", "\r\n"), "key": key, "signature": signature}, "/a.txt"
+        )
+
+    signed = text()
+    assert f"\nsite: {HOST}\n" in signed
+    response = sign(signed)
+    assert (response.status, field(response, "location")) == (303, "/a.txt")
+    assert site.body(site.ask("/a.txt", headers=cookie_of(response))) == b"secret words"
+    assert sign(signed).status == 403, "a text counts once"
+    unknown = sign(text(), other, bytes(other.verify_key).hex())
+    wrong = sign(text(), other)
+    assert (unknown.status, told(unknown)) == (403, told(wrong))
+    assert sign(text().replace(HOST, "other.example")).status == 403
+    assert sign("mylist visit by key").status == 400
+    assert send_form(site, {"text": text(), "key": "x", "signature": "00"}).status == 400
+    assert send_form(site, {"text": text(), "key": key, "signature": "zz"}).status == 400
+    before = text()
+    site.expose(mode=Mode.KEYS, visitors=[key])
+    assert sign(before).status == 403, "the list was changed since"
 
 
 # -- what goes out -----------------------------------------------------------------------------------------------

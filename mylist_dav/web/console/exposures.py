@@ -14,12 +14,14 @@ from mylist_dav.wire.messages import Response
 
 
 class ExposureLine(NamedTuple):
-    """What the page says of an exposure. jid: None follows the head."""
+    """What the page says of an exposure. jid: None follows the head. visitors: of the mode keys."""
 
     link: Link
     flist: Link
     jid: int | None
     mode: str
+    dav: str
+    visitors: list[str]
     host: str
     prefix: str
 
@@ -32,6 +34,8 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
             Link(str(one.flist_name), flist_href(one.flist_name)),
             one.at_jid,
             one.mode.value,
+            one.dav,
+            visit.library.exposures.visitors(visit.actor, one) if one.mode is Mode.KEYS else [],
             one.host,
             one.prefix,
         )
@@ -61,10 +65,21 @@ def act(visit: Visit, form: Form) -> str:
         host="" if is_prefix else where,
         prefix=where if is_prefix else "",
         at_jid=_jid(form.get("at", "").strip()),
-        mode=Mode.PUBLIC,
+        mode=_mode(form.get("mode", Mode.PUBLIC)),
         listing=bool(form.get("listing")),
+        dav=form.get("dav", "off"),
+        secret=form.get("secret") or None,
+        visitors=[line for line in form.get("visitors", "").splitlines() if line.strip()],
     )
     return console_href("exposures")
+
+
+def _mode(text: str) -> Mode:
+    """Raises Invalid."""
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise Invalid("a mode is public, secret or keys") from error
 
 
 def _jid(text: str) -> int | None:

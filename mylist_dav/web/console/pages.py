@@ -10,7 +10,7 @@ from mylist_dav.web.pages import HTML, NOSNIFF, environment, source_hash, templa
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.messages import Headers, Response
 
-SCRIPTS = {"login": "console/login.js"}
+SCRIPTS = {"login": ("keyfiles.js", "console/login.js")}
 """Pages with a script of their own; the others have console.js."""
 
 
@@ -19,7 +19,7 @@ class ConsolePage:
 
     def __init__(self, name: str) -> None:
         self._style = template_text("base.css") + template_text("console/console.css")
-        self._script = template_text(SCRIPTS.get(name, "console/console.js"))
+        self._script = "".join(map(template_text, SCRIPTS.get(name, ("console/console.js",))))
         self._template = environment().get_template(f"console/{name}.html")
         self.headers: Headers = [
             HTML,

@@ -365,6 +365,26 @@ def test_an_admin_exposes_and_takes_down(house: House) -> None:
     assert [one.where for one in house.library.exposures.list(OPERATOR)] == ["pics.example"]
 
 
+def test_an_exposure_may_be_for_some_only(house: House) -> None:
+    browser, page = house.browser("admin"), "/console/exposures"
+    secret = {"mode": "secret", "secret": "open sesame please"}
+    assert browser.post(page, flist="anna/photos", where="a.example", **secret).status == 303
+    listed = {"mode": "keys", "visitors": f"bert\r\n{KEY.openssh_line('x')}\r\n", "dav": "ro"}
+    assert browser.post(page, flist="anna/photos", where="b.example", **listed).status == 303
+    shown = browser.get(page).text
+    assert "open sesame please" not in shown and "secret" in shown and "WebDAV ro" in shown
+    assert "for <code>" in shown and "<code>bert</code>" in shown and KEY.hex()[:16] in shown
+    for wrong in (
+        {"mode": "odd"},
+        {"mode": "secret"},
+        {"mode": "keys"},
+        {"secret": "open sesame please"},
+        {"dav": "x"},
+    ):
+        assert browser.post(page, flist="anna/photos", where="c.example", **wrong).status == 400
+    assert len(house.library.exposures.list(OPERATOR)) == 2
+
+
 # -- all of them ---------------------------------------------------------------------------------------------------
 
 
