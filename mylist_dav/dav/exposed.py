@@ -15,7 +15,7 @@ from mylist_dav.dav.locations import Mount
 from mylist_dav.dav.refusals import CLASSES, METHODS, refusal
 from mylist_dav.dav.sources import FlistSource, Source, VisitorSource
 from mylist_dav.errors import NotAllowed
-from mylist_dav.model.exposures import Exposure
+from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.services.gates import Admission
 from mylist_dav.wire.auth import Basic, Bearer
 from mylist_dav.wire.messages import BodySink, Request, Response
@@ -57,6 +57,8 @@ class ExposedDav:
 
     def _call(self, request: Request) -> Call:
         admission = self._admission(request)
+        if admission.actor.account:
+            self._dav.in_clear.note(request, admission.actor.account)
         actor = admission.actor._replace(address=request.client, request_id=request.request_id)
         admission = admission._replace(actor=actor)
         if request.method not in self._methods.split(", "):
@@ -68,6 +70,8 @@ class ExposedDav:
     def _admission(self, request: Request) -> Admission:
         gates = self._dav.library.gates
         found = credentials_of(request)
+        if found is not None or self._exposure.mode is not Mode.PUBLIC:
+            self._dav.in_clear.check(request)
         if isinstance(found, Bearer):
             return gates.admit_token(self._exposure, found.token, address=request.client)
         if isinstance(found, Basic):

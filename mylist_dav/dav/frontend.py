@@ -28,7 +28,7 @@ class DavFrontEnd:
     def __init__(self, library: Library) -> None:
         self.library = library
         self._protocol = Protocol()
-        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
+        self.in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
         self._xml_bytes_max = library.settings.limits.xml_bytes_max
         self._reading: dict[str, Callable[[Call], Response]] = {
             "GET": read,
@@ -43,7 +43,7 @@ class DavFrontEnd:
             return None
         if request.method == "OPTIONS":
             return Response(200, [*CLASSES, ("Allow", METHODS)])
-        self._in_clear.check(request)
+        self.in_clear.check(request)
         return refusal(request, Unauthenticated("log in with a token, as the password of your account"))
 
     def respond(self, request: Request) -> Response | BodySink:
@@ -70,9 +70,9 @@ class DavFrontEnd:
 
     def _call(self, request: Request) -> Call:
         """Raises Unauthenticated first, or Forbidden over plain HTTP, whatever the path is."""
-        self._in_clear.check(request)
+        self.in_clear.check(request)
         actor = authenticate(self.library.identity, request)
-        self._in_clear.note(request, actor.account)
+        self.in_clear.note(request, actor.account)
         location = SERVER_MOUNT.locate(request.target)
         return Call(self.library, request, actor, location, FlistSource(self.library, actor))
 

@@ -22,6 +22,7 @@ from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import FrontEnd
 
 WORKERS_MAX = 4
@@ -35,6 +36,7 @@ def build(settings: Settings) -> App:
         library.sites,
         library.blocks,
         library.gates,
+        in_clear=InClear(settings.tokens.over_plain_http, library.clock),
         max_age_seconds=settings.sites.max_age_seconds,
         listing_entries=settings.sites.listing_entries_max,
         meter=lambda exposure, actor, path: library.ledger.visit(exposure, actor, path=path),

@@ -34,6 +34,7 @@ from mylist_dav.web.policy import (
     origin_headers,
     site_headers,
 )
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import BodySink, Headers, Meter, Request, Response
 from mylist_dav.wire.preconditions import Verdict, evaluate, preconditions_of
 from mylist_dav.wire.responder import Representation, file_response
@@ -133,13 +134,13 @@ class SiteFrontEnd:
         blocks: Peeking,
         gates: Gates,
         *,
+        in_clear: InClear | None = None,
         max_age_seconds: int = 0,
         listing_entries: int = PAGE_ENTRIES,
         meter: Callable[[Exposure, Actor, str], Meter] | None = None,
     ) -> None:
         self._sites = sites
-        self._guard = Guard(gates)
-        self._gates = gates
+        self._guard = Guard(gates, in_clear)
         self._blocks = blocks
         self._meter: Callable[[Exposure, Actor, str], Meter | None] = meter or (lambda *_: None)
         self._max_age_seconds = max_age_seconds

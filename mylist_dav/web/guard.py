@@ -8,6 +8,7 @@ keeps for one prefix it also sends when another one asks.
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from markupsafe import Markup
@@ -20,6 +21,7 @@ from mylist_dav.services.gates import Admission, Gates
 from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page, source_hash, template_text
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import Headers, Request, Response, WholeBody
 from mylist_dav.wire.targets import DecodedPath, relative_redirect
 from mylist_dav.wire.visits import is_from_own_page, keep_visit, visits_of
@@ -43,8 +45,10 @@ _REPLACED = frozenset(
 class Guard:
     """Stands before every exposure that is not public."""
 
-    def __init__(self, gates: Gates) -> None:
+    def __init__(self, gates: Gates, in_clear: InClear | None = None) -> None:
+        """in_clear: what is done about phrases and tokens that come over plain HTTP from another machine."""
         self._gates = gates
+        self._in_clear = in_clear
         page("gate")  # now, and not on the event loop
 
     def admit(self, request: Request, exposure: Exposure) -> Admission:
@@ -55,6 +59,8 @@ class Guard:
 
     def _admit(self, request: Request, exposure: Exposure) -> Admission:
         found = parse_authorization(request.header("authorization"))
+        if found is not None or exposure.mode is not Mode.PUBLIC:
+            self._check_clear(request)
         if isinstance(found, Bearer):
             return self._gates.admit_token(exposure, found.token, address=request.client)
         if isinstance(found, Basic):
@@ -69,6 +75,10 @@ class Guard:
     def refused(self, request: Request, exposure: Exposure, error: MylistError) -> Response:
         """The answer to who is not let in: what depends on the path is not in it."""
         status = outcome(error).http
+        try:
+            self._check_clear(request)
+        except Forbidden:  # no form: it would ask for what must not be sent
+            return error_response(HTTPStatus.FORBIDDEN, head=request.method == "HEAD")
         more: Headers = []
         if isinstance(error, TooMany):
             more.append(("Retry-After", str(error.retry_after_seconds)))
@@ -83,11 +93,17 @@ class Guard:
 
     def sink(self, request: Request, exposure: Exposure, path: DecodedPath) -> WholeBody | Response:
         """What takes the form. On success the browser is sent to where it wanted to go, with a cookie."""
+        self._check_clear(request)
         if not is_from_own_page(request):
             return error_response(403)
         if not request.has_body:
             return self._answered(request, exposure, path, b"")
         return WholeBody(FORM_BYTES_MAX, lambda body: self._answered(request, exposure, path, body))
+
+    def _check_clear(self, request: Request) -> None:
+        """Raises Forbidden."""
+        if self._in_clear is not None:
+            self._in_clear.check(request)
 
     def _answered(self, request: Request, exposure: Exposure, path: DecodedPath, body: bytes) -> Response:
         fields = _fields(request, body)

@@ -15,7 +15,6 @@ from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, GUEST, OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Wanted
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
-from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
@@ -171,14 +170,12 @@ CREATE: dict[str, Verb] = {
         case, actor, FlistName("owner", f"imported{case.number}"), True
     ),
 }
-EXPOSURE = Exposure(1, "x.test", "", FlistName("owner", "any"), 1, None, Mode.KEYS, True, "off")
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
         actor, case.library.exposures.list(OPERATOR)[0]
     ),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
-    "exposures.visitors": lambda case, actor: case.library.exposures.visitors(actor, EXPOSURE),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
     "grants.grant": lambda case, actor: case.library.grants.grant(actor, "spare", case.name, Right.READ),
     "grants.grants": lambda case, actor: case.library.grants.grants(actor, case.name),

@@ -14,7 +14,9 @@ from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.exposures import Mode
 from mylist_dav.services.attempts import BURST
 from mylist_dav.services.exposures import Exposures
+from mylist_dav.web.front import SiteFrontEnd
 from mylist_dav.wire.auth import parse_authorization
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import Response, WholeBody
 from mylist_dav.wire.visits import COOKIE
 from tests.web.publishing import ELSEWHERE, HOST, PHRASE, SITE, Publisher, field, request_for
@@ -381,6 +383,19 @@ def test_hidden_names_are_hidden_inside_too(site: Publisher) -> None:
     reader = {"Authorization": f"Bearer {site.identity.new_token(OPERATOR, 'rita')}"}
     assert site.ask("/.hidden", headers=reader).status == 200, "who may read the flist"
     assert site.ask("/.hidden", headers=basic("x", "wrong")).status == 404
+
+
+def test_nothing_is_asked_for_that_must_not_come_over_plain_http(site: Publisher) -> None:
+    site.front = SiteFrontEnd(site.sites, site.blocks, site.gates, in_clear=InClear("refuse", lambda: 0))
+    for client, status in (("192.0.2.1", 403), ("127.0.0.1", 401)):
+        for headers in ({}, BROWSER):
+            request = request_for("/a.txt", headers=headers)
+            request.client = client
+            response = site.front.respond(request)
+            assert isinstance(response, Response)
+            assert response.status == status
+            assert (b"<form" in site.body(response)) is (status == 401 and headers is BROWSER)
+    assert send_form(site, {"phrase": PHRASE}).status == 403
 
 
 # -- on a prefix -------------------------------------------------------------------------------------------------
