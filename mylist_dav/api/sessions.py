@@ -9,6 +9,7 @@ from mylist_dav.model.keys import SIGNATURE_BYTES, parse_public_key
 from mylist_dav.model.login_text import NONCE_BYTES, canonical_server, utc_time
 from mylist_dav.services.logins import Issued
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import Request, Response
 
 _SECOND_NS = 1_000_000_000
@@ -19,8 +20,9 @@ _BY_TIME = {"key": str, "server": str, "time": int, "nonce": str, "signature": s
 class Sessions:
     """The functions behind the routes; each takes a request and its body, and raises MylistError."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, in_clear: InClear) -> None:
         self._library = library
+        self._in_clear = in_clear
 
     def challenge(self, request: Request, body: bytes) -> Response:
         """{"key", "server"?} -> {"challenge", "expires", "signature"}: a text to be signed."""
@@ -39,6 +41,7 @@ class Sessions:
         fields = read_object(request, body)
         issued = self._by_challenge if "challenge" in fields else self._by_time
         done = issued(fields, request)
+        self._in_clear.note(request, done.account)
         shown = {
             "token": done.token,
             "expires": _time(done.expires_ns),

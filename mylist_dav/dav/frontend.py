@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mylist_dav.dav.calls import Call
-from mylist_dav.dav.clear import InClear
 from mylist_dav.dav.credentials import authenticate, credentials_of
 from mylist_dav.dav.exposed import ExposedDav
 from mylist_dav.dav.locations import SERVER_MOUNT
@@ -19,6 +18,7 @@ from mylist_dav.dav.sources import FlistSource
 from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import BodySink, FrontEnd, Request, Response, WholeBody
 
 

@@ -42,6 +42,9 @@ LOGINS_OF_A_KEY_A_MINUTE = 30
 LABEL = "login with a key"
 
 _SECOND_NS = 1_000_000_000
+_NOBODY = PublicKey(bytes(32))
+"""A point of small order: it is refused as anybody's key."""
+
 _REFUSAL = "no login: the key is unknown or its account disabled, or the signature does not hold"
 _USED = "no login: this signature was used before; sign a new text"
 
@@ -192,9 +195,13 @@ class Logins:
             raise
 
     def _finish(self, key: PublicKey, text: str, holds: bool, expires_ns: int, caller: _Caller) -> Issued:
-        """Look for the owner of the key, whether the signature holds or not; then refuse, or issue."""
+        """Look for the owner of the key; then refuse, or issue.
+
+        A key whose signature does not hold is not looked for: finding a row costs 3 µs more than finding none, which
+        would tell who is known here. Looked for is then a key that nobody has: as when an unknown key signs well.
+        """
         with self._catalog.glance() as view:
-            owner = view.key_actor(key)
+            owner = view.key_actor(key if holds else _NOBODY)
         if owner is None or not holds:
             self._failed.take(bytes(key))
             raise Unauthenticated(_REFUSAL)

@@ -44,6 +44,7 @@ class Api:
     def __init__(self, library: Library) -> None:
         self.library = library
         self.front_end = ApiFrontEnd(library)
+        self.scheme = "http"
         library.identity.add_account(OPERATOR, "alice", Role.USER)
         library.identity.add_key(OPERATOR, "alice", KEY)
 
@@ -54,7 +55,7 @@ class Api:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request(
             method, f"/api/v1{path}", "", list(sent.items()), "files.example.org", "files.example.org",
-            client="192.0.2.7", has_body=body is not None,
+            scheme=self.scheme, client="192.0.2.7", has_body=body is not None,
         )  # fmt: skip
         try:
             answer = self.front_end.respond(request)
@@ -123,6 +124,27 @@ def test_who_one_is_and_out_again(api: Api) -> None:
     for method, path in (("GET", "/whoami"), ("POST", "/logout")):
         gone = api.ask(method, path, authorization=bearer)
         assert (gone.status, gone.headers["www-authenticate"]) == (401, 'Bearer realm="mylist"')
+
+
+def test_over_plain_http_from_another_machine_no_token_is_given_where_that_is_refused(tmp_path: Path) -> None:
+    given = {"store.data": str(tmp_path), "server.public_url": SERVER, "tokens.over_plain_http": "refuse"}
+    library = Library(load(given=given), lambda: NOW_NS)  # type: ignore[arg-type]
+    api = Api(library)
+    asked = [("POST", "/login/challenge"), ("POST", "/login"), ("GET", "/whoami"), ("POST", "/logout")]
+    replies = [api.ask(method, path, {} if method == "POST" else None) for method, path in asked]
+    assert {reply.status for reply in replies} == {403}
+    assert api.ask("GET", "/server-key").status == 200
+    api.scheme = "https"
+    assert api.login()["account"] == "alice"
+    library.close()
+
+
+def test_a_login_over_plain_http_from_another_machine_is_warned_of(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = api.login()["token"]
+    assert "alice logs in from 192.0.2.7 over plain HTTP" in caplog.text
+    assert token not in caplog.text
 
 
 def test_a_cookie_is_no_credential_here(api: Api) -> None:

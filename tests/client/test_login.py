@@ -18,9 +18,13 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from nacl.signing import SigningKey
 
-from mylist_dav.client.key_files import PrivateKey, read_private
+from mylist_dav.cli import mylist
+from mylist_dav.cli.remote import can_be_overheard
+from mylist_dav.client.folder import write_private
+from mylist_dav.client.key_files import PrivateKey, read_private, written
 from mylist_dav.client.known import KnownServers, Tokens
 from mylist_dav.client.session import Session
 from mylist_dav.errors import Forbidden, MylistError, NotFound, Unauthenticated
@@ -121,6 +125,42 @@ def test_a_protected_openssh_key_asks_for_its_pass_phrase(
     with Session(served.url, tmp_path) as session:
         assert session.login(key)[0].account == "carl"
     assert phrases == ["id"]
+
+
+def test_a_sealed_key_file_asks_too_and_a_wrong_phrase_ends_it(
+    served: Served, config: dict[str, str], folder: Path
+) -> None:
+    made = CliRunner().invoke(mylist, ["key", "new", "--pass-phrase"], input="horse\nhorse\n", env=config)
+    assert made.exit_code == 0
+    add_account(served.data, "dora", parse_public_key(made.stdout.splitlines()[-1]))
+    command = ["login", "--server", served.url, "--key", str(folder / "key")]
+    wrong = CliRunner().invoke(mylist, command, input="zebra\n", env=config)
+    assert "not the pass phrase" in str(wrong.exception)
+    done = CliRunner().invoke(mylist, command, input="horse\n", env=config)
+    assert f"logged in at {served.url} as dora" in done.stdout
+    assert "horse" not in made.output + done.output
+
+
+def test_the_key_a_server_must_have_can_be_given(
+    served: Served, config: dict[str, str], folder: Path
+) -> None:
+    write_private(folder / "key", written(ALICE), replace=False)
+    command = ["login", "--server", served.url, "--server-key"]
+    other = CliRunner().invoke(mylist, [*command, str(STRANGER.public)], env=config)
+    assert "nothing was signed" in str(other.exception)
+    shown = httpx.get(f"{served.url}/api/v1/server-key").json()["openssh"]
+    assert CliRunner().invoke(mylist, [*command, shown], env=config).exit_code == 0
+
+
+def test_plain_http_to_another_machine_is_warned_of() -> None:
+    urls = [
+        "http://files.example.org",
+        "https://files.example.org",
+        "http://127.0.0.2:1",
+        "http://[::1]",
+        "http://localhost",
+    ]
+    assert [url for url in urls if can_be_overheard(url)] == urls[:1]
 
 
 def test_the_key_of_the_server_is_remembered_and_followed_when_it_changes(

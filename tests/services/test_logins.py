@@ -11,7 +11,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from mylist_dav.errors import BadSettings, Invalid, TooMany, Unauthenticated, Unsupported
-from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import Challenge, one_shot_text
 from mylist_dav.model.server_keys import offer_text
@@ -25,6 +25,7 @@ from mylist_dav.services.logins import (
     own_addresses,
 )
 from mylist_dav.services.server_key import OVERLAP_SECONDS, ServerKey
+from mylist_dav.store.catalog import View
 from mylist_dav.store.secrets import SecretFile
 from tests.shelf import SECOND_NS, Clock, Shelf
 
@@ -194,26 +195,33 @@ def test_unknown_key_disabled_account_and_bad_signature_get_the_same_answer(door
     assert door.rows() == before
 
 
-def test_an_unknown_key_costs_the_same_work_as_a_known_one(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_did_not_sign_is_never_looked_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for, and so the time it takes, depends on the key only once its signature holds."""
     work: list[str] = []
 
     def counted(key: PublicKey, message: bytes, signature: bytes) -> bool:
         work.append("verify")
         return verify(key, message, signature)
 
-    looked = door.shelf.catalog.glance
+    looked = View.key_actor
+
+    def seen(view: View, key: PublicKey) -> Actor | None:
+        found = looked(view, key)
+        work.append(f"look for {key.hex()[:4]}, found {found is not None}")
+        return found
+
     monkeypatch.setattr("mylist_dav.services.logins.verify", counted)
-    monkeypatch.setattr(door.shelf.catalog, "glance", lambda: work.append("look") or looked())
+    monkeypatch.setattr(View, "key_actor", seen)
     done = []
-    for pair, signature in ((ANNA, bytes(64)), (STRANGER, bytes(64)), (STRANGER, None)):
-        named = {} if signature is None else {"signature": signature}
+    for pair in (ANNA, STRANGER):
         text = door.offer(pair).text
         work.clear()
-        refused(lambda pair=pair, text=text, named=named: door.answer(pair, text, **named))  # type: ignore[misc]
+        refused(partial(door.answer, pair, text, signature=bytes(64)))
         done.append(list(work))
-    assert done == [["verify", "look"]] * 3
+    assert done == [["verify", "look for 0000, found False"]] * 2
+    work.clear()
+    refused(partial(door.answer, STRANGER, door.offer(STRANGER).text))
+    assert work == ["verify", f"look for {public(STRANGER).hex()[:4]}, found False"]
 
 
 def test_a_flood_of_challenges_and_bad_logins_writes_nothing(door: Door) -> None:
