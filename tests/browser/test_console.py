@@ -334,7 +334,7 @@ def test_a_script_on_a_prefix_does_nothing_with_the_session(shown: Shown, page: 
 
 # -- looks ---------------------------------------------------------------------------------------------------------
 
-PLACES = ["/", FOLDER, "/console/tokens", "/console/keys", "/console/accounts", "/console/exposures",
+PLACES = ["/", FOLDER, "/console/tokens", "/console/keys", "/console/accounts", "/console/exposures", "/console/audit",
           "/console/rights/kay/files", "/console/none"]  # fmt: skip
 
 

@@ -115,6 +115,7 @@ READ: dict[str, Verb] = {
     "trees.list": lambda case, actor: case.library.trees.list(actor, case.place("")),
     "trees.walk": lambda case, actor: list(case.library.trees.walk(actor, case.place(""))),
     "flists.get": lambda case, actor: case.library.flists.get(actor, case.name),
+    "flists.may_write": lambda case, actor: case.library.flists.may_write(actor, case.name),
     "flists.room_bytes": lambda case, actor: case.library.flists.room_bytes(actor, case.name),
     "flists.log": lambda case, actor: case.library.flists.log(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
@@ -173,6 +174,9 @@ CREATE: dict[str, Verb] = {
 EXPOSURE = Exposure(1, "x.test", "", FlistName("owner", "any"), 1, None, Mode.KEYS, True, "off")
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
+    "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
+        actor, case.library.exposures.list(OPERATOR)[0]
+    ),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(actor, EXPOSURE),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
@@ -222,7 +226,7 @@ VERBS: dict[str, dict[str, Verb]] = {
     "kept by owner": KEPT_BY_OWNER,
     "remove": REMOVE,  # the last: nothing is left of the flist
 }
-LISTINGS = {"flists.list", "flists.accounts", "flists.has_account"}
+LISTINGS = {"flists.list", "flists.accounts", "flists.has_account", "exposures.shown_to"}
 """They refuse nobody but guests, and show what may be read."""
 
 
@@ -266,6 +270,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         opened.identity.add_account(OPERATOR, account, Role.USER)
     opened.identity.add_account(OPERATOR, "admin", Role.ADMIN)
     opened.flists.create(OPERATOR, FlistName("owner", "another"))
+    opened.exposures.expose(OPERATOR, FlistName("owner", "another"), prefix="/another")
     yield opened
     opened.close()
 
@@ -359,12 +364,18 @@ def test_what_may_be_read_is_listed_and_nothing_else(
         for listing in (
             lambda: library.flists.list(actor),
             lambda: library.flists.accounts(actor),
+            lambda: library.exposures.shown_to(actor),
             lambda: library.flists.has_account(actor, "owner"),
         ):
             with pytest.raises(Unauthenticated):
                 listing()
         return
     there = expected(who, scope, private, "read") is None
+    library.exposures.expose(OPERATOR, case.name, prefix=f"/{case.number}")
+    assert (case.name in {one.flist_name for one in library.exposures.shown_to(actor)}) == there
+    if there:
+        may_write = expected(who, scope, private, "write") is None
+        assert library.flists.may_write(actor, case.name) == may_write
     everywhere = [flist.flist_name for flist in library.flists.list(actor)]
     assert (case.name in everywhere) == there
     if "this flist" in scope:

@@ -38,7 +38,7 @@ def seen(served: Served) -> set[str]:
     texts = set()
     for _ in range(VISITS):
         with httpx.Client(base_url=served.url, headers={"Host": HOST}) as client:
-            texts.add(client.get("/").text)
+            texts.add(client.get("/index.html").text)
     return texts
 
 

@@ -6,5 +6,5 @@ pages.py      templates with their style and script, and the policy that goes wi
 logins.py     /login, /logout and the session cookie
 overview.py   /: the flists one may see
 folders.py    a folder of a flist; uploads.py: files that arrive there
-tokens.py, keys.py, accounts.py, rights.py, exposures.py: the other pages
+tokens.py, keys.py, accounts.py, rights.py, exposures.py, audit.py: the other pages
 """

@@ -23,12 +23,13 @@ from mylist_dav.errors import (
 )
 from mylist_dav.outcomes import outcome
 from mylist_dav.services.opening import Library
-from mylist_dav.web.console import accounts, exposures, folders, keys, logins, overview, rights, tokens
+from mylist_dav.web.console import accounts, audit, exposures, folders, keys, logins, overview, rights, tokens
 from mylist_dav.web.console.pages import console_page, see_other
 from mylist_dav.web.console.uploads import FileSink, FormSink
 from mylist_dav.web.console.visits import CONSOLE, Visit
 from mylist_dav.web.pages import NOSNIFF
 from mylist_dav.web.policy import NO_STORE
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.forms import FORM_BYTES_MAX, MULTIPART, URLENCODED, Form, media_type_of, parse_form
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response, WholeBody
 from mylist_dav.wire.sessions import comes_from_own_page
@@ -58,6 +59,7 @@ KINDS = {
     "rights": Kind(rights.show, rights.act),
     "tokens": Kind(tokens.show, tokens.act),
     "keys": Kind(keys.show, keys.act),
+    "audit": Kind(audit.show, audit.act),
     "accounts": Kind(accounts.show, accounts.act),
     "exposures": Kind(exposures.show, exposures.act),
 }
@@ -70,6 +72,7 @@ class ConsoleFrontEnd:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
         for name in ("overview", "login", "problem"):
             console_page(name)  # now, and not in the middle of the first requests
 
@@ -77,6 +80,7 @@ class ConsoleFrontEnd:
         return None
 
     def respond(self, request: Request) -> Response | BodySink:
+        self._in_clear.check(request)
         if request.method in _WRITES:
             self._require_own_page(request)
         elif request.method not in _READS:
@@ -129,9 +133,11 @@ class ConsoleFrontEnd:
 
     def _log_in(self, request: Request, form: Form) -> Response:
         try:
-            return logins.log_in(self._library.identity, request, form)
+            response = logins.log_in(self._library.identity, request, form)
         except Unauthenticated as error:
             return logins.login_page(request, f"{error}".capitalize() + ".", outcome(error).http)
+        self._in_clear.note(request, response.account)
+        return response
 
     def _logout(self, request: Request) -> Response | BodySink:
         if request.method in _READS:

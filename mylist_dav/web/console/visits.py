@@ -49,6 +49,7 @@ class Visit:
             status,
             account=self.actor.account,
             is_admin=self.may_administer,
+            may_audit=self.actor.scope == EVERYTHING,
             here=here,
             problem=problem,
             **values,

@@ -385,6 +385,36 @@ def test_an_exposure_may_be_for_some_only(house: House) -> None:
     assert len(house.library.exposures.list(OPERATOR)) == 2
 
 
+# -- the audit -----------------------------------------------------------------------------------------------------
+
+
+def test_the_audit_shows_everything_to_admins_and_to_others_what_they_did(house: House) -> None:
+    house.library.grants.grant(OPERATOR, "bert", PHOTOS, Right.WRITE)
+    bert, admin = house.browser("bert"), house.browser("admin")
+    bert.post(FOLDER, do="folder", name=EVIL.replace("/", "\\"))
+    admin.post(FOLDER, do="delete", name="a.txt")
+    mine, everything = bert.get("/console/audit"), admin.get("/console/audit")
+    assert "mkdir" in mine.text and "192.0.2.1" in mine.text and "admin" not in mine.text
+    assert "<script>alert" not in mine.body.decode()
+    assert "mkdir" in everything.text and "In all" in everything.text and "In all" not in mine.text
+    only = admin.get("/console/audit?account=admin&action=delete&flist=anna/photos").text
+    assert "mkdir</span>" not in only and "delete</span>" in only
+    assert bert.get("/console/audit?account=admin").status == 403
+    assert admin.get("/console/audit?action=dance").status == 400
+    assert admin.get("/console/audit?before=x").status == 400
+    assert admin.post("/console/audit", do="x").status == 405
+
+
+def test_a_long_audit_is_shown_in_parts(house: House) -> None:
+    admin = house.browser("admin")
+    for number in range(105):
+        admin.post(FOLDER, do="folder", name=f"d{number}")
+    first = admin.get("/console/audit?action=mkdir").text
+    older = re.search(r'href="(\?[^"]+before=[0-9]+)"', first)
+    assert older is not None and first.count("mkdir</span>") == 100
+    assert admin.get("/console/audit" + older[1]).text.count("mkdir</span>") == 5
+
+
 # -- all of them ---------------------------------------------------------------------------------------------------
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mylist_dav.model.actors import OPERATOR, Scope
+from mylist_dav.web.console.front import ConsoleFrontEnd
 from tests.shelf import Clock
-from tests.web.console.driver import ORIGIN, PHOTOS, House
+from tests.web.console.driver import ORIGIN, PHOTOS, Browser, House
 
 FOLDER = "/console/flists/anna/photos/"
 
@@ -83,6 +86,17 @@ def test_a_limited_token_is_the_session_itself_and_outlives_it(house: House) -> 
     assert browser.get("/console/tokens").status == 403
     browser.post("/logout")
     assert browser.cookies == {} and house.labels("admin") == ["one"]
+
+
+def test_where_plain_http_is_refused_the_console_asks_for_no_token_in_clear(house: House) -> None:
+    tokens = replace(house.library.settings.tokens, over_plain_http="refuse")
+    house.library.settings = replace(house.library.settings, tokens=tokens)
+    browser = Browser(ConsoleFrontEnd(house.library))
+    token = house.library.identity.new_token(OPERATOR, "anna")
+    for reply in (browser.get("/"), browser.get("/login"), browser.post("/login", token=token)):
+        assert reply.status == 403 and "no logins over plain HTTP" in reply.text
+    browser.scheme, browser.origin = "https", ORIGIN.replace("http:", "https:")
+    assert browser.post("/login", token=token).status == 303
 
 
 # -- without a session ---------------------------------------------------------------------------------------------
