@@ -12,6 +12,7 @@ from mylist_dav.errors import BadName, NotAllowed, NotFound
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import Request, Response
 from mylist_dav.wire.targets import decode_path
 
@@ -23,14 +24,17 @@ class FlistFrontEnd:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
         self._calls: dict[str, dict[str, Call]] = {"manifest": {"GET": self.manifest}}
 
     def answer_now(self, request: Request) -> Response | None:
         return None
 
     def respond(self, request: Request) -> Response:
-        """Raises Unauthenticated, NotFound, NotAllowed, and what the function raises."""
+        """Raises Unauthenticated (over plain HTTP Forbidden), NotFound, NotAllowed, and what the function raises."""
+        self._in_clear.check(request)
         actor = authenticate(self._library.identity, request)
+        self._in_clear.note(request, actor.account)
         name, calls = self._route(request)
         call = calls.get("GET" if request.method == "HEAD" else request.method)
         if call is None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from threading import get_ident
 from typing import NamedTuple
 
 from mylist_dav.errors import MylistError, NotFound
@@ -39,26 +40,32 @@ _log = logging.getLogger(__name__)
 
 
 class SiteMeter:
-    """Counts what one exposure answers; of guests nothing else is kept. Costs some tenths of a microsecond."""
+    """Counts what one exposure answers; of guests nothing else is kept.
 
-    __slots__ = ("_lock", "down_bytes", "requests")
+    Each thread counts in a cell of its own, which nobody else writes and which only grows: so there is no lock, which
+    would cost twice of what is left (0.1 µs).
+    """
+
+    __slots__ = ("_cells", "_taken")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.requests = 0
-        self.down_bytes = 0
+        self._cells: dict[int, list[int]] = {}
+        self._taken = (0, 0)
 
     def sent(self, status: int, size_bytes: int) -> None:
         """An answer was sent; size_bytes: of its body, as far as it was sent."""
-        with self._lock:
-            self.requests += 1
-            self.down_bytes += size_bytes
+        cell = self._cells.get(get_ident())
+        if cell is None:
+            cell = self._cells.setdefault(get_ident(), [0, 0])
+        cell[0] += 1
+        cell[1] += size_bytes
 
     def take(self) -> tuple[int, int]:
-        """What was counted since the last call."""
-        with self._lock:
-            counted = self.requests, self.down_bytes
-            self.requests = self.down_bytes = 0
+        """Requests and bytes since the last call. For one thread at a time."""
+        cells = list(self._cells.values())
+        found = sum(cell[0] for cell in cells), sum(cell[1] for cell in cells)
+        counted = found[0] - self._taken[0], found[1] - self._taken[1]
+        self._taken = found
         return counted
 
 
@@ -264,7 +271,7 @@ class Ledger:
             sites = list(self._sites.items())
         for name, meter in sites:
             requests, down_bytes = meter.take()
-            if requests:
+            if requests or down_bytes:
                 batch.add_sum(TallyKind.EXPOSURE, name, requests, 0, down_bytes)
         return batch
 

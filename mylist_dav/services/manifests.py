@@ -33,7 +33,7 @@ class Manifests:
         self._known: OrderedDict[tuple[int, int, int], Roots] = OrderedDict()
 
     def manifest(self, actor: Actor, name: FlistName, at_jid: int | None = None) -> Signed:
-        """The manifest of a revision; None is the head. Reads all of its tree, 10 s for a million entries.
+        """The manifest of a revision; None is the head. Reads all of its tree, some 5 s for a million entries.
 
         Raises Unauthenticated, NotFound, Busy when several others are being made.
         """
