@@ -174,9 +174,6 @@ CREATE: dict[str, Verb] = {
 EXPOSURE = Exposure(1, "x.test", "", FlistName("owner", "any"), 1, None, Mode.KEYS, True, "off")
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
-    "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
-        actor, case.library.exposures.list(OPERATOR)[0]
-    ),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(actor, EXPOSURE),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
