@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import BadName, Exists, Invalid, LimitExceeded, NotFound, Unsupported
+from mylist_dav.errors import BadName, Exists, Forbidden, Invalid, LimitExceeded, NotFound
 from mylist_dav.model.actors import Role
 from mylist_dav.model.exposures import Mode
 from mylist_dav.model.names import FlistName
@@ -148,10 +148,10 @@ def test_what_cannot_be_exposed_is_refused(shelf: Shelf) -> None:
         shelf.exposures.expose(ADMIN, NAME, prefix="/x", at_jid=2)
     with pytest.raises(NotFound):
         shelf.exposures.expose(ADMIN, OTHER, prefix="/x")
-    with pytest.raises(Unsupported):
+    with pytest.raises(Forbidden):
         shelf.exposures.expose(ADMIN, NAME, prefix="/x", mode=Mode.SECRET)
-    with pytest.raises(Unsupported):
-        shelf.exposures.expose(ADMIN, NAME, prefix="/x", dav="rw")
+    with pytest.raises(Invalid):
+        shelf.exposures.expose(ADMIN, NAME, prefix="/x", dav="rw", at_jid=1)
     with pytest.raises(Invalid):
         shelf.exposures.unexpose(ADMIN)
     assert shelf.exposures.list(ADMIN) == []

@@ -201,3 +201,20 @@ def test_the_parts_of_an_entry_are_what_the_digest_takes(imported: Library) -> N
         for _, entry in tree.walk(tree.root()):
             part = manifests.part_of(entry)
             assert (part.name, part.mode, part.mtime_ns) == (entry.name, entry.mode, entry.mtime_ns)
+
+
+def test_exposures_keys_and_tokens_are_recorded_without_a_secret(imported: Library) -> None:
+    from mylist_dav.model.audit import Wanted
+    from mylist_dav.model.exposures import Mode
+
+    token = imported.identity.new_token(OPERATOR, "alice", label="laptop")
+    imported.exposures.expose(
+        OPERATOR, NAME, host="a.example", mode=Mode.SECRET, secret="open sesame, please"
+    )
+    imported.exposures.unexpose(OPERATOR, host="a.example")
+    imported.server_key.rotate(OPERATOR)
+    imported.identity.revoke_this(token, address="192.0.2.1")
+    found = imported.audit.rows(OPERATOR, Wanted(limit=5))
+    assert [row.action for row in found] == ["logout", "server-key", "unexpose", "expose", "token-add"]
+    assert (found[0].account, found[0].address) == ("alice", "192.0.2.1")
+    assert not any(secret in row.detail for row in found for secret in ("sesame", token))
