@@ -2,7 +2,8 @@
 
 Signing with a key happens in the browser, by the script of the login page and the API; it ends in a token as well.
 A session has a token of its own, so that it can be ended without a token that is used elsewhere; it never outlives
-the one that it was begun with. A token with a limited scope makes no tokens: the session keeps that one itself, and only forgets it in the end.
+the one that it was begun with. A token with a limited scope makes no tokens: the session keeps that one itself, and
+only forgets it in the end.
 """
 
 from __future__ import annotations
