@@ -235,7 +235,7 @@ class AccountWrites(AccountReads):
         """And all that end with it. False when there was none."""
         self._sql.execute(
             "WITH RECURSIVE ended (token_hash) AS (VALUES (?) UNION"
-            " SELECT t.token_hash FROM ended e CROSS JOIN token t ON t.parent = e.token_hash)"
+            " SELECT t.token_hash FROM ended CROSS JOIN token t ON t.parent = ended.token_hash)"
             " DELETE FROM token WHERE token_hash IN (SELECT token_hash FROM ended)",
             (token_hash,),
         )
