@@ -40,6 +40,14 @@ def read_file(path: Path) -> str:
         raise Invalid(f"{path} is not text") from error
 
 
+def is_open_to_others(path: Path) -> bool:
+    """Whether others than its owner may read or write a file. What cannot be looked at counts as closed."""
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
 def write_private(path: Path, text: str, *, replace: bool) -> None:
     """Write a file that its owner alone may read (0600), in a folder of the same kind (0700), made where missing.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mylist_dav.client.agent import AgentKey, agent_keys
-from mylist_dav.client.folder import read_file
+from mylist_dav.client.folder import is_open_to_others, read_file
 from mylist_dav.client.key_files import AskPassPhrase, PrivateKey, read_private
 from mylist_dav.errors import MylistError, NotFound
 from mylist_dav.model.keys import PublicKey, parse_public_key
@@ -15,12 +16,18 @@ KEY_FILE = "key"
 """In the configuration folder."""
 
 AGENT_KEYS_MAX = 5
+_log = logging.getLogger(__name__)
 
 
 def key_from(path: Path, environ: Mapping[str, str], ask: AskPassPhrase) -> PrivateKey | AgentKey:
-    """The key of a file; of a public key, if an ssh-agent has its private half. Raises MylistError."""
+    """The key of a file; of a public key, if an ssh-agent has its private half. Raises MylistError.
+
+    A warning is logged for a private one that others on this machine may read.
+    """
     text = read_file(path)
     if not text.startswith("ssh-"):
+        if is_open_to_others(path):
+            _log.warning("%s is a private key, and others may read it: chmod 600", path)
         return read_private(text, str(path), ask)
     public = parse_public_key(text)
     for key in _from_agent(environ):

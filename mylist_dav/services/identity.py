@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import NamedTuple
 
 from mylist_dav.errors import Invalid, LimitExceeded, NotFound, Unauthenticated
 from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts
@@ -25,6 +26,17 @@ KEYS_MAX = 100
 
 QUOTA_BYTES_MAX = 2**62
 _DAY_NS = 86_400 * 1_000_000_000
+_UNKNOWN = "the token is unknown, expired, or of another account"
+
+
+class Session(NamedTuple):
+    """A token of a session, and when it ends."""
+
+    token: str
+    expires_ns: int
+
+    def __repr__(self) -> str:
+        return f"Session(…, {self.expires_ns})"
 
 
 class Identity:
@@ -194,13 +206,45 @@ class Identity:
         self._catalog.change(make)
         return token
 
+    def new_session(
+        self, actor: Actor, begun_with: str, *, days: float, label: str, instead: bool = False
+    ) -> Session:
+        """A token for a session of an actor who came with the token begun_with.
+
+        It ends with that one at the latest, be it revoked or expired. instead: that one ends now, for this. Raises
+        Unauthenticated (it has just ended), Forbidden (it is a limited one), LimitExceeded.
+        """
+        require_unlimited(actor)
+        parent = _hash(begun_with)
+        token = TOKEN_PREFIX + self._new_secret()
+        wanted_ns = self._clock() + int(days * _DAY_NS)
+
+        def make(draft: Draft) -> int:
+            if draft.token_actor(parent, draft.now_ns) is None:
+                raise Unauthenticated(_UNKNOWN)
+            expires_ns = min(wanted_ns, draft.token_expires_ns(parent))
+            if instead and draft.remove_token(parent):
+                draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(parent)})
+            draft.add_token(
+                _hash(token), actor.account, label, expires_ns, parent=None if instead else parent
+            )
+            if draft.count_tokens(actor.account) > TOKENS_MAX:
+                raise LimitExceeded(f"an account has at most {TOKENS_MAX} tokens: revoke some first")
+            detail: Detail = {"name": actor.account, "token": token_id_of(_hash(token)), "label": label}
+            draft.record(actor, Action.TOKEN_ADD, "", {**detail, "read_only": False})
+            return expires_ns
+
+        return Session(token, self._catalog.change(make))
+
     def tokens(self, actor: Actor, account: str | None = None) -> list[TokenFacts]:
         """The tokens of an account; without one, all that the caller manages. Newest first."""
         with self._catalog.view() as view:
             return [facts for _, facts in view.tokens(_managed(actor, account))]
 
     def revoke_token(self, actor: Actor, token_id: str) -> None:
-        """Revoke the token whose id begins so; at once, in all processes. Raises NotFound, Invalid (ambiguous)."""
+        """Revoke the token whose id begins so, and sessions begun with it; at once, in all processes.
+
+        Raises NotFound, Invalid (ambiguous)."""
         account = _managed(actor, None)
 
         def make(draft: Draft) -> None:
@@ -240,7 +284,7 @@ class Identity:
         found = self._holder(token, now_ns)
         if found is None or (account is not None and account != found[0].account):
             self.note_failure(address, account or "")
-            raise Unauthenticated("the token is unknown, expired, or of another account")
+            raise Unauthenticated(_UNKNOWN)
         actor, token_hash, used_ns = found
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))

@@ -25,6 +25,8 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import View
 
 _ADMIN = Role.ADMIN
+_NO_FLIST = 0
+"""An id that no flist has."""
 
 # -- of nothing in particular ----------------------------------------------------------------------------------
 
@@ -65,12 +67,16 @@ def require_own(actor: Actor, account: str) -> None:
 
 
 def readable(view: View, actor: Actor, name: FlistName) -> Flist:
-    """The flist, for reading. Raises Unauthenticated for a guest, NotFound: it is not there, or may not be read."""
+    """The flist, for reading. Raises Unauthenticated for a guest, NotFound: it is not there, or may not be read.
+
+    Where there is none, grants are looked up as for one that is kept from the actor: else time would tell.
+    """
     require_known(actor)
     try:
-        flist = view.flist(name)
+        flist = view.flist(name) if _is_in_scope(actor, name) else None
     except NotFound:
         flist = None
+        view.granted(_NO_FLIST, actor.account)
     if flist is None or not may_read(view, actor, flist):
         raise NotFound(f"there is no flist {name}")
     return flist

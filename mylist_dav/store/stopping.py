@@ -34,7 +34,7 @@ class StopSign:
     def __init__(self, path: Path) -> None:
         """Open the sign, or make it. Raises OutOfSpace, WritesStopped or MylistError when that fails."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             _fill(self._descriptor)
         except OSError as error:

@@ -29,12 +29,13 @@ class Request:
     host: the checked Host without port, in lower case; authority: with the port, as sent.
     client: the address of the peer (of the client, where a trusted proxy says so). content_length: None if chunked
     or if there is no body; has_body tells which. chosen: the front end that a router has found for it, kept by it.
+    Its repr, which may end up in a log, holds no header and no query: credentials and cookies come in these.
     """
 
     method: str
     target: str
-    query: str
-    headers: Headers
+    query: str = field(repr=False)
+    headers: Headers = field(repr=False)
     host: str
     authority: str
     scheme: str = "http"
@@ -75,8 +76,8 @@ class Response:
     """
 
     status: int
-    headers: Headers = field(default_factory=list)
-    body: bytes | Iterable[Piece] = b""
+    headers: Headers = field(default_factory=list, repr=False)
+    body: bytes | Iterable[Piece] = field(default=b"", repr=False)
     content_length: int | None = None
     close: bool = False
     account: str = ""

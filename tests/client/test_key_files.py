@@ -193,3 +193,14 @@ def test_a_private_file_is_for_its_owner_alone_and_not_replaced_by_chance(tmp_pa
     write_private(path, "three", replace=True)
     assert read_file(path) == "three"
     assert [each.name for each in path.parent.iterdir()] == ["key"]
+
+
+def test_a_private_key_that_others_may_read_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "key"
+    write_private(path, written(KEY), replace=False)
+    assert key_from(path, {}, never) == KEY and not caplog.records
+    path.chmod(0o640)
+    assert key_from(path, {}, never) == KEY
+    assert "others may read it: chmod 600" in caplog.text

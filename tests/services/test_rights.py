@@ -22,6 +22,7 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exports import Format
 from mylist_dav.services.opening import Library
 from mylist_dav.services.properties import PropertyChange
+from mylist_dav.services.rights import readable
 from mylist_dav.services.trees import Attributes
 from mylist_dav.settings import load
 from tests.shelf import Clock
@@ -406,6 +407,27 @@ def test_what_may_not_be_read_answers_as_what_is_not_there(library: Library) -> 
                     verb(tried, actor)
                 said.add((type(caught.value), str(caught.value).replace(str(tried.name), "...")))
             assert len(said) == 1, name
+
+
+@pytest.mark.parametrize("scope", ["everything", "another flist"])
+def test_as_much_is_looked_up_for_what_is_not_there_as_for_what_may_not_be_read(
+    library: Library, scope: str
+) -> None:
+    case = case_of(library, OPERATOR, True)
+    actor = actor_of(library, "stranger", scope, case.name)
+    looked_up: list[list[str]] = []
+    for tried in (case, unknown(case)):
+        statements: list[str] = []
+        with library.catalog.view() as view, pytest.raises(NotFound):
+            connection = view._sql
+            connection.exec_trace = lambda _, sql, __, found=statements: found.append(sql) or True
+            try:
+                readable(view, actor, tried.name)
+            finally:
+                connection.exec_trace = None
+        looked_up.append(statements)
+    assert looked_up[0] == looked_up[1]
+    assert bool(looked_up[0]) == (scope == "everything")
 
 
 def test_a_condition_tells_nothing_of_a_flist_that_may_not_be_read(library: Library) -> None:

@@ -25,6 +25,11 @@ def test_a_new_sign_lets_everything_pass(path: Path) -> None:
     assert (sign.is_set, sign.reason) == (False, "")
 
 
+def test_a_data_directory_that_is_made_for_it_is_for_its_owner_alone(tmp_path: Path) -> None:
+    StopSign(tmp_path / "new" / "writes-stopped")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_set_sign_says_why_and_what_to_do(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sign = StopSign(path)
     sign.stop("sync failed: Input/output error")

@@ -88,6 +88,13 @@ class AccountReads:
         name = self._name_of(flist_id)
         return None if name is None else (Actor(account, Role(role), Scope(name, bool(read_only))), used_ns)
 
+    def token_expires_ns(self, token_hash: bytes) -> int:
+        """When a token expires; 0 when it is unknown."""
+        rows = self._sql.execute(
+            "SELECT expires_ns FROM token WHERE token_hash = ?", (token_hash,)
+        ).fetchall()
+        return int(rows[0][0]) if rows else 0
+
     def tokens(self, account: str | None = None) -> list[tuple[bytes, TokenFacts]]:
         """All tokens, or those of one account, newest first, each with its hash."""
         where = "WHERE a.name = ?" if account is not None else ""
@@ -203,21 +210,35 @@ class AccountWrites(AccountReads):
     # -- tokens ------------------------------------------------------------------------------------------------
 
     def add_token(
-        self, token_hash: bytes, account: str, label: str, expires_ns: int, scope: Scope = EVERYTHING
+        self,
+        token_hash: bytes,
+        account: str,
+        label: str,
+        expires_ns: int,
+        scope: Scope = EVERYTHING,
+        parent: bytes | None = None,
     ) -> None:
-        """Raises NotFound when there is no such account, or no flist that the scope names."""
+        """parent: the hash of the token that this one ends with.
+
+        Raises NotFound when there is no such account, or no flist that the scope names.
+        """
         account_id = self._account_id(account)
         flist_id = None if scope.flist_name is None else self._flist_id(scope.flist_name)
         self._sql.execute(
-            "INSERT INTO token (token_hash, account_id, label, created_ns, expires_ns, read_only, flist_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (token_hash, account_id, label, self.now_ns, expires_ns, int(scope.read_only), flist_id),
+            "INSERT INTO token (token_hash, account_id, label, created_ns, expires_ns, read_only, flist_id, parent)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (token_hash, account_id, label, self.now_ns, expires_ns, int(scope.read_only), flist_id, parent),
         )
         self._sql.execute("DELETE FROM token WHERE expires_ns <= ?", (self.now_ns,))
 
     def remove_token(self, token_hash: bytes) -> bool:
-        """False when there was none."""
-        self._sql.execute("DELETE FROM token WHERE token_hash = ?", (token_hash,))
+        """And all that end with it. False when there was none."""
+        self._sql.execute(
+            "WITH RECURSIVE ended (token_hash) AS (VALUES (?) UNION"
+            " SELECT t.token_hash FROM ended CROSS JOIN token t ON t.parent = ended.token_hash)"
+            " DELETE FROM token WHERE token_hash IN (SELECT token_hash FROM ended)",
+            (token_hash,),
+        )
         found = self._sql.changes() > 0
         self._raise_generation("rights")
         return found

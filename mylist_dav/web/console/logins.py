@@ -1,8 +1,9 @@
 """Logging in and out: /login takes a token and keeps a session for it in a cookie, /logout ends that.
 
 Signing with a key happens in the browser, by the script of the login page and the API; it ends in a token as well.
-A session has a token of its own, so that it can be ended without a token that is used elsewhere. A token with a
-limited scope makes no tokens: the session keeps that one itself, and only forgets it in the end.
+A session has a token of its own, so that it can be ended without a token that is used elsewhere; it never outlives
+the one that it was begun with. A token with a limited scope makes no tokens: the session keeps that one itself, and
+only forgets it in the end.
 """
 
 from __future__ import annotations
@@ -49,10 +50,8 @@ def log_in(identity: Identity, request: Request, form: Form) -> Response:
     token = form.get("token", "").strip()
     actor = identity.actor_for(token, **came_from(request))
     if actor.scope == EVERYTHING:
-        own = identity.new_token(actor, actor.account, days=SESSION_DAYS, label=LABEL)
-        if form.get("fresh"):
-            identity.revoke_this(token, **came_from(request))
-        token = own
+        instead = bool(form.get("fresh"))
+        token = identity.new_session(actor, token, days=SESSION_DAYS, label=LABEL, instead=instead).token
     response = see_other(
         _own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)]
     )

@@ -25,8 +25,8 @@ from tests.shelf import ADMIN, NAME, Shelf, shelf_in, tokens
 
 ROWS = 300
 FOLDER = NewEntry(Kind.DIRECTORY, 0o755, 0, 0)
-SMALL = {"account", "exposure", "generation", "token", "a", "t", "x", "f", "folder", "CONSTANT"}
-"""What may be read as a whole: small tables, lists of all flists, and the folders that a recursive query has found."""
+SMALL = {"account", "exposure", "generation", "token", "a", "t", "x", "f", "folder", "ended", "CONSTANT"}
+"""What may be read as a whole: small tables, lists of all flists, and what a recursive query has found."""
 
 
 @pytest.fixture

@@ -47,6 +47,41 @@ def test_a_token_that_does_not_hold_begins_no_session(house: House, token: str) 
     assert token == "" or token not in reply.text
 
 
+def test_a_session_ends_with_the_token_it_was_begun_with(house: House, clock: Clock) -> None:
+    browser = house.browser()
+    browser.post("/login", token=house.library.identity.new_token(OPERATOR, "anna", days=1 / 24))
+    clock.advance(3_599)
+    assert browser.get("/").status == 200
+    clock.advance(2)
+    assert browser.get("/").location == "/login"
+
+
+def test_a_token_taken_over_by_a_session_does_not_give_it_more_time(house: House, clock: Clock) -> None:
+    browser = house.browser()
+    browser.post("/login", token=house.library.identity.new_token(OPERATOR, "anna", days=1 / 24), fresh="1")
+    clock.advance(3_601)
+    assert browser.get("/").location == "/login"
+
+
+def test_revoking_a_token_ends_the_sessions_begun_with_it_and_no_others(house: House) -> None:
+    identity = house.library.identity
+    token, other = (identity.new_token(OPERATOR, "anna") for _ in range(2))
+    first, second, third = (house.browser() for _ in range(3))
+    first.post("/login", token=token)
+    second.post("/login", token=next(iter(first.cookies.values())))  # a session of a session
+    third.post("/login", token=other)
+    identity.revoke_this(token)
+    assert first.get("/").location == "/login" and second.get("/").location == "/login"
+    assert third.get("/").status == 200
+
+
+def test_a_logout_leaves_the_token_that_was_pasted(house: House) -> None:
+    browser = house.browser()
+    browser.post("/login", token=house.library.identity.new_token(OPERATOR, "anna", label="pasted"))
+    browser.post("/logout")
+    assert house.labels("anna") == ["pasted"]
+
+
 def test_a_disabled_account_has_no_session_any_more(house: House) -> None:
     browser = house.browser("anna")
     house.library.identity.set_disabled(OPERATOR, "anna", True)
