@@ -174,6 +174,9 @@ CREATE: dict[str, Verb] = {
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
     "exposures.list": lambda case, actor: case.library.exposures.list(actor),
+    "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
+        actor, case.library.exposures.list(OPERATOR)[0]
+    ),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
     "grants.grant": lambda case, actor: case.library.grants.grant(actor, "spare", case.name, Right.READ),
     "grants.grants": lambda case, actor: case.library.grants.grants(actor, case.name),
