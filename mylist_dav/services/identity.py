@@ -207,13 +207,21 @@ class Identity:
         return token
 
     def new_session(
-        self, actor: Actor, begun_with: str, *, days: float, label: str, instead: bool = False
+        self,
+        begun_with: str,
+        *,
+        days: float,
+        label: str,
+        instead: bool = False,
+        address: str = "",
+        request_id: str = "",
     ) -> Session:
-        """A token for a session of an actor who came with the token begun_with.
+        """A token for a session of whoever came with the token begun_with.
 
         It ends with that one at the latest, be it revoked or expired. instead: that one ends now, for this. Raises
-        Unauthenticated (it has just ended), Forbidden (it is a limited one), LimitExceeded.
+        Unauthenticated, Forbidden (it is a limited one), LimitExceeded.
         """
+        actor = self.actor_for(begun_with, address=address, request_id=request_id)
         require_unlimited(actor)
         parent = _hash(begun_with)
         token = TOKEN_PREFIX + self._new_secret()

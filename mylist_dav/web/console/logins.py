@@ -51,7 +51,9 @@ def log_in(identity: Identity, request: Request, form: Form) -> Response:
     actor = identity.actor_for(token, **came_from(request))
     if actor.scope == EVERYTHING:
         instead = bool(form.get("fresh"))
-        token = identity.new_session(actor, token, days=SESSION_DAYS, label=LABEL, instead=instead).token
+        token = identity.new_session(
+            token, days=SESSION_DAYS, label=LABEL, instead=instead, **came_from(request)
+        ).token
     response = see_other(
         _own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)]
     )
