@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from nacl.signing import SigningKey
@@ -288,7 +289,9 @@ def test_an_error_says_what_and_ends_with_its_code(
 
 def every_command() -> list[list[str]]:
     found: list[list[str]] = []
-    for name, command in mylist.commands.items():
+    context = click.Context(mylist)
+    for name in mylist.list_commands(context):
+        command = mylist.get_command(context, name)
         found.append([name])
         found.extend([name, sub] for sub in getattr(command, "commands", {}))
     return found
