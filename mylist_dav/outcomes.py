@@ -1,8 +1,12 @@
 """What an error means outside: HTTP status, JSON-RPC code, exit code. The one table; front ends only read it."""
 
+import re
 from typing import NamedTuple
 
 from mylist_dav import errors
+
+PROBLEM_PREFIX = "urn:mylist:problem:"
+"""What the type of every problem document begins with."""
 
 
 class Outcome(NamedTuple):
@@ -53,3 +57,15 @@ def outcome(error: BaseException) -> Outcome:
         if row is not None:
             return row
     return OUTCOMES[errors.MylistError]
+
+
+def problem_document(error: BaseException) -> dict[str, str | int]:
+    """An error as a problem document (RFC 9457). The type never changes its meaning; foreign errors show nothing."""
+    known = next((cls for cls in type(error).__mro__ if cls in OUTCOMES), errors.MylistError)
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", known.__name__).lower()
+    return {
+        "type": PROBLEM_PREFIX + name,
+        "title": name.replace("-", " ").capitalize(),
+        "status": outcome(error).http,
+        "detail": str(error) if isinstance(error, errors.MylistError) else "an unexpected error",
+    }

@@ -4,7 +4,8 @@
 later wins. A key that is unknown, ill-typed or out of its bounds raises BadSettings, which names it. `reference`
 and `table` make conf/mylist.toml and the table in docs/operating.md from the same declarations.
 
-Nothing here opens a file or reads the environment: both are arguments.
+Nothing here opens a file or reads the environment: both are arguments. It is long because all settings stand in one
+place, where one can read them.
 """
 
 from __future__ import annotations
@@ -298,6 +299,29 @@ class AuditSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobSettings(Section):
+    """Work that outlives a request."""
+
+    section: ClassVar[str] = "jobs"
+
+    threads: int = _setting(2, "Jobs that each worker runs at once; 0: none at all.", between(0, 64))
+    unfinished_max: int = _setting(1000, "Most jobs that wait or run.", between(1, 100_000))
+    unfinished_per_account_max: int = _setting(
+        20, "Most jobs of one account that wait or run.", between(1, 100_000)
+    )
+    days: int = _setting(7, "How long jobs that have ended can be looked at.", between(1, 3660))
+    rows_max: int = _setting(10_000, "Most ended jobs that are kept.", between(1, 1_000_000))
+    waiters_max: int = _setting(
+        4,
+        "Requests of one worker that wait for a job; each holds a thread, others are answered at once.",
+        between(1, 512),
+    )
+    body_bytes_max: int = _setting(
+        256 * GIB, "Largest size together of archives that wait to be imported.", between(MIB, 2**53)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteSettings(Section):
     """How exposures are shown to browsers."""
 
@@ -330,6 +354,7 @@ class Settings:
     accounts: AccountSettings = field(default_factory=AccountSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
 
 
@@ -343,6 +368,7 @@ SECTIONS: dict[str, type[Section]] = {
         AccountSettings,
         TokenSettings,
         AuditSettings,
+        JobSettings,
         SiteSettings,
     )
 }

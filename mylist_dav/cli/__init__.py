@@ -26,6 +26,7 @@ _COMMANDS = {
     "grant": "grant:grant",
     "grants": "grant:grants",
     "import": "importing:import_command",
+    "jobs": "jobs:jobs",
     "key": "key:key",
     "log": "log:log",
     "login": "login:login",

@@ -45,6 +45,8 @@ class Action(StrEnum):
     TOKEN_ADD = "token-add"
     TOKEN_REVOKE = "token-revoke"
     SERVER_KEY = "server-key"
+    JOB_START = "job-start"
+    JOB_CANCEL = "job-cancel"
 
 
 class Audited(NamedTuple):

@@ -52,6 +52,7 @@ def build(settings: Settings) -> App:
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
+    library.start_jobs()
     return App(front_end, library.blocks, library.close)
 
 

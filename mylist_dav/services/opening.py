@@ -20,6 +20,9 @@ from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.job_kinds import import_kind, verify_kind
+from mylist_dav.services.job_running import Runner
+from mylist_dav.services.jobs import JobLimits, Jobs
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
@@ -31,11 +34,14 @@ from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
 from mylist_dav.settings import Settings
+from mylist_dav.store.bodies import Bodies
 from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.disk import Disk
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
+from mylist_dav.store.owners import Owners
 from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
 
@@ -93,6 +99,30 @@ class Library:
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self._open_accounts(root)
+        self._open_jobs(root)
+
+    def _open_jobs(self, root: Path) -> None:
+        """Work that outlives a request."""
+        asked, disk = self.settings.jobs, Disk()
+        limits = self.settings.limits
+        self.jobs = Jobs(
+            self.catalog,
+            Owners(root / "run" / "owners", disk),
+            Bodies(
+                root / "jobs", disk, min(limits.body_bytes_max, asked.body_bytes_max), asked.body_bytes_max
+            ),
+            JobLimits(
+                asked.unfinished_max,
+                asked.unfinished_per_account_max,
+                asked.waiters_max,
+                asked.days,
+                asked.rows_max,
+            ),
+            self_service=self.settings.accounts.self_service,
+        )
+        self.jobs.register(import_kind(self.imports))
+        self.jobs.register(verify_kind(self.upkeep))
+        self._runner = Runner(self.jobs, self.clock, asked.threads)
 
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
@@ -136,8 +166,13 @@ class Library:
         self._filer.start()
         self.ledger.start()
 
+    def start_jobs(self) -> None:
+        """Have threads run jobs. For a process that stays; to be called after any fork, when all kinds are known."""
+        self._runner.start()
+
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
+        self._runner.close()
         self._filer.close()
         self.ledger.close()
         self.identity.close()

@@ -21,6 +21,7 @@ from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, Actor, Role
 from mylist_dav.model.entries import Flist
+from mylist_dav.model.jobs import Job, JobsWanted
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import View
 
@@ -132,6 +133,32 @@ def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
     """Those flists that may be read, in the same order. It asks for all grants at once."""
     granted = {} if actor.role is not Role.USER else view.granted_to(actor.account)
     return [flist for flist in flists if _may_read(actor, flist, granted.get)]
+
+
+# -- of jobs ---------------------------------------------------------------------------------------------------
+
+
+def jobs_of(actor: Actor, wanted: JobsWanted) -> JobsWanted:
+    """Of the jobs that are wanted those that the actor may list: the own ones, and for an admin all.
+
+    Raises Unauthenticated for a guest.
+    """
+    require_known(actor)
+    if not is_admin(actor):
+        only = actor.scope.flist_name
+        wanted = wanted._replace(account=actor.account, flist=wanted.flist if only is None else str(only))
+    return wanted
+
+
+def require_job(actor: Actor, job: Job) -> None:
+    """For ending a job that was begun. Raises Unauthenticated, Forbidden (of another account, a limited token)."""
+    require_known(actor)
+    if is_admin(actor):
+        return
+    only = actor.scope.flist_name
+    in_scope = not actor.scope.read_only and (only is None or str(only) == job.flist)
+    if actor.account != job.account or not in_scope:
+        raise Forbidden("only who began a job may end it, or an admin")
 
 
 # -- inside ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
+jobs.py          work that outlives a request
 rows.py          rows to values and back
 """
 

@@ -14,6 +14,7 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
+from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
@@ -55,6 +56,11 @@ class Draft(View, AccountWrites):
     def records(self) -> Recorder:
         """The audit and the sums of traffic, to be written."""
         return Recorder(self._sql, self.now_ns)
+
+    @property
+    def jobs(self) -> JobWrites:
+        """The jobs, to be written."""
+        return JobWrites(self._sql, self.now_ns)
 
     def record(
         self,

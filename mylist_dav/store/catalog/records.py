@@ -49,6 +49,15 @@ class Records:
         )
         return [Audited(*row) for row in rows]
 
+    def committed_by(self, request_id: str, flist: str, action: Action, since_ns: int) -> int | None:
+        """The jid of the newest commit that was made so: as this request, to this flist, since then; None if none."""
+        rows = self._sql.execute(
+            "SELECT json_extract(detail, '$.jid') FROM audit WHERE flist = ? AND flist <> '' AND action = ?"
+            " AND at_ns >= ? AND request_id = ? ORDER BY at_ns DESC LIMIT 1",
+            (flist, action.value, since_ns, request_id),
+        ).fetchall()
+        return rows[0][0] if rows else None
+
     def tallies(self, kind: TallyKind) -> list[Tally]:
         """All sums of a kind, in order of name."""
         rows = self._sql.execute(
