@@ -59,10 +59,15 @@ def outcome(error: BaseException) -> Outcome:
     return OUTCOMES[errors.MylistError]
 
 
+def problem_name(cls: type[errors.MylistError]) -> str:
+    """The class of an error as words with hyphens: TooMany gives too-many."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+
 def problem_document(error: BaseException) -> dict[str, str | int]:
     """An error as a problem document (RFC 9457). The type never changes its meaning; foreign errors show nothing."""
     known = next((cls for cls in type(error).__mro__ if cls in OUTCOMES), errors.MylistError)
-    name = re.sub(r"(?<!^)(?=[A-Z])", "-", known.__name__).lower()
+    name = problem_name(known)
     return {
         "type": PROBLEM_PREFIX + name,
         "title": name.replace("-", " ").capitalize(),

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import BadSettings, Invalid, NotFound
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import Limits
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
+from mylist_dav.model.peers import Peer
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
@@ -33,7 +34,7 @@ from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
-from mylist_dav.settings import Settings
+from mylist_dav.settings import PeerSettings, Settings
 from mylist_dav.store.bodies import Bodies
 from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.catalog import Catalog
@@ -120,6 +121,7 @@ class Library:
             ),
             self_service=self.settings.accounts.self_service,
         )
+        self.peers = tuple(map(_peer, self.settings.peers))
         self.jobs.register(import_kind(self.imports))
         self.jobs.register(verify_kind(self.upkeep))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
@@ -181,3 +183,10 @@ class Library:
         self.exports.close()
         self.files.close()
         self.stop_sign.close()
+
+
+def _peer(asked: PeerSettings) -> Peer:
+    try:
+        return Peer.checked(asked.name, asked.url, asked.key, private=asked.private)
+    except Invalid as error:
+        raise BadSettings(f"[[peers]] {asked.name}: {error}") from error
