@@ -320,7 +320,7 @@ class JobSettings(Section):
     rows_max: int = _setting(10_000, "Most ended jobs that are kept.", between(1, 1_000_000))
     waiters_max: int = _setting(
         4,
-        "Requests of one worker that wait for a job; each holds a thread, others are answered at once.",
+        "Requests of one worker that wait for a job, at most a quarter of its threads; others are answered at once.",
         between(1, 512),
     )
     body_bytes_max: int = _setting(
