@@ -360,7 +360,9 @@ class PeerSettings(Section):
     url: str = _setting(
         "https://backup.example.org", "Its address, the one it has as its own public_url.", _public_url
     )
-    key: str = _setting("", "Its public key (mylist whoami shows it); empty takes whatever it shows.")
+    key: str = _setting(
+        "", "Its public key, as its /api/v1/server-key tells it; empty takes whatever it shows."
+    )
     private: bool = _setting(False, "Its address may lie in a private network, and be http.")
 
 
@@ -428,12 +430,14 @@ def reference() -> str:
         "# A setting can also be given in the environment as MYLIST_SECTION_KEY, lists with commas between:\n"
         "# MYLIST_SERVER_LISTEN=127.0.0.1:8080,[::1]:8080. The environment wins over this file.\n"
     )
-    return (
-        head
-        + "".join(f"\n[{name}]  # {_about(cls)}\n" + _commented(cls) for name, cls in SECTIONS.items())
-        + f"\n# [[peers]]  # {_about(PeerSettings)}\n"
-        + _commented(PeerSettings)
-    )
+    sections = "".join(f"\n[{name}]  # {_about(cls)}\n" + _commented(cls) for name, cls in SECTIONS.items())
+    return head + sections + _peer_example()
+
+
+def _peer_example() -> str:
+    """How a peer is written: there is none by default."""
+    lines = [f"{each.name} = {_toml(each.default)}  # {each.help_line}" for each in PeerSettings.declared()]
+    return f"\n# {_about(PeerSettings)}\n#\n" + "".join(f"#   {line}\n" for line in ["[[peers]]", *lines])
 
 
 def table() -> str:
