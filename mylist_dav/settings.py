@@ -319,9 +319,7 @@ class JobSettings(Section):
     days: int = _setting(7, "How long jobs that have ended can be looked at.", between(1, 3660))
     rows_max: int = _setting(10_000, "Most ended jobs that are kept.", between(1, 1_000_000))
     waiters_max: int = _setting(
-        4,
-        "Requests of one worker that wait for a job, at most a quarter of its threads; others are answered at once.",
-        between(1, 512),
+        200, "Requests of one worker that wait for a job; others are answered at once.", between(0, 100_000)
     )
     body_bytes_max: int = _setting(
         256 * GIB, "Largest size together of archives that wait to be imported.", between(MIB, 2**53)

@@ -9,9 +9,10 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.jobs import Job
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.job_asking import SYNC, sync_asked
+from mylist_dav.services.jobs import LOOK_SECONDS
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents.jobs import BLOCKS_MAX, JobAsked, JobPage, JobsAsked, JobTold, SyncAsked
-from mylist_dav.wire.messages import Response
+from mylist_dav.wire.messages import Again, Response
 
 _TAG = "Jobs"
 _SYNC_TAG = "Peers"
@@ -52,12 +53,18 @@ def listed(call: Call) -> JobPage:
     return JobPage(jobs=[JobTold.of(job) for job in jobs], next=following)
 
 
-def told(call: Call) -> JobTold:
+def told(call: Call) -> Response:
     """For everybody who knows the id."""
     asked: JobAsked = call.query
-    job_id = call.names["job_id"]
-    jobs = call.library.jobs
-    return JobTold.of(jobs.wait(job_id, asked.wait) if asked.wait else jobs.get(job_id))
+    waiter = call.library.jobs.waiter(call.names["job_id"], asked.wait)
+
+    def ask() -> Response:
+        job, goes_on = waiter.ask()
+        response = model_response(JobTold.of(job))
+        response.again = Again(LOOK_SECONDS, ask) if goes_on else None
+        return response
+
+    return ask()
 
 
 def cancelled(call: Call) -> JobTold:

@@ -40,11 +40,15 @@ Fields = dict[str, Any]
 
 
 class JobLimits(NamedTuple):
-    """How much there may be at once. days, rows_max: how long, and how many, ended jobs are kept."""
+    """How much there may be at once. days, rows_max: how long, and how many, ended jobs are kept.
+
+    waiters_max: who waits without a thread; waiting_threads_max: with one.
+    """
 
     unfinished_max: int = 1_000
     unfinished_per_account_max: int = 20
-    waiters_max: int = 4
+    waiters_max: int = 200
+    waiting_threads_max: int = 4
     days: int = 7
     rows_max: int = 10_000
 
@@ -127,7 +131,8 @@ class Jobs:
         self._monotonic = monotonic
         self._new_id = new_id
         self._kinds: dict[str, Kind] = {}
-        self._waiters = threading.BoundedSemaphore(limits.waiters_max)
+        self._waiting_threads = threading.BoundedSemaphore(limits.waiting_threads_max)
+        self._waiters: dict[object, float] = {}
         self._changed = threading.Condition()
 
     # -- kinds -------------------------------------------------------------------------------------------------
@@ -199,7 +204,7 @@ class Jobs:
 
         It holds a thread, so only a few may wait at a time; whoever comes beyond them is answered at once.
         """
-        if not self._waiters.acquire(blocking=False):
+        if not self._waiting_threads.acquire(blocking=False):
             return self.get(job_id)
         try:
             end = self._monotonic() + min(seconds, WAIT_SECONDS_MAX)
@@ -208,7 +213,27 @@ class Jobs:
                     self._changed.wait(min(LOOK_SECONDS, left))
             return job
         finally:
-            self._waiters.release()
+            self._waiting_threads.release()
+
+    def waiter(self, job_id: str, seconds: float) -> Waiter:
+        """For somebody who waits without a thread, and asks again and again."""
+        return Waiter(self, job_id, self._monotonic() + min(seconds, WAIT_SECONDS_MAX))
+
+    def admit(self, waiter: object, end: float) -> bool:
+        """Whether one more may wait; until `end`, or until it is let go."""
+        with self._changed:
+            now = self._monotonic()
+            if len(self._waiters) >= self.limits.waiters_max:  # those who never came back have had their time
+                self._waiters = {one: until for one, until in self._waiters.items() if until > now}
+            if waiter not in self._waiters and len(self._waiters) >= self.limits.waiters_max:
+                return False
+            self._waiters[waiter] = end
+            return end > now
+
+    def let_go(self, waiter: object) -> None:
+        """It waits no more."""
+        with self._changed:
+            self._waiters.pop(waiter, None)
 
     def list(
         self, actor: Actor, *, state: State | None = None, after: str | None = None, limit: int = 100
@@ -292,6 +317,23 @@ class Jobs:
                 f"an account may have {self.limits.unfinished_per_account_max} jobs that wait or run:"
                 " end one, or try again when one is done"
             )
+
+
+class Waiter:
+    """Waits for the end of a job, by asking."""
+
+    def __init__(self, jobs: Jobs, job_id: str, end: float) -> None:
+        self._jobs = jobs
+        self._job_id = job_id
+        self._end = end
+
+    def ask(self) -> tuple[Job, bool]:
+        """The job, and whether to ask again after LOOK_SECONDS: it may end in time. Raises NotFound."""
+        job = self._jobs.get(self._job_id)
+        if not job.state.has_ended and self._jobs.admit(self, self._end):
+            return job, True
+        self._jobs.let_go(self)
+        return job, False
 
 
 def _cancel(draft: Draft, actor: Actor, job_id: str) -> None:

@@ -115,7 +115,8 @@ class Library:
             JobLimits(
                 asked.unfinished_max,
                 asked.unfinished_per_account_max,
-                min(asked.waiters_max, self.settings.server.threads // 4),
+                asked.waiters_max,
+                self.settings.server.threads // 4,
                 asked.days,
                 asked.rows_max,
             ),

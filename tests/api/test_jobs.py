@@ -57,6 +57,9 @@ class Caller:
         front = api(self.library)
         try:
             found: Response | BodySink = front.respond(request)
+            while isinstance(found, Response) and found.again is not None:
+                self.library.jobs.pause(found.again.after_seconds)
+                found = found.again.ask()
             if not isinstance(found, Response):
                 found.write(json.dumps(body).encode())
                 found = found.finish()

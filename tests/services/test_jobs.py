@@ -271,7 +271,8 @@ def test_waiting_ends_after_the_time_that_was_asked_for(library: Library, gate: 
 
 
 def test_who_comes_past_the_bound_of_waiters_is_answered_at_once(tmp_path: Path) -> None:
-    with library_in(tmp_path / "data", waiters_max=1) as library:
+    with library_in(tmp_path / "data") as library:
+        library.jobs._waiting_threads = threading.BoundedSemaphore(1)
         job = library.jobs.start(ADMIN, "verify", {})
         begun = threading.Event()
         look = library.jobs.get
@@ -288,6 +289,22 @@ def test_who_comes_past_the_bound_of_waiters_is_answered_at_once(tmp_path: Path)
         library.jobs.cancel(ADMIN, job.job_id)
         waiter.join(PATIENCE_SECONDS)
         assert not waiter.is_alive()
+
+
+def test_who_waits_without_a_thread_asks_until_the_job_has_ended_or_the_time_is_over(tmp_path: Path) -> None:
+    with library_in(tmp_path / "data", waiters_max=2) as library:
+        now = [0.0]
+        library.jobs._monotonic = lambda: now[0]
+        job = library.jobs.start(ADMIN, "verify", {})
+        first, second, third = (library.jobs.waiter(job.job_id, 30) for _ in range(3))
+        assert [each.ask()[1] for each in (first, second, third, first)] == [True, True, False, True]
+        now[0] = 31.0
+        assert first.ask()[1] is False, "its time is over"
+        assert library.jobs.waiter(job.job_id, 30).ask()[1], "and its place is free"
+        assert library.jobs.waiter(job.job_id, 30).ask()[1], "as is that of the second, who never came back"
+        assert not library.jobs.waiter(job.job_id, 30).ask()[1]
+        library.jobs.cancel(ADMIN, job.job_id)
+        assert library.jobs.waiter(job.job_id, 30).ask()[1] is False
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------
