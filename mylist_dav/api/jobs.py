@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from mylist_dav.api.bodies import model_response
 from mylist_dav.api.operations import Call, Operation
 from mylist_dav.errors import Invalid
@@ -95,6 +98,34 @@ def synced_blocks(call: Call) -> Response:
 def accepted(job: Job) -> Response:
     """The answer to what has become a job: 202, and where it is looked at (RFC 9110, 15.3.3)."""
     return model_response(JobTold.of(job), 202, ("location", f"/api/v1/jobs/{job.job_id}"))
+
+
+class JobSink:
+    """A BodySink: what is sent is kept until a job has worked on it. flist: what the job is about."""
+
+    piece_bytes = 1024 * 1024
+
+    def __init__(self, call: Call, kind: str, asked: dict[str, Any], flist: str) -> None:
+        """Raises what the kind checks, Busy and TooMany (too many wait), OutOfSpace."""
+        jobs = call.library.jobs
+        self._call = call
+        self._kind = kind
+        self._asked = asked
+        self._flist = flist
+        self._body = jobs.new_body(call.actor, kind, asked)
+        self.limit_bytes = jobs.bodies.size_bytes_max
+
+    def write(self, piece: bytes) -> None:
+        self._body.write(piece)
+
+    def finish(self) -> Response:
+        """202: what was sent is durable."""
+        with contextlib.closing(self._body):
+            jobs = self._call.library.jobs
+            return accepted(jobs.start(self._call.actor, self._kind, self._asked, self._flist, self._body))
+
+    def abort(self) -> None:
+        self._body.close()
 
 
 def _begin_sync(

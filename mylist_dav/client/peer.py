@@ -147,13 +147,20 @@ class PeerSession:
                 raise _not_of_mylist(self._peer)
 
     def commit(self, name: FlistName, base_jid: int, operations: list[dict[str, Any]], note: str) -> int:
-        """All operations or none, on the revision that was looked at; the head after it. Raises Lost."""
+        """All operations or none, on the revision that was looked at; the head after it.
+
+        Raises Lost when that is not the head any more, or a block has gone; Conflict for any other refusal.
+        """
         asked = {"base_jid": base_jid, "note": note, "operations": operations}
-        try:
-            found = self._json("POST", f"{_path(name)}/commits", asked, timeout_seconds=_COMMIT_SECONDS)
-        except Conflict as error:
-            raise Lost(str(error)) from error
-        return self._number(found, "head_jid")
+        status, data = self._send("POST", f"{_path(name)}/commits", asked, timeout_seconds=_COMMIT_SECONDS)
+        found = _object(data)
+        if found is not None and 200 <= status < 300:
+            return self._number(found, "head_jid")
+        error = self._refusal(status, found)
+        moved = (found or {}).get("head_jid") not in (None, base_jid)
+        if isinstance(error, Conflict) and (moved or (found or {}).get("missing")):
+            raise Lost(str(error))
+        raise error
 
     # -- logging in --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Whatever breaks is begun again with the question what is missing, so nothing is 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -37,14 +38,15 @@ ENTRIES_MAX = 1_000_000
 OPERATIONS_MAX = 50_000
 """Most operations of one commit. A larger change is several commits, which others may see one by one."""
 
-COMMIT_BYTES_MAX = 32 * 1024 * 1024
+COMMIT_BYTES_MAX = 30 * 1024 * 1024
+"""A little less than what a peer takes."""
+
 TIMEOUT_SECONDS = 60.0
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between attempts to reach a peer. Whenever something was sent in between, it begins anew."""
 
 _ASK_AT_ONCE = 5_000
 _NOTED_MAX = 100
-_OPERATION_BYTES, _BLOCK_BYTES = 400, 100
 
 T = TypeVar("T")
 
@@ -276,11 +278,11 @@ class _Flist:
 
 
 def _commits(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """As many at once as one commit takes, by their number and by the size of their JSON, about."""
+    """As many at once as one commit takes, by their number and by the size of their JSON."""
     found: list[Operation] = []
     size_bytes = 0
     for each in operations:
-        added_bytes = _OPERATION_BYTES + 6 * len(each["path"]) + _BLOCK_BYTES * len(each.get("blocks", ()))
+        added_bytes = len(json.dumps(each)) + 1
         if found and (len(found) >= OPERATIONS_MAX or size_bytes + added_bytes > COMMIT_BYTES_MAX):
             yield found
             found, size_bytes = [], 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mylist_dav.api.jobs import JobSink
+from mylist_dav.api.operations import Call
 from mylist_dav.api.table import api
-from mylist_dav.errors import MylistError
+from mylist_dav.errors import Forbidden, MylistError
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
@@ -213,3 +217,43 @@ def test_a_job_that_failed_tells_a_problem_document(caller: Caller) -> None:
         "status": 500,
         "detail": "it broke",
     }
+
+
+def packed() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        member = tarfile.TarInfo("a")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"one"))
+    return made.getvalue()
+
+
+def sink_for(caller: Caller, account: str) -> JobSink:
+    actor = caller.library.identity.actor_for(caller.tokens[account])
+    request = Request("POST", "/flist/upload", "", [], "h", "h", has_body=True)
+    asked = {"name": "alice/site", "merge": False, "make": True}
+    return JobSink(Call(caller.library, request, actor, {}, (), None), "import", asked, "alice/site")
+
+
+def test_a_body_becomes_a_job_when_all_of_it_is_here(caller: Caller) -> None:
+    sink = sink_for(caller, "admin")
+    for start in range(0, len(packed()), 10):
+        sink.write(packed()[start : start + 10])
+    response = sink.finish()
+    assert response.status == 202
+    caller.library.start_jobs()
+    job = caller.json("GET", dict(response.headers)["location"] + "?wait=30", account="")
+    assert (job["state"], job["result"]["added"]) == ("done", 1), job
+
+
+def test_a_body_that_breaks_off_becomes_nothing(caller: Caller) -> None:
+    sink = sink_for(caller, "admin")
+    sink.write(packed()[:10])
+    sink.abort()
+    assert caller.json("GET", "/api/v1/jobs")["jobs"] == []
+    assert list(caller.library.jobs.bodies.folder.iterdir()) == []
+
+
+def test_who_may_not_write_sends_no_body(caller: Caller) -> None:
+    with pytest.raises(Forbidden):
+        sink_for(caller, "bert")

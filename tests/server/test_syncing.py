@@ -249,6 +249,36 @@ def test_what_somebody_changes_at_the_peer_meanwhile_is_compared_again(
     assert peer.flists["anna/site"] == ours(library)
 
 
+def test_a_commit_that_is_refused_for_good_ends_the_job(library: Library, peer: SmallPeer) -> None:
+    refusal = b'{"detail":"/a is locked","head_jid":1,"conflicts":[{"index":0}],"missing":[]}'
+    once(peer, "/commits", (409, {}, refusal))
+    assert "/a is locked" in detail(copy(library))
+
+
+def test_a_block_that_has_gone_from_the_peer_meanwhile_is_sent_again(
+    library: Library, peer: SmallPeer
+) -> None:
+    gone = Digest.of(b"one").hex()
+
+    asked: list[str] = []
+
+    def misbehave(method: str, path: str, body: bytes) -> Any:
+        if not path.endswith("/commits") or asked:
+            return None
+        asked.append(path)
+        del peer.blocks[gone]
+        return (
+            409,
+            {},
+            json.dumps({"detail": "blocks are missing", "head_jid": 1, "missing": [gone]}).encode(),
+        )
+
+    peer.misbehave = misbehave
+    result(copy(library))
+    assert gone in peer.blocks
+    assert peer.flists["anna/site"] == ours(library)
+
+
 def test_blocks_that_arrived_before_it_broke_are_not_sent_again(
     library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
