@@ -12,6 +12,8 @@ from mylist_dav.model.archives.members import Limits
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.services.audit import Audit
+from mylist_dav.services.changes import Changes
+from mylist_dav.services.differences import Differences
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
@@ -81,6 +83,8 @@ class Library:
         self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
+        self.differences = Differences(self.catalog)
+        self.changes = Changes(self.catalog, self.blocks, clock, limits.entries_max, self.differences)
         self.locks = Locks(
             self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )

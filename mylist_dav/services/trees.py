@@ -299,7 +299,7 @@ class Trees:
         if not overwrite:
             raise PreconditionFailed(f"there is already something at /{target.path}")
         if keep is not None:
-            _refuse_nested(tree, target.path, existing, keep)
+            refuse_nested(tree, target.path, existing, keep)
         self._take_away(draft, tree, target.path, existing, actor, conditions)
         return existing
 
@@ -363,7 +363,7 @@ def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: Tree
         )
 
 
-def _refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:
+def refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:
     """Raises Conflict when the entry at path lies in what is to be put there, or holds it."""
     if keep.entry_id in {ancestor.entry_id for ancestor in tree.chain(path)[:-1]}:
         raise Conflict(f"/{path} lies inside of what is to be put there")
