@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
+from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Scope
-from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import Operation
 from mylist_dav.model.paths import TreePath

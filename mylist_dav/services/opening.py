@@ -22,6 +22,7 @@ from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.labels import Labels
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
@@ -83,6 +84,7 @@ class Library:
         self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
+        self.labels = Labels(self.catalog)
         self.differences = Differences(self.catalog)
         self.changes = Changes(self.catalog, self.blocks, clock, limits.entries_max, self.differences)
         self.locks = Locks(

@@ -14,8 +14,8 @@ from mylist_dav.errors import (
     LimitExceeded,
     MylistError,
     NotFound,
-    OutOfQuota,
     Outdated,
+    OutOfQuota,
     Refused,
 )
 from mylist_dav.model.accounts import Right
