@@ -12,6 +12,11 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.paths import TreePath
 
+OPERATIONS_MAX = 50_000
+"""How many operations one commit may have: its transaction holds up all who write. Larger trees come as archives."""
+
+NOTE_CHARS_MAX = 500
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Put:

@@ -13,6 +13,8 @@ from mylist_dav.model.contents import Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import (
+    NOTE_CHARS_MAX,
+    OPERATIONS_MAX,
     MakeDirectory,
     MakeSymlink,
     Operations,
@@ -29,10 +31,6 @@ from mylist_dav.services.trees import check_content_type, check_time
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
-OPERATIONS_MAX = 50_000
-"""How many operations one commit may have: its transaction holds up all who write. Larger trees come as archives."""
-
-NOTE_CHARS_MAX = 500
 REFUSALS_MAX = 100
 """So many operations that cannot be done are told; then it is enough."""
 
@@ -170,6 +168,8 @@ class Changes:
             raise _refused(tree.flist.head_jid, refusals)
         if not tree.settle():
             raise _Unchanged
+        if actor.account:
+            draft.end_uploads(actor.account, {ref.digest for one in recipes.values() for ref in one.blocks})
         tree.action, tree.note = Action.COMMIT, note or f"commit of {len(operations)} operations"
         tree.brought_bytes = applying.brought_bytes
         return Committed(tree.jid, True)

@@ -135,6 +135,9 @@ READ: dict[str, Verb] = {
     "flists.room_bytes": lambda case, actor: case.library.flists.room_bytes(actor, case.name),
     "flists.log": lambda case, actor: case.library.flists.log(actor, case.name),
     "differences.page": lambda case, actor: case.library.differences.page(actor, case.name, 1),
+    "exposures.of_flist": lambda case, actor: case.library.exposures.of_flist(actor, case.name),
+    "trees.page": lambda case, actor: case.library.trees.page(actor, case.name),
+    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, []),
     "labels.list": lambda case, actor: case.library.labels.list(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
     "properties.of_entry": lambda case, actor: case.library.properties.of_entry(
@@ -178,6 +181,7 @@ WRITE: dict[str, Verb] = {
     "locks.release": lambda case, actor: case.library.locks.release(
         actor, case.place("held"), case.lock_token
     ),
+    "imports.check": lambda case, actor: case.library.imports.check(actor, case.name, make=False),
     "imports.run": lambda case, actor: _import(case, actor, case.name, False),
     "flists.rollback": lambda case, actor: case.library.flists.rollback(
         actor, case.name, 1, _conditions(*_held(case))

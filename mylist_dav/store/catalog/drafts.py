@@ -217,6 +217,13 @@ class Draft(View, AccountWrites):
             [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
         )
 
+    def end_uploads(self, account: str, digests: Iterable[Digest]) -> None:
+        """What an account has brought is in a flist now, and counts to its quota there alone."""
+        self._sql.executemany(
+            "DELETE FROM upload WHERE account_id = (SELECT account_id FROM account WHERE name = ?) AND digest = ?",
+            [(account, digest) for digest in digests],
+        )
+
     def revive_blocks(self, blocks: Iterable[BlockRef]) -> list[BlockRef]:
         """Let these blocks stay, condemned ones too; returns those that are not here any more, or of another size."""
         missing: list[BlockRef] = []

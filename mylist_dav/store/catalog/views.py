@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Reach
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
-from mylist_dav.model.digest import Digest
+from mylist_dav.model.digest import EMPTY, Digest
 from mylist_dav.model.entries import Commit, Entry, Flist, Label
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
@@ -183,6 +183,20 @@ class View(AccountReads):
             raise Corrupt(f"the recipe of content {digest} is missing")
         return to_recipe(rows[0])
 
+    def recipe_held(self, flist_id: int, digest: Digest) -> Recipe | None:
+        """The blocks of a content that a flist holds in any revision it has; None when it does not."""
+        if digest == EMPTY:
+            return Recipe(EMPTY, 0, "", ())
+        rows = self._sql.execute(
+            "SELECT (SELECT size_bytes FROM block b WHERE b.digest = h.digest) FROM held h"
+            " WHERE h.digest = ? AND h.flist_id = ?",
+            (digest, flist_id),
+        ).fetchall()
+        known = self.known_recipe(digest) if rows else None
+        if known is not None or not rows or rows[0][0] is None:
+            return known
+        return Recipe(digest, rows[0][0], "", (BlockRef(digest, rows[0][0]),))
+
     def known_recipe(self, digest: Digest) -> Recipe | None:
         """The recipe of a content of several blocks, if it is known here, whoever may read it."""
         rows = self._sql.execute(
@@ -342,12 +356,13 @@ class View(AccountReads):
 
     # -- exposures ---------------------------------------------------------------------------------------------
 
-    def exposures(self) -> list[Exposure]:
-        """All exposures, hosts first, each in order of name."""
-        return [
-            to_exposure(row)
-            for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")
-        ]
+    def exposures(self, flist_id: int | None = None) -> list[Exposure]:
+        """All exposures, or those of one flist, hosts first, each in order of name."""
+        rows = self._sql.execute(
+            f"{_EXPOSURE} WHERE ?1 IS NULL OR x.flist_id = ?1 ORDER BY x.host = '', x.host, x.prefix",
+            (flist_id,),
+        )
+        return [to_exposure(row) for row in rows]
 
     def exposure(self, exposure_id: int, changed_ns: int) -> Exposure | None:
         """An exposure as it was attached then; None when it is gone, or has been switched since."""
