@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
 from mylist_dav.model.accounts import Right
-from mylist_dav.model.actors import EVERYTHING, Actor, Role
+from mylist_dav.model.actors import EVERYTHING, Actor, Reach, Role
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.jobs import Job, JobsWanted
 from mylist_dav.model.names import FlistName
@@ -127,6 +127,15 @@ def may_write(view: View, actor: Actor, flist: Flist) -> bool:
     if actor.role is _ADMIN or _owns(actor, flist.flist_name):
         return True
     return actor.role is Role.USER and view.granted(flist.flist_id, actor.account) is Right.WRITE
+
+
+def reach(actor: Actor) -> Reach:
+    """All that the actor may read, for the catalog to look for contents in. Raises Unauthenticated for a guest.
+
+    The catalog asks the same of each flist as may_read does; a test compares the two.
+    """
+    require_known(actor)
+    return Reach(actor.account, actor.role is _ADMIN, actor.scope.flist_name)
 
 
 def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
