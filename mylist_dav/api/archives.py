@@ -6,13 +6,15 @@ import contextlib
 from dataclasses import replace
 
 from mylist_dav.api.bodies import model_response
+from mylist_dav.api.jobs import JobSink
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.errors import Invalid
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.exports import MEDIA_TYPES, Export, Format
+from mylist_dav.services.job_kinds import IMPORT
 from mylist_dav.wire.dispositions import attachment
 from mylist_dav.wire.documents.flists import DownloadAsked, UploadAsked, UploadTold
-from mylist_dav.wire.messages import Headers, Request, Response
+from mylist_dav.wire.messages import BodySink, Headers, Request, Response
 from mylist_dav.wire.preconditions import preconditions_of, range_holds
 from mylist_dav.wire.responder import Representation, file_response
 from mylist_dav.wire.strangers import FILE_HEADERS
@@ -36,7 +38,7 @@ def operations() -> list[Operation]:
             "POST", "/flist/upload", "uploadFlist", _TAG,
             "A tar, tar.gz, tar.zst or zip becomes a commit; the flist is made if it is new", upload,
             query=UploadAsked, body=Media(_TYPES, "the archive"), told=UploadTold,
-            also={201: "the flist is new"},
+            also={201: "the flist is new", 202: "a job (`async`): the same as getJob tells"},
         ),
     ]  # fmt: skip
 
@@ -99,12 +101,15 @@ def _of_unknown_size(request: Request, export: Export, headers: Headers) -> Resp
 # -- up --------------------------------------------------------------------------------------------------------
 
 
-def upload(call: Call) -> ArchiveSink:
+def upload(call: Call) -> BodySink:
     """Raises what can be known before the body has come: Forbidden, NotFound, BadName."""
     asked: UploadAsked = call.query
     name = FlistName.parse(asked.name)
     if not call.request.has_body:
         raise Invalid("send the archive as the body")
+    if asked.as_job == "1":
+        import_asked = {"name": str(name), "merge": asked.merge == "1", "make": True}
+        return JobSink(call, IMPORT, import_asked, str(name))
     call.library.imports.check(call.actor, name, make=True)
     return ArchiveSink(call, name, merge=asked.merge == "1")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from mylist_dav.services.jobs import Kind
 from tests.services.job_bench import ADMIN, library_in
-from tests.serving import serving
+from tests.serving import running, serving
 
 WAITERS = 40
 
@@ -70,3 +72,37 @@ def test_cheroot_answers_at_once(tmp_path: Path) -> None:
     with serving(data, *no_jobs(data), engine="cheroot") as served:
         found = httpx.get(f"{served.url}/api/v1/jobs/{job_id}?wait=60", timeout=30)
         assert json.loads(found.content)["state"] == "queued"
+
+
+def packed() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        member = tarfile.TarInfo("a")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"one"))
+    return made.getvalue()
+
+
+def test_an_archive_is_taken_and_imported_later_and_its_end_is_waited_for(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", workers=2) as served, served.client() as client:
+        taken = client.post("/flist/upload", params={"name": "admin/site", "async": "1"}, content=packed())
+        assert (taken.status_code, taken.json()["kind"]) == (202, "import"), taken.text
+        job = client.get(taken.headers["location"], params={"wait": "60"}).json()
+        assert (job["state"], job["result"]["added"], job["result"]["made"]) == ("done", 1, True)
+        assert client.get("/dav/admin/site/a").content == b"one"
+        refused = client.post(
+            "/flist/upload", params={"name": "admin/other", "async": "1"}, content=b"no archive"
+        )
+        job = client.get(refused.headers["location"], params={"wait": "60"}).json()
+        assert (job["state"], job["problem"]["status"]) == ("failed", 415)
+
+
+def test_an_import_that_waits_is_done_after_a_restart(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with serving(data, *no_jobs(data)) as served, served.client() as client:
+        taken = client.post("/flist/upload", params={"name": "admin/site", "async": "1"}, content=packed())
+        assert taken.json()["state"] == "queued"
+    with running(data, served.token) as again, again.client() as client:
+        job = client.get(taken.headers["location"], params={"wait": "60"}).json()
+        assert (job["state"], job["result"]["added"]) == ("done", 1)

@@ -160,6 +160,9 @@ class DownloadAsked(AtAsked):
 class UploadAsked(Asked):
     name: FlistText
     merge: Flag = Field("0", description="1: what the archive has not stays; 0: it goes")
+    as_job: Flag = Field(
+        "0", alias="async", description="1: answered as soon as the archive is here, with a job"
+    )
 
 
 class UploadTold(Told):
