@@ -24,7 +24,6 @@ from mylist_dav.errors import (
     NotFound,
     OutOfSpace,
     TooLarge,
-    TooMany,
     Unauthenticated,
 )
 from mylist_dav.model.keys import PublicKey, verify
@@ -40,8 +39,9 @@ _SAID_CHARS_MAX = 500
 _COMMIT_SECONDS = 900.0
 _KINDS: dict[int, type[MylistError]] = {
     400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict, 413: TooLarge,
-    422: LimitExceeded, 429: TooMany, 507: OutOfSpace,
+    422: LimitExceeded, 507: OutOfSpace,
 }  # fmt: skip
+_LATER = frozenset((408, 429, 502, 503, 504))
 
 
 class Unreachable(Busy):
@@ -237,7 +237,7 @@ class PeerSession:
         )
         if 300 <= status < 400:
             return Forbidden(f"the peer {self._peer.name} sends elsewhere, where nothing is sent")
-        if status in (502, 503, 504):
+        if status in _LATER or (status == 401 and self._token):  # a login ends, and the next one begins anew
             return Unreachable(said)
         if status == 412:
             return Conflict(said)

@@ -220,6 +220,21 @@ def test_a_peer_that_breaks_off_is_asked_again(
     assert peer.flists["anna/site"] == ours(library)
 
 
+def test_a_login_that_ends_on_the_way_is_followed_by_another(library: Library, peer: SmallPeer) -> None:
+    def misbehave(method: str, path: str, body: bytes) -> None:
+        if path == "/blocks/upload" and sum(seen == "/api/v1/login" for _, seen in peer.seen) == 1:
+            peer.tokens.clear()
+
+    peer.misbehave = misbehave
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_key_that_the_peer_does_not_know_ends_the_job(library: Library, peer: SmallPeer) -> None:
+    once(peer, "/api/v1/login", (401, {}, b'{"detail":"no account has this key"}'))
+    assert "no account has this key" in detail(copy(library))
+
+
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(library: Library, peer: SmallPeer) -> None:
     def misbehave(method: str, path: str, body: bytes) -> Any:
         if path.endswith("/commits") and peer.heads["anna/site"] == 1:
