@@ -107,8 +107,8 @@ class PeerSession:
         known = {each for each in present if isinstance(each, str)}
         return [each for each in ids if each not in known]
 
-    def upload(self, bundle: bytes) -> None:
-        """Send a tar of blocks. Raises MylistError when the peer does not take one of them."""
+    def upload(self, bundle: bytes, ids: set[str]) -> None:
+        """Send a tar of blocks. Raises MylistError unless the peer says of each that it has it now."""
         found = self._json("POST", "/blocks/upload", content=bundle).get("blocks")
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise _not_of_mylist(self._peer)
@@ -117,6 +117,8 @@ class PeerSession:
                 raise MylistError(
                     f"the peer does not take block {_printable(each.get('id'))}: {_printable(each.get('detail'))}"
                 )
+        if not ids <= {each.get("id") for each in found}:
+            raise MylistError(f"the peer {self._peer.name} does not say that it has all blocks it was sent")
 
     # -- flists ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import TypeVar
 
 import httpx
@@ -99,23 +99,26 @@ class Syncing:
     def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[PeerSession], Fields]) -> Fields:
         """Log in and work, again after a while when the peer is away or its tree has changed meanwhile."""
         attempt = 0
-        while True:
+        for turn in count():
             before = vars(sent).copy()
             try:
-                with contextlib.closing(self._log_in(peer)) as session:
+                with contextlib.closing(self._log_in(peer, turn)) as session:
                     return work(session)
             except (Unreachable, Lost):
                 attempt = 0 if vars(sent) != before else attempt + 1
                 if attempt > len(self._pauses_seconds):
                     raise
             _pause(run, self._pauses_seconds[max(attempt - 1, 0)] if self._pauses_seconds else 0.0)
+        raise AssertionError("turns do not end")
 
-    def _log_in(self, peer: Peer) -> PeerSession:
+    def _log_in(self, peer: Peer, turn: int) -> PeerSession:
+        """turn: its addresses are taken one after the other."""
         http: httpx.Client = pinned_client(
             peer.url,
             (lambda host, addresses: None) if peer.private else refuse_private,
             timeout_seconds=TIMEOUT_SECONDS,
             resolve=self._resolve,
+            turn=turn,
         )
         return PeerSession(peer, http, self._library.server_key)
 
@@ -168,10 +171,10 @@ def _send_missing(
                     sent.absent.append(str(ref.digest))
 
     before_bytes = sent.sent_bytes
-    for bundle, count, size_bytes in bundles(read()):
-        session.upload(bundle)
-        sent.sent_blocks += count
-        sent.sent_bytes += size_bytes
+    for bundle in bundles(read()):
+        session.upload(bundle.tar, bundle.ids)
+        sent.sent_blocks += len(bundle.ids)
+        sent.sent_bytes += bundle.size_bytes
         show(sent.sent_bytes - before_bytes)
 
 

@@ -340,6 +340,20 @@ def test_a_block_that_the_peer_does_not_take_ends_the_job(library: Library, peer
     assert "another digest" in detail(copy(library))
 
 
+def test_a_peer_that_does_not_say_what_it_took_ends_the_job(library: Library, peer: SmallPeer) -> None:
+    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[]}'))
+    assert "does not say" in detail(copy(library))
+
+
+def test_an_address_that_does_not_answer_is_followed_by_the_next(library: Library, peer: SmallPeer) -> None:
+    found = ["127.0.0.2", "127.0.0.1"]
+    library.jobs.register(
+        Syncing(library, resolve=lambda host, port: found, pauses_seconds=(0.0, 0.0)).kind()
+    )
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"present":1}', b"\xff", b"[" * 100_000])
 def test_an_answer_of_another_shape_ends_the_job(library: Library, peer: SmallPeer, body: bytes) -> None:
     once(peer, "/blocks/exists", (200, {}, body))

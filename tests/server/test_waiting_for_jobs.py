@@ -71,6 +71,20 @@ def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path, engine: str)
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_a_client_that_leaves_while_it_waits_harms_nobody(tmp_path: Path, engine: str) -> None:
+    data = tmp_path / "data"
+    job_id = waiting_job(data)
+    with serving(data, *no_jobs(data), engine=engine) as served:
+        request = f"GET /api/v1/jobs/{job_id}?wait=60 HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+        for _ in range(WAITERS):
+            with served.connect() as connection:
+                connection.sendall(request)
+        found = httpx.get(f"{served.url}/api/v1/jobs/{job_id}?wait=1", timeout=30)
+        assert found.json()["state"] == "queued"
+    assert "Traceback" not in served.log.read_text()
+
+
 def test_cheroot_answers_at_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     job_id = waiting_job(data)
