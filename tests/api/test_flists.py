@@ -19,6 +19,7 @@ import zstandard
 
 from mylist_dav.model.digest import Digest
 from mylist_dav.wire.documents.entries import RECIPES_MAX
+from mylist_dav.wire.sessions import COOKIE
 from tests.serving import Served, serving
 
 _numbers = count(1)
@@ -416,6 +417,22 @@ def test_content_is_sent_with_conditions_and_ranges(admin: Asking) -> None:
     admin.ask("GET", "content/none", status=404)
     admin.ask("GET", "content", status=405)
     admin.ask("GET", "content/f.txt", status=403, headers={"service-worker": "script"})
+
+
+def test_the_session_of_a_browser_reads_trees_and_no_files_and_changes_nothing_from_elsewhere(
+    admin: Asking,
+) -> None:
+    admin.put("f", b"x")
+    session = {"cookie": f"{COOKIE}={admin.token}"}
+    with httpx.Client(base_url=admin.served.url, headers=session) as browser:
+        assert browser.get(f"{admin.path}/tree").status_code == 200
+        assert browser.get(f"/flist/{admin.name}/download").headers["content-disposition"]
+        assert browser.get(f"{admin.path}/content/f").status_code == 401
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 204)):
+            deleted = browser.delete(f"{admin.path}/entries/f", headers={"sec-fetch-site": site})
+            assert deleted.status_code == status
+        assert browser.post("/flist/upload", params={"name": admin.name}, content=b"x").status_code == 403
+        assert browser.delete(f"/flist/{admin.name}").status_code == 403
 
 
 def test_content_is_put_under_conditions_and_checked(admin: Asking) -> None:
