@@ -4,7 +4,7 @@
 later wins. A key that is unknown, ill-typed or out of its bounds raises BadSettings, which names it. `reference`
 and `table` make conf/mylist.toml and the table in docs/operating.md from the same declarations.
 
-Nothing here opens a file or reads the environment: both are arguments.
+Nothing here opens a file or reads the environment: both are arguments. It is long because it holds all of them.
 """
 
 from __future__ import annotations
@@ -298,6 +298,58 @@ class AuditSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthSettings(Section):
+    """What /healthz and /metrics say, and to whom."""
+
+    section: ClassVar[str] = "health"
+
+    metrics_from: tuple[str, ...] = _setting(
+        ("127.0.0.0/8", "::1/128"),
+        "Networks that may read /metrics without a token; admins may from anywhere.",
+        _networks,
+    )
+    free_bytes_min: int = _setting(
+        GIB, "With less room on the disk than this, /healthz says that it is short.", between(0, 2**53)
+    )
+    free_inodes_min: int = _setting(
+        10_000, "With fewer free inodes than this, /healthz says that room is short.", between(0, 2**53)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateSettings(Section):
+    """How often one worker may be asked at /api, /flist, /blocks, /files, /sync and /rpc; WebDAV and sites are free."""
+
+    section: ClassVar[str] = "rates"
+
+    account_requests: int = _setting(
+        6000,
+        "Requests of one account that may come at once, and again in each minute; 0 is no limit.",
+        between(0, 1_000_000_000),
+    )
+    address_requests: int = _setting(
+        12_000,
+        "The same for one address, /64 of IPv6; all that come through one proxy may share it.",
+        between(0, 1_000_000_000),
+    )
+    guest_requests: int = _setting(
+        600, "The same for what one address asks without credentials.", between(0, 1_000_000_000)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings(Section):
+    """Single files by their digest, at /files."""
+
+    section: ClassVar[str] = "files"
+
+    digests_are_keys: bool = _setting(
+        False,
+        "Whoever knows the digest of a file in a flist that is not private may read it, without a login.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteSettings(Section):
     """How exposures are shown to browsers."""
 
@@ -331,6 +383,9 @@ class Settings:
     tokens: TokenSettings = field(default_factory=TokenSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
+    files: FileSettings = field(default_factory=FileSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    rates: RateSettings = field(default_factory=RateSettings)
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -344,6 +399,9 @@ SECTIONS: dict[str, type[Section]] = {
         TokenSettings,
         AuditSettings,
         SiteSettings,
+        FileSettings,
+        HealthSettings,
+        RateSettings,
     )
 }
 """The sections in the order of the reference."""

@@ -18,6 +18,7 @@ from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
+from mylist_dav.services.health import Watch
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.ledger import Ledger
@@ -92,6 +93,7 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
+        self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
         self._open_accounts(root)
 
     def _open_accounts(self, root: Path) -> None:

@@ -13,6 +13,7 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
+from mylist_dav.store.catalog.figures import Figures
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
     ENTRY_COLUMNS,
@@ -200,6 +201,11 @@ class View(AccountReads):
     def records(self) -> Records:
         """The audit and the sums of traffic."""
         return Records(self._sql)
+
+    @property
+    def figures(self) -> Figures:
+        """Counts for those who watch, and when upkeep was last done."""
+        return Figures(self._sql)
 
     def totals(self) -> dict[str, int]:
         """Counts for an operator: accounts, flists, entries, size_bytes of all heads, blocks, block_bytes."""
