@@ -225,7 +225,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         if runtime.access_log is not None:
             runtime.note(request, response, sent_bytes, runtime.monotonic())
             return
-        runtime.measures.count(request, response.status, sent_bytes, 0)
+        runtime.measures.count_now(request, response.status, sent_bytes)
         if response.meter is not None:
             response.meter.sent(response.status, sent_bytes)
 
