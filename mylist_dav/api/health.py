@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mylist_dav.api.bodies import Fields, json_response
+from mylist_dav.api.bodies import json_response
 from mylist_dav.api.credentials import authenticate
 from mylist_dav.api.problems import problem
 from mylist_dav.api.queries import query_of
@@ -43,7 +43,7 @@ class HealthFrontEnd:
         watch = self._library.watch
         if request.header("authorization") is None:
             found = watch.health()
-            document: Fields = {"status": found.status}
+            document: dict[str, object] = {"status": found.status}
         else:
             self._in_clear.check(request)
             found = watch.details(authenticate(self._library.identity, request))
@@ -94,7 +94,7 @@ def _refuse_others(request: Request) -> None:
         raise NotAllowed("ask for this with GET")
 
 
-def _details(found: Health) -> Fields:
+def _details(found: Health) -> dict[str, object]:
     room, verified = found.room, found.verified
     return {
         "status": found.status,

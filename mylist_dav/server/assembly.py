@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from mylist_dav.api.flists import FlistFrontEnd
-from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.health import HealthFrontEnd, MetricsFrontEnd
+from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
@@ -50,8 +49,7 @@ def build(settings: Settings) -> App:
     routes: dict[str, FrontEnd] = {
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
-        "api": ApiFrontEnd(library),
-        "flist": FlistFrontEnd(library),
+        **dict.fromkeys(SEGMENTS, api(library)),
         "healthz": HealthFrontEnd(library),
         "metrics": MetricsFrontEnd(library, partial(metrics_text, measures)),
     }
