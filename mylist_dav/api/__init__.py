@@ -3,5 +3,6 @@
 frontend.py      from a request to the function that answers it
 sessions.py      logging in and out, whoami, the server's key
 bodies.py        JSON in and out        problems.py   errors as problem documents
+files.py         single files by their digest
 credentials.py   who sends a request    health.py     /healthz
 """

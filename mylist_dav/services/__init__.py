@@ -17,6 +17,7 @@ manifests.py    what a revision holds, signed     manifest_checks.py  the same o
 revisions.py    one revision, read from beginning to end
 imports.py      a directory or an archive becomes a tree: ingest.py, comparing.py, publishing.py, staging.py
 exports.py      a revision becomes an archive
+files.py        single files by their digest
 health.py       whether the server can do its work, and figures of it
 opening.py      Library: all of them over one data directory
 """

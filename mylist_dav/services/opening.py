@@ -15,6 +15,7 @@ from mylist_dav.services.audit import Audit
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
+from mylist_dav.services.files import Files
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
@@ -93,6 +94,13 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
+        self.single_files = Files(
+            self.catalog,
+            stored,
+            self.flists,
+            self.uploads,
+            digests_are_keys=settings.files.digests_are_keys,
+        )
         self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
         self._open_accounts(root)
 

@@ -72,6 +72,9 @@ class CachedBlocks(BlockStore):
     def has(self, digest: Digest) -> bool:
         return self._inner.has(digest)
 
+    def stored_bytes(self, digest: Digest) -> int | None:
+        return self._inner.stored_bytes(digest)
+
     def delete(self, digest: Digest) -> bool:
         """Remove a block; also a reading that is under way does not bring it back into memory."""
         deleted = self._inner.delete(digest)

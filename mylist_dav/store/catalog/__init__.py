@@ -12,12 +12,14 @@ trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
+holders.py       which flists hold a content, and show it
 figures.py       counts for those who watch a server
 rows.py          rows to values and back
 """
 
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.figures import Upkept
+from mylist_dav.store.catalog.holders import Shown
 from mylist_dav.store.catalog.records import Detail
 from mylist_dav.store.catalog.transactions import Catalog, Pulse, Writes
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
@@ -33,6 +35,7 @@ __all__ = [
     "IntakeRow",
     "NewEntry",
     "Pulse",
+    "Shown",
     "TreeDraft",
     "TreeView",
     "Upkept",

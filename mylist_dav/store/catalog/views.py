@@ -14,6 +14,7 @@ from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
 from mylist_dav.store.catalog.figures import Figures
+from mylist_dav.store.catalog.holders import Holders
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
     ENTRY_COLUMNS,
@@ -206,6 +207,11 @@ class View(AccountReads):
     def figures(self) -> Figures:
         """Counts for those who watch, and when upkeep was last done."""
         return Figures(self._sql)
+
+    @property
+    def holders(self) -> Holders:
+        """Which flists hold a content."""
+        return Holders(self._sql)
 
     def totals(self) -> dict[str, int]:
         """Counts for an operator: accounts, flists, entries, size_bytes of all heads, blocks, block_bytes."""
