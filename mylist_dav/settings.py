@@ -323,17 +323,17 @@ class RateSettings(Section):
     section: ClassVar[str] = "rates"
 
     account_requests: int = _setting(
-        6000,
+        60_000,
         "Requests of one account that may come at once, and again in each minute; 0 is no limit.",
         between(0, 1_000_000_000),
     )
     address_requests: int = _setting(
-        12_000,
-        "The same for one address, /64 of IPv6; all that come through one proxy may share it.",
+        60_000,
+        "The same for one address (a /64 of IPv6); all that come through an untrusted proxy share one.",
         between(0, 1_000_000_000),
     )
     guest_requests: int = _setting(
-        600, "The same for what one address asks without credentials.", between(0, 1_000_000_000)
+        6_000, "The same for what one address asks without credentials.", between(0, 1_000_000_000)
     )
 
 

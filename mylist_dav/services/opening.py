@@ -27,6 +27,7 @@ from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
 from mylist_dav.services.manifests import Manifests
 from mylist_dav.services.properties import Properties
+from mylist_dav.services.rates import Throttle
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
@@ -101,6 +102,7 @@ class Library:
             self.uploads,
             digests_are_keys=settings.files.digests_are_keys,
         )
+        self.throttle = Throttle(settings.rates, clock)
         self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
         self._open_accounts(root)
 

@@ -362,3 +362,21 @@ def test_a_check_of_what_is_no_question_is_refused(caller: Caller, asked: dict[s
     body = json.dumps(asked).encode()
     response = caller.ask("POST", "/api/v1/files/check", "admin", body, content_type="application/json")
     assert response.status == 400
+
+
+# -- bounds ----------------------------------------------------------------------------------------------------
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+    caller = Caller(tmp_path, **{"rates.account_requests": 3, "rates.guest_requests": 2})
+    try:
+        statuses = [caller.ask("GET", "/api/v1/whoami", "alice").status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        refused = caller.ask("GET", "/files/x", "alice")
+        assert refused.status == 429
+        assert header(refused, "retry-after") == "20"
+        assert told(refused)["type"] == "urn:mylist:problem:too-many"
+        assert caller.ask("GET", "/api/v1/whoami", "bert").status == 200
+        assert [caller.ask("GET", "/api/v1/server-key", "").status for _ in range(3)] == [200, 200, 429]
+    finally:
+        caller.close()
