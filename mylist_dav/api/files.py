@@ -49,6 +49,8 @@ def put(call: Call) -> FileSink:
         raise Invalid("a PUT of a part is not accepted: send the whole file (RFC 9110, 14.5)")
     if (request.header("content-encoding") or "identity").lower() != "identity":
         raise UnsupportedMedia("send the file as it is, without a Content-Encoding")
+    if request.content_length is None and not request.has_body:
+        raise Invalid("send the file as the body; an empty one with Content-Length: 0")
     name = call.names["name"]
     checksums = checksums_of(request)
     upload = call.library.single_files.open(

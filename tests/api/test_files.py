@@ -146,6 +146,7 @@ def test_the_flist_for_files_is_made_by_those_who_may_make_one(tmp_path: Path) -
 def test_who_may_neither_make_nor_write_the_flist_stores_nothing(caller: Caller) -> None:
     assert caller.ask("PUT", "/files/a", "bert", b"1").status == 403
     assert caller.ask("PUT", "/files/a", "", b"1").status == 401
+    assert caller.ask("PUT", "/files/a", "admin", None).status == 400
     caller.library.flists.create(OPERATOR, FlistName("bert", "files"))
     assert caller.ask("PUT", "/files/a", "bert", b"1").status == 403
     assert list(caller.library.blocks.digests()) == []
