@@ -27,7 +27,8 @@ def operations() -> list[Operation]:
         Operation(
             "PUT", "/files/{name}", "putFile", _TAG,
             "Store a file in the flist for files of the account, and learn its digest",
-            put, body=Media(("*/*",), "the file"), told=FileTold, status=201, also={200: "a file was replaced"},
+            put, body=Media(("*/*",), "the file", may_be_empty=True), told=FileTold, status=201,
+            also={200: "a file was replaced"},
         ),
         Operation(
             "GET", "/files/{name}", "getFile", _TAG,

@@ -98,7 +98,7 @@ def queries(operations: list[Operation]) -> st.SearchStrategy[str]:
 
 def headers(world: World, method: str) -> st.SearchStrategy[Headers]:
     """Fields that some front end reads, with right, wrong and odd values. Only alice may also change things."""
-    accounts = ["alice", "admin", "bert", ""] if method in _READS else ["alice", "alice", ""]
+    accounts = [*["alice"] * 6, "", *(["admin", "bert"] if method in _READS else [])]
     login = st.sampled_from(accounts).flatmap(
         lambda account: st.sampled_from(
             [[], [("authorization", "Bearer x")], [("authorization", "Basic !")]]
@@ -109,15 +109,15 @@ def headers(world: World, method: str) -> st.SearchStrategy[Headers]:
             ]
         )
     )
-    host = st.sampled_from([[], [], [("host", SITE_HOST)], [("host", SECRET_HOST)], [("host", "other.test")]])
+    host = st.sampled_from(
+        [*[[]] * 8, [("host", SITE_HOST)], [("host", SECRET_HOST)], [("host", "other.test")]]
+    )
     visible = st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f")
     odd = st.text(alphabet=visible, max_size=20)
-    others = st.lists(
-        st.sampled_from(sorted(_FIELDS)).flatmap(
-            lambda name: st.tuples(st.just(name), st.one_of(st.sampled_from(_FIELDS[name]), odd))
-        ),
-        max_size=4,
+    field = st.sampled_from(sorted(_FIELDS)).flatmap(
+        lambda name: st.tuples(st.just(name), st.one_of(st.sampled_from(_FIELDS[name]), odd))
     )
+    others: st.SearchStrategy[Headers] = st.one_of(st.just([]), st.just([]), st.lists(field, max_size=3))
     return st.tuples(login, host, others).map(lambda found: [field for part in found for field in part])
 
 
@@ -199,8 +199,8 @@ def bodies(world: World, operations: list[Operation]) -> st.SearchStrategy[bytes
     models = [
         one.body for one in operations if isinstance(one.body, type) and issubclass(one.body, BaseModel)
     ]
-    documents = st.sampled_from(models).flatmap(lambda model: fitting(world, model.model_json_schema()))
-    as_json = st.one_of(documents, _JSON).map(lambda found: json.dumps(found).encode())
+    documents = [fitting(world, model.model_json_schema()) for model in models]
+    as_json = st.one_of(*documents, _JSON).map(lambda found: json.dumps(found).encode())
     return st.one_of(
         st.none(),
         as_json,
@@ -295,7 +295,7 @@ def archives(draw: st.DrawFn) -> bytes:
     )
     members = draw(st.lists(st.tuples(odd, st.binary(max_size=64), st.integers(0, 7)), max_size=6))
     whole = draw(st.sampled_from((_tar, _zip)))(members)
-    pack = draw(st.sampled_from((bytes, bytes, _gzip, zstandard.ZstdCompressor(level=1).compress)))
+    pack = draw(st.sampled_from(_PACKINGS))
     return draw(st.one_of(st.just(pack(whole)), damaged(whole).map(pack), damaged(pack(whole))))
 
 
@@ -329,26 +329,100 @@ def _zip(members: Members) -> bytes:
     return out.getvalue()
 
 
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
 def _gzip(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=31)
     return packer.compress(data) + packer.flush()
 
 
+def _zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(data)
+
+
+_PACKINGS = (_as_it_is, _as_it_is, _gzip, _zstd)
+_USUAL = (
+    "index.html",
+    "folder",
+    "folder/",
+    "folder/large",
+    "a",
+    "b",
+    "folder/a",
+    "a/b",
+    "empty",
+    "",
+    "ä",
+    "new.txt",
+)
+_JSON_FIELD = ("content-type", "application/json")
+
+
 def requests(world: World, operations: list[Operation]) -> st.SearchStrategy[Sent]:
-    """Whole requests."""
-    of_operations = st.sampled_from(operations).flatmap(
-        lambda one: st.tuples(
-            st.just(one.method),
-            st.lists(names(world).map(quoted), max_size=4).map(lambda parts: filled(one.path, parts)),
-        )
-    )
-    anywhere = st.tuples(st.sampled_from(_READS + _WRITES), targets(world, operations))
-    return st.tuples(
-        st.one_of(of_operations, anywhere), queries(operations), bodies(world, operations)
-    ).flatmap(
-        lambda found: headers(world, found[0][0]).map(
+    """Whole requests: most of them make sense, in some or all of their parts."""
+    anywhere: _Parts = st.tuples(
+        st.sampled_from(_READS + _WRITES), targets(world, operations), queries(operations),
+        bodies(world, operations), st.just([]),
+    )  # fmt: skip
+    return st.one_of(_of_operations(world, operations), _of_files(world), anywhere).flatmap(
+        lambda found: headers(world, found[0]).map(
             lambda fields: Sent(
-                found[0][0], found[0][1] + (f"?{found[1]}" if found[1] else ""), fields, found[2]
+                found[0], found[1] + (f"?{found[2]}" if found[2] else ""), [*fields, *found[4]], found[3]
             )
         )
+    )
+
+
+_Parts = st.SearchStrategy[tuple[str, str, str, bytes | None, Headers]]
+"""Method, path, query, body, and fields that belong to them."""
+
+
+def _of_operations(world: World, operations: list[Operation]) -> _Parts:
+    """Calls of operations, nearly as they are described."""
+
+    def of(one: Operation) -> _Parts:
+        usual = st.sampled_from(
+            ([], ["alice", "docs"], ["alice", "docs", "folder"], *([one] for one in world.digests))
+        )
+        odd = st.lists(names(world).map(quoted), max_size=4)
+        body: st.SearchStrategy[bytes | None] = st.none()
+        if isinstance(one.body, type):
+            body = fitting(world, one.body.model_json_schema()).map(lambda found: json.dumps(found).encode())
+        elif one.body is not None:
+            body = st.one_of(archives(), st.binary(max_size=50), st.just(b""))
+        return st.tuples(
+            st.just(one.method),
+            st.one_of(usual, usual, odd).map(lambda parts: filled(one.path, parts)),
+            st.one_of(st.just(""), st.just(""), queries([one])),
+            st.one_of(body, body, bodies(world, [one])),
+            st.just([_JSON_FIELD] if isinstance(one.body, type) else []),
+        )
+
+    return st.sampled_from([one for one in operations if one.name != "logOut"]).flatmap(of)
+
+
+def _of_files(world: World) -> _Parts:
+    """WebDAV, sites and single files, at places that are there, or may come to be."""
+    starts = (
+        "/dav/alice/docs/",
+        "/dav/alice/docs/",
+        "/dav/alice/docs/",
+        "/site/",
+        "/files/",
+        "/dav/bert/private/",
+    )
+    return st.tuples(
+        st.sampled_from(
+            _READS + _WRITES + ("GET", "PUT", "PUT", "MKCOL", "LOCK", "MOVE", "COPY", "PROPFIND")
+        ),
+        st.tuples(st.sampled_from(starts), st.sampled_from(_USUAL)).map(
+            lambda pair: pair[0] + quote(pair[1])
+        ),
+        st.just(""),
+        st.one_of(
+            st.none(), st.binary(max_size=50), st.sampled_from(_XML), st.sampled_from(_XML).flatmap(damaged)
+        ),
+        st.sampled_from(([], [], [("destination", f"http://{HOST}/dav/alice/docs/b")], [("depth", "1")])),
     )

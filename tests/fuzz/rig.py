@@ -63,9 +63,9 @@ class World:
         self.app.close()
 
     def _fill(self, library: Library) -> None:
-        for name, role in (("admin", Role.ADMIN), ("alice", Role.USER), ("bert", Role.USER)):
-            library.identity.add_account(OPERATOR, name, role)
-            self.tokens[name] = library.identity.new_token(OPERATOR, name, days=30)
+        for account, role in (("admin", Role.ADMIN), ("alice", Role.USER), ("bert", Role.USER)):
+            library.identity.add_account(OPERATOR, account, role)
+            self.tokens[account] = library.identity.new_token(OPERATOR, account, days=30)
         library.identity.set_quota(OPERATOR, "alice", 50_000_000)
         for name in (NAME, OTHERS):
             library.flists.create(OPERATOR, name)
