@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mylist_dav.api.bodies import model_response
+from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
 from mylist_dav.model.digest import Digest
@@ -59,6 +60,7 @@ def put(call: Call) -> FileSink:
         name,
         size_bytes=request.content_length if request.has_body else 0,
         content_type=worth_keeping(request.header("content-type"), name),
+        conditions=conditions_of(request),
     )
     return FileSink(call, upload, checksums)
 
@@ -110,6 +112,7 @@ class FileSink:
     def __init__(self, call: Call, upload: Upload, checksums: Checksums) -> None:
         self.limit_bytes = call.library.settings.limits.body_bytes_max
         self.piece_bytes = PIECE_BYTES
+        self._ledger = call.library.ledger
         self._upload = upload
         self._checksums = checksums
 
@@ -131,9 +134,12 @@ class FileSink:
             size=entry.size_bytes,
             content_type=content_type_of(entry),
         )
-        return model_response(
-            told, 201 if stored.created else 200, ("location", f"/files/{address_of(entry)}")
+        location = ("location", f"/files/{address_of(entry)}")
+        response = model_response(told, 201 if stored.created else 200, location)
+        response.meter = self._ledger.request(
+            self._upload.actor, self._upload.place.flist_name, up_bytes=entry.size_bytes
         )
+        return response
 
     def abort(self) -> None:
         self._upload.abort()

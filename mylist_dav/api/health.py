@@ -95,7 +95,7 @@ def _refuse_others(request: Request) -> None:
 
 
 def _details(found: Health) -> dict[str, object]:
-    room, verified = found.room, found.verified
+    room = found.room
     return {
         "status": found.status,
         "ready": found.is_ready,
@@ -104,5 +104,5 @@ def _details(found: Health) -> dict[str, object]:
         "stopped": found.stopped or None,
         "disk": None if room is None else {**room._asdict(), "short": found.short},
         "catalog": {"schema_version": found.schema_version},
-        "verified": None if verified is None else {"at_ns": verified.at_ns, **verified.found},
+        "upkeep": {kind: {"at_ns": one.at_ns, **one.found} for kind, one in found.upkept.items()},
     }

@@ -134,10 +134,15 @@ def _of_directory(figures: Figures) -> Iterator[Metric]:
     if health.room is not None:
         yield _gauge("disk_free_bytes", "Room on the disk of the data directory.", health.room.free_bytes)
         yield _gauge("disk_free_inodes", "Files that may still be made there.", health.room.free_inodes)
-    if health.verified is not None:
-        ended, bad = health.verified.at_ns / 1e9, health.verified.found.get("bad", 0)
-        yield _gauge("verified_timestamp_seconds", "When all blocks were last read again.", ended)
-        yield _gauge("verified_bad_blocks", "How many of them were bad.", bad)
+    ended = GaugeMetricFamily(
+        f"{PREFIX}upkeep_timestamp_seconds", "When upkeep was last done to its end.", labels=("kind",)
+    )
+    found_last = GaugeMetricFamily(f"{PREFIX}upkeep_found", "What it counted.", labels=("kind", "what"))
+    for kind, one in health.upkept.items():
+        ended.add_metric((kind,), one.at_ns / 1e9)
+        for what, number in one.found.items():
+            found_last.add_metric((kind, what), number)
+    yield from (ended, found_last)
 
 
 def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:

@@ -11,11 +11,12 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from mylist_dav.errors import Busy, Corrupt, Exists, LimitExceeded, NotFound, Unauthenticated
 from mylist_dav.model.actors import Actor, Role
-from mylist_dav.model.conditions import Place
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockRef, BlockSlice, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry, Flist
@@ -88,7 +89,13 @@ class Files:
         self._hard = threading.BoundedSemaphore(HARD_AT_ONCE_MAX)
 
     def open(
-        self, actor: Actor, name: str, *, size_bytes: int | None = None, content_type: str | None = None
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        size_bytes: int | None = None,
+        content_type: str | None = None,
+        conditions: Conditions = UNCONDITIONAL,
     ) -> Upload:
         """Begin to receive a file into the flist for files of the account; see Uploads.open.
 
@@ -98,7 +105,14 @@ class Files:
         if not actor.account:
             raise Unauthenticated("a file is stored for an account: log in with a token")
         place = Place(FlistName(actor.account, FLIST), ROOT.child(name))
-        begin = self._opener(actor, place, size_bytes, content_type)
+        begin = partial(
+            self._uploads.open,
+            actor,
+            place,
+            size_bytes=size_bytes,
+            content_type=content_type,
+            conditions=conditions,
+        )
         try:
             return begin()
         except NotFound:
@@ -147,11 +161,6 @@ class Files:
             self._hard.release()
 
     # -- inside ------------------------------------------------------------------------------------------------
-
-    def _opener(
-        self, actor: Actor, place: Place, size_bytes: int | None, content_type: str | None
-    ) -> Callable[[], Upload]:
-        return lambda: self._uploads.open(actor, place, size_bytes=size_bytes, content_type=content_type)
 
     def _open_to(self, view: View, actor: Actor, flists: list[Flist]) -> list[Flist]:
         """Those that the actor may read, or that are open to whoever knows a digest."""

@@ -29,7 +29,7 @@ _SECOND_NS = 1_000_000_000
 class Health(NamedTuple):
     """What was found. problem: why the catalog cannot be read, '' if it can. stopped: why no write is acknowledged.
 
-    short: the disk has less room than the settings ask for. verified: the last whole re-reading of all blocks.
+    short: the disk has less room than the settings ask for. upkept: the last run of each kind of upkeep, to its end.
     """
 
     problem: str
@@ -37,7 +37,12 @@ class Health(NamedTuple):
     short: bool
     room: Room | None
     schema_version: int
-    verified: Upkept | None
+    upkept: dict[str, Upkept]
+
+    @property
+    def verified(self) -> Upkept | None:
+        """The last whole re-reading of all blocks."""
+        return self.upkept.get(VERIFY)
 
     @property
     def is_ready(self) -> bool:
@@ -137,15 +142,15 @@ class Watch:
     def _look(self) -> Health:
         try:
             with self._catalog.view(wait=False) as view:
-                version, verified = view.figures.schema_version(), view.figures.upkept(VERIFY)
+                version, upkept = view.figures.schema_version(), view.figures.upkept()
             problem = ""
         except MylistError as error:
-            version, verified, problem = 0, None, str(error)
+            version, upkept, problem = 0, {}, str(error)
         try:
             room = room_at(self._root)
         except MylistError as error:
-            return Health(problem or str(error), self._stopped(), False, None, version, verified)
-        return Health(problem, self._stopped(), self._is_short(room), room, version, verified)
+            return Health(problem or str(error), self._stopped(), False, None, version, upkept)
+        return Health(problem, self._stopped(), self._is_short(room), room, version, upkept)
 
     def _stopped(self) -> str:
         return (self._stop_sign.reason or "no reason is recorded") if self._stop_sign.is_set else ""

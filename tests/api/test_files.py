@@ -154,6 +154,16 @@ def test_who_may_neither_make_nor_write_the_flist_stores_nothing(caller: Caller)
     assert caller.put("a", b"1", "bert")["name"] == "a"
 
 
+def test_conditions_of_a_put_must_hold(caller: Caller) -> None:
+    assert caller.ask("PUT", "/files/a", "admin", b"1", if_none_match="*").status == 201
+    assert caller.ask("PUT", "/files/a", "admin", b"2", if_none_match="*").status == 412
+    assert caller.ask("PUT", "/files/a", "admin", b"2", if_match='"other"').status == 412
+    etag = header(caller.ask("GET", f"/files/{Digest.of(b'1')}"), "etag")
+    assert etag is not None
+    assert caller.ask("PUT", "/files/a", "admin", b"2", if_match=etag).status == 200
+    assert caller.ask("PUT", "/files/a", "admin", b"3", if_match="x").status == 400
+
+
 @pytest.mark.parametrize("name", ["..", "a%2Fb", "%2e%2e", "x" * 300, "a/b", "", "a%00b"])
 def test_what_names_no_file_is_refused(caller: Caller, name: str) -> None:
     assert caller.ask("PUT", f"/files/{name}", "admin", b"1").status in (400, 404, 405)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mylist_dav.server.measures import Notes
 from tests.serving import ENGINES, Served, mylist, serving
 
 Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -83,6 +84,7 @@ def test_the_figures_of_all_workers_are_added_up_and_outlive_a_worker(tmp_path: 
         pids = _ask_until_both_workers_answered(served)
         with served.client() as client:
             before = until(client, lambda found: _answered(found) >= 40)
+            until(client, lambda _: _left_on_the_board(tmp_path / "data") >= 40)
         assert before[one("workers")] == 2
         os.kill(pids[0], signal.SIGKILL)
         with httpx.Client(base_url=served.url) as fresh:
@@ -97,6 +99,12 @@ def _ask_until_both_workers_answered(served: Served) -> list[int]:
     with served.client() as client:
         found = until(client, lambda found: len(_workers(found)) == 2)
     return sorted(_workers(found))
+
+
+def _left_on_the_board(data: Path) -> float:
+    """What the notes of all workers say: the last second of a worker that is killed is lost."""
+    notes = [Notes.unpacked(path.read_bytes()) for path in (data / "run" / "figures").glob("*.[0-9]*")]
+    return sum(found.sums.get(("requests", "site", "200"), 0) for found in notes)
 
 
 def _answered(found: Figures) -> float:
@@ -146,11 +154,14 @@ def test_a_stranger_learns_one_word_of_the_health_and_an_admin_all(engine: str, 
             assert guest.delete("/healthz").status_code == 405
         mylist(data, "verify")
         end = monotonic() + 20
-        while (seen := admin.get("/healthz").json())["verified"] is None:
+        while "verify" not in (seen := admin.get("/healthz").json())["upkeep"]:
             assert monotonic() < end
-        assert seen["verified"]["bad"] == 0
+        assert seen["upkeep"]["verify"]["bad"] == 0
         assert seen["disk"]["free_bytes"] > 0
         assert seen["catalog"]["schema_version"] >= 4
+        scraped = figures(admin)
+        assert scraped[one("upkeep_found", kind="verify", what="bad")] == 0
+        assert scraped[one("upkeep_timestamp_seconds", kind="verify")] > 1_600_000_000
         (data / "writes-stopped").write_bytes(b"\1the disk failed\0")
         with httpx.Client(base_url=served.url) as guest:
             stopped = guest.get("/healthz")

@@ -38,10 +38,10 @@ class Figures:
         """How many jobs there are of each state."""
         return dict(self._sql.execute("SELECT state, count(*) FROM job GROUP BY state ORDER BY state"))
 
-    def upkept(self, kind: str) -> Upkept | None:
-        """The last run of a kind of upkeep; None when there was none."""
-        rows = self._sql.execute("SELECT at_ns, found FROM upkeep WHERE kind = ?", (kind,)).fetchall()
-        return Upkept(rows[0][0], json.loads(rows[0][1])) if rows else None
+    def upkept(self) -> dict[str, Upkept]:
+        """The last run of each kind of upkeep that was done ever."""
+        rows = self._sql.execute("SELECT kind, at_ns, found FROM upkeep ORDER BY kind")
+        return {kind: Upkept(at_ns, json.loads(found)) for kind, at_ns, found in rows}
 
     def _number(self, statement: str, *bindings: int) -> int:
         return int(self._sql.execute(statement, bindings).fetchall()[0][0])
