@@ -103,7 +103,8 @@ def _ask_until_both_workers_answered(served: Served) -> list[int]:
 
 def _left_on_the_board(data: Path) -> float:
     """What the notes of all workers say: the last second of a worker that is killed is lost."""
-    notes = [Notes.unpacked(path.read_bytes()) for path in (data / "run" / "figures").glob("*.[0-9]*")]
+    posted = [path for path in (data / "run" / "figures").iterdir() if path.suffix[1:].isdigit()]
+    notes = [Notes.unpacked(path.read_bytes()) for path in posted]
     return sum(found.sums.get(("requests", "site", "200"), 0) for found in notes)
 
 
