@@ -1,8 +1,12 @@
 """What an error means outside: HTTP status, JSON-RPC code, exit code. The one table; front ends only read it."""
 
+import re
 from typing import NamedTuple
 
 from mylist_dav import errors
+
+PROBLEM_PREFIX = "urn:mylist:problem:"
+"""What the type of every problem document begins with."""
 
 
 class Outcome(NamedTuple):
@@ -27,7 +31,9 @@ OUTCOMES: dict[type[errors.MylistError], Outcome] = {
     errors.NotAllowed: Outcome(405, -32006, 2),
     errors.Exists: Outcome(409, -32007, 5),
     errors.Conflict: Outcome(409, -32008, 5),
+    errors.Refused: Outcome(409, -32020, 5),
     errors.PreconditionFailed: Outcome(412, -32009, 5),
+    errors.Outdated: Outcome(412, -32021, 5),
     errors.Locked: Outcome(423, -32010, 5),
     errors.TooLarge: Outcome(413, -32011, 2),
     errors.UriTooLong: Outcome(414, -32011, 2),
@@ -53,3 +59,20 @@ def outcome(error: BaseException) -> Outcome:
         if row is not None:
             return row
     return OUTCOMES[errors.MylistError]
+
+
+def problem_name(cls: type[errors.MylistError]) -> str:
+    """The class of an error as words with hyphens: TooMany gives too-many."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def problem_document(error: BaseException) -> dict[str, str | int]:
+    """An error as a problem document (RFC 9457). The type never changes its meaning; foreign errors show nothing."""
+    known = next((cls for cls in type(error).__mro__ if cls in OUTCOMES), errors.MylistError)
+    name = problem_name(known)
+    return {
+        "type": PROBLEM_PREFIX + name,
+        "title": name.replace("-", " ").capitalize(),
+        "status": outcome(error).http,
+        "detail": str(error) if isinstance(error, errors.MylistError) else "an unexpected error",
+    }

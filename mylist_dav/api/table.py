@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import files, records
+from mylist_dav.api import archives, commits, entries, files, flists, jobs, records
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -10,7 +10,7 @@ from mylist_dav.api.sessions import Sessions
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 
-SEGMENTS = ("api", "flist", "files")
+SEGMENTS = ("api", "flist", "files", "sync")
 """The first segments of paths that are in the table."""
 
 
@@ -19,7 +19,12 @@ def api(library: Library) -> ApiFrontEnd:
     in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
     operations: list[Operation] = [
         *Sessions(library, in_clear).operations(),
+        *flists.operations(),
+        *commits.operations(),
+        *entries.operations(),
+        *archives.operations(),
         *records.operations(),
+        *jobs.operations(),
         *files.operations(),
     ]
     reference = Reference(operations, library.settings.server.public_url)

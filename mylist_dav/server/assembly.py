@@ -20,6 +20,7 @@ from mylist_dav.server.measures import Measures
 from mylist_dav.server.metrics import metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
+from mylist_dav.server.syncing import Syncing
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
 from mylist_dav.store.boards import Board
@@ -56,6 +57,8 @@ def build(settings: Settings) -> App:
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
+    library.jobs.register(Syncing(library).kind())
+    library.start_jobs()
     root = Path(settings.store.data)
     return App(front_end, library.blocks, library.close, measures, partial(Board, root))
 
