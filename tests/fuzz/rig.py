@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mylist_dav.api.operations import Operation
-from mylist_dav.api.problems import PROBLEMS, TYPE_PREFIX
+from mylist_dav.api.problems import PROBLEMS
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.conditions import Place
@@ -17,6 +17,7 @@ from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.exposures import Mode
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
+from mylist_dav.outcomes import PROBLEM_PREFIX
 from mylist_dav.server.app import App
 from mylist_dav.server.assembly import build
 from mylist_dav.server.body_in import check_declared, write_whole
@@ -166,7 +167,7 @@ class World:
 def hold_problem(document: Any, status: int) -> None:
     """A problem document says a type that is known, with its status, in words (RFC 9457)."""
     assert document["status"] == status
-    assert PROBLEMS[document["type"].removeprefix(TYPE_PREFIX)] == status
+    assert PROBLEMS[document["type"].removeprefix(PROBLEM_PREFIX)] == status
     assert document["title"]
     assert isinstance(document["detail"], str)
     assert not re.search(r"Traceback|apsw|File \"|/data/", document["detail"])
