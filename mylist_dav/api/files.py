@@ -6,15 +6,18 @@ import re
 
 from mylist_dav.api.bodies import model_response
 from mylist_dav.api.conditions import conditions_of
+from mylist_dav.api.jobs import JobSink
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
+from mylist_dav.model.conditions import UNCONDITIONAL
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
+from mylist_dav.services.files import FILE_JOB, FLIST, address_of
 from mylist_dav.services.uploads import Upload
 from mylist_dav.wire.checksums import Checksums, checksums_of
-from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FileTold
-from mylist_dav.wire.media import UNKNOWN, media_type, worth_keeping
-from mylist_dav.wire.messages import Response
+from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FilePutAsked, FileTold
+from mylist_dav.wire.media import media_type, worth_keeping
+from mylist_dav.wire.messages import BodySink, Response
 from mylist_dav.wire.responder import Representation, file_response
 from mylist_dav.wire.strangers import FILE_HEADERS, refuse_service_worker
 
@@ -28,8 +31,8 @@ def operations() -> list[Operation]:
         Operation(
             "PUT", "/files/{name}", "putFile", _TAG,
             "Store a file in the flist for files of the account, and learn its digest",
-            put, body=Media(("*/*",), "the file", may_be_empty=True), told=FileTold, status=201,
-            also={200: "a file was replaced"},
+            put, query=FilePutAsked, body=Media(("*/*",), "the file", may_be_empty=True), told=FileTold, status=201,
+            also={200: "a file was replaced", 202: "a job (`async`): the same as getJob tells"},
         ),
         Operation(
             "GET", "/files/{name}", "getFile", _TAG,
@@ -44,7 +47,7 @@ def operations() -> list[Operation]:
     ]  # fmt: skip
 
 
-def put(call: Call) -> FileSink:
+def put(call: Call) -> BodySink:
     """Raises what can be known before the body has come."""
     request = call.request
     if request.header("content-range") is not None:
@@ -55,12 +58,19 @@ def put(call: Call) -> FileSink:
         raise Invalid("send the file as the body; an empty one with Content-Length: 0")
     name = call.names["name"]
     checksums = checksums_of(request)
+    asked: FilePutAsked = call.query
+    content_type = worth_keeping(request.header("content-type"), name)
+    conditions = conditions_of(request)
+    if asked.as_job == "1":
+        if conditions is not UNCONDITIONAL:
+            raise Invalid("a file that a job stores is stored without conditions")
+        return CheckedJobSink(call, {"name": name, "content_type": content_type}, checksums)
     upload = call.library.single_files.open(
         call.actor,
         name,
         size_bytes=request.content_length if request.has_body else 0,
-        content_type=worth_keeping(request.header("content-type"), name),
-        conditions=conditions_of(request),
+        content_type=content_type,
+        conditions=conditions,
     )
     return FileSink(call, upload, checksums)
 
@@ -106,6 +116,26 @@ def content_type_of(entry: Entry) -> str:
     return entry.content_type or media_type(entry.name)
 
 
+class CheckedJobSink(JobSink):
+    """A JobSink for a file whose checksums are declared: what is not what was meant never becomes a job."""
+
+    def __init__(self, call: Call, asked: dict[str, str | None], checksums: Checksums) -> None:
+        super().__init__(call, FILE_JOB, asked, f"{call.actor.account}/{FLIST}")
+        self._checksums = checksums
+
+    def write(self, piece: bytes) -> None:
+        self._checksums.update(piece)
+        super().write(piece)
+
+    def finish(self) -> Response:
+        try:
+            self._checksums.check()
+        except MylistError:
+            self.abort()
+            raise
+        return super().finish()
+
+
 class FileSink:
     """A BodySink that makes a file of the flist for files."""
 
@@ -143,10 +173,3 @@ class FileSink:
 
     def abort(self) -> None:
         self._upload.abort()
-
-
-def address_of(entry: Entry) -> str:
-    """The digest of a file, and the extension of its name if that says what it is."""
-    extension = entry.name.rpartition(".")[2]
-    known = media_type(entry.name) != UNKNOWN and re.fullmatch(r"[A-Za-z0-9]{1,20}", extension)
-    return f"{entry.digest}.{extension}" if known and "." in entry.name else str(entry.digest)

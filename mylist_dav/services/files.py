@@ -8,6 +8,7 @@ opens what it names for whoever knows it.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT
 from mylist_dav.services.flists import Flists
-from mylist_dav.services.rights import require_known, require_unlimited, visible
+from mylist_dav.services.rights import require_creation, require_known, visible, writable
 from mylist_dav.services.uploads import Upload, Uploads
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Shown, View
@@ -39,7 +40,11 @@ HARD_AT_ONCE_MAX = 2
 LISTED_MAX = 1_000
 """Most blocks that an answer names."""
 
+FILE_JOB = "file"
+"""The kind of the jobs that store a file."""
+
 _KNOWN_MAX = 20_000
+_EXTENSION = re.compile(r"(?<=.)\.[A-Za-z0-9]{1,20}$")
 
 
 class File(NamedTuple):
@@ -52,6 +57,12 @@ class File(NamedTuple):
     def pieces(self, offset: int, length: int) -> Iterator[BlockSlice]:
         """A stretch of its bytes, as slices of blocks."""
         return read_slices(self.recipe, offset, length)
+
+
+def address_of(entry: Entry) -> str:
+    """What a file is asked for by: its digest, and the extension of its name if that is one."""
+    extension = _EXTENSION.search(entry.name)
+    return f"{entry.digest}{extension[0]}" if extension else str(entry.digest)
 
 
 class Checked(NamedTuple):
@@ -101,10 +112,7 @@ class Files:
 
         The flist is made if it is not there, by those who may. Raises Forbidden, BadName, OutOfQuota, ...
         """
-        require_known(actor)
-        if not actor.account:
-            raise Unauthenticated("a file is stored for an account: log in with a token")
-        place = Place(FlistName(actor.account, FLIST), ROOT.child(name))
+        place = self.require_place(actor, name)
         begin = partial(
             self._uploads.open,
             actor,
@@ -116,10 +124,22 @@ class Files:
         try:
             return begin()
         except NotFound:
-            require_unlimited(actor)
             with contextlib.suppress(Exists):  # another request was faster
                 self._flists.create(actor, place.flist_name)
             return begin()
+
+    def require_place(self, actor: Actor, name: str) -> Place:
+        """Where a file of the account goes, before it is here. Raises what can be known: Forbidden, BadName, ..."""
+        require_known(actor)
+        if not actor.account:
+            raise Unauthenticated("a file is stored for an account: log in with a token")
+        place = Place(FlistName(actor.account, FLIST), ROOT.child(name))
+        with self._catalog.view() as view:
+            try:
+                writable(view, actor, place.flist_name)
+            except NotFound:
+                require_creation(actor, place.flist_name)
+        return place
 
     def find(self, actor: Actor, digest: Digest) -> File:
         """A content by its digest. Raises NotFound for what is not there and what may not be read, alike.

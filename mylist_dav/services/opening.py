@@ -25,7 +25,7 @@ from mylist_dav.services.grants import Grants
 from mylist_dav.services.health import Watch
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
-from mylist_dav.services.job_kinds import import_kind, verify_kind
+from mylist_dav.services.job_kinds import file_kind, import_kind, verify_kind
 from mylist_dav.services.job_running import Runner
 from mylist_dav.services.jobs import JobLimits, Jobs
 from mylist_dav.services.labels import Labels
@@ -143,6 +143,7 @@ class Library:
         self.peers = tuple(map(_peer, self.settings.peers))
         self.jobs.register(import_kind(self.imports))
         self.jobs.register(verify_kind(self.upkeep))
+        self.jobs.register(file_kind(self.single_files, self.trees))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
 
     def _open_accounts(self, root: Path) -> None:

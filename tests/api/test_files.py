@@ -47,8 +47,9 @@ class Caller:
         headers = [(name.replace("_", "-"), value) for name, value in fields.items()]
         if account:
             headers.append(("authorization", f"Bearer {self.tokens[account]}"))
+        path, _, query = target.partition("?")
         request = Request(
-            method, target, "", headers, "h", "h", client="192.0.2.1", request_id="0123456789ab"
+            method, path, query, headers, "h", "h", client="192.0.2.1", request_id="0123456789ab"
         )
         request.has_body = body is not None
         request.content_length = len(body) if body is not None else None
@@ -373,6 +374,36 @@ def test_a_check_of_what_is_no_question_is_refused(caller: Caller, asked: dict[s
     body = json.dumps(asked).encode()
     response = caller.ask("POST", "/api/v1/files/check", "admin", body, content_type="application/json")
     assert response.status == 400
+
+
+# -- as jobs ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_may_become_a_job_whose_result_is_what_it_can_be_asked_for_by(caller: Caller) -> None:
+    begun = caller.ask("PUT", "/files/large.bin?async=1", "admin", LARGE)
+    assert begun.status == 202
+    job = told(begun)
+    assert (job["kind"], job["flist"], header(begun, "location")) == (
+        "file", "admin/files", f"/api/v1/jobs/{job['job_id']}",
+    )  # fmt: skip
+    caller.library.start_jobs()
+    done = caller.library.jobs.wait(job["job_id"], 30)
+    assert done.result is not None, done
+    digest = str(Digest.of(LARGE))
+    assert json.loads(done.result) == {
+        "file": f"{digest}.bin", "digest": digest, "name": "large.bin", "size": len(LARGE),
+    }  # fmt: skip
+    assert caller.got(f"{digest}.bin") == LARGE
+
+
+def test_what_is_refused_now_never_becomes_a_job(caller: Caller) -> None:
+    wrong = f"sha-256={sequence('sha256', b'other')}"
+    assert caller.ask("PUT", "/files/a?async=1", "admin", b"1", repr_digest=wrong).status == 400
+    assert caller.ask("PUT", "/files/a?async=1", "admin", b"1", if_none_match="*").status == 400
+    assert caller.ask("PUT", "/files/a?async=1", "bert", b"1").status == 403
+    assert caller.ask("PUT", "/files/..?async=1", "admin", b"1").status == 400
+    assert caller.library.jobs.list(OPERATOR) == []
+    assert caller.library.jobs.bodies.together_bytes() == 0
 
 
 # -- bounds ----------------------------------------------------------------------------------------------------

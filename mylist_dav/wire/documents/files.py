@@ -5,6 +5,13 @@ from __future__ import annotations
 from pydantic import Field
 
 from mylist_dav.wire.documents import Asked, DigestText, SizeBytes, Told
+from mylist_dav.wire.documents.flists import Flag
+
+
+class FilePutAsked(Asked):
+    as_job: Flag = Field(
+        "0", alias="async", description="1: answered as soon as the file is here, with a job that stores it"
+    )
 
 
 class FileTold(Told):
