@@ -9,6 +9,7 @@ from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.jobs import JobSink
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
+from mylist_dav.model.actors import GUEST
 from mylist_dav.model.conditions import UNCONDITIONAL
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
@@ -76,12 +77,16 @@ def put(call: Call) -> BodySink:
 
 
 def get(call: Call) -> Response:
-    """Raises NotFound: for what is not there, and for what may not be read."""
+    """Raises NotFound: for what is not there, and for what may not be read.
+
+    The session of a browser counts for nothing: files of strangers share its origin.
+    """
     refuse_service_worker(call.request)
     found = _ADDRESS.fullmatch(call.names["name"])
     if found is None:
         raise NotFound("there is no such file: an address here is a digest of 64 lower-case hex digits")
-    file = call.library.single_files.find(call.actor, Digest.parse(found[1]))
+    actor = call.actor if call.request.header("authorization") is not None else GUEST
+    file = call.library.single_files.find(actor, Digest.parse(found[1]))
     representation = Representation(
         file.entry.etag,
         None,
@@ -90,8 +95,8 @@ def get(call: Call) -> Response:
         file.pieces,
     )
     response = file_response(call.request, representation, FILE_HEADERS)
-    if call.request.method == "GET" and call.actor.account:
-        response.meter = call.library.ledger.request(call.actor, file.flist_name, path=found[1])
+    if call.request.method == "GET" and actor.account:
+        response.meter = call.library.ledger.request(actor, file.flist_name, path=found[1])
     return response
 
 

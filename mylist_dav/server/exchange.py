@@ -102,8 +102,9 @@ class Exchanges:
     def _note(self, notes: Notes) -> None:
         """In a thread: how busy the threads are."""
         process = str(os.getpid())
-        notes.levels["calls_running", process] = self._threads.calls + self._reading.calls
-        notes.levels["call_threads", process] = self.runtime.limits.threads
+        calls = self._threads.calls + self._reading.calls
+        for name, number in (("calls_running", calls), ("call_threads", self.runtime.limits.threads)):
+            notes.levels[name, process] = notes.levels.get((name, process), 0) + number
 
     async def run(self, request: Request, stream: Stream, given: Response | None = None) -> None:
         """Answer one request (with `given`, if the front end has answered already). Never raises.

@@ -23,6 +23,7 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from mylist_dav.wire.messages import Request, Response
+from mylist_dav.wire.sessions import COOKIE
 from tests.dav.conftest import Clock
 
 LARGE = hashlib.shake_256(b"large").digest(5 * 1024 * 1024)
@@ -229,6 +230,13 @@ def test_head_tells_whether_there_is_a_file(caller: Caller) -> None:
     assert (there.status, there.content_length, there.body) == (200, 5, b"")
     assert there.meter is not None  # the request counts, and is no download
     assert caller.ask("HEAD", f"/files/{Digest.of(b'x')}").status == 404
+
+
+def test_the_session_of_a_browser_opens_no_file(caller: Caller) -> None:
+    digest = caller.put("a", b"1")["digest"]
+    cookie = f"{COOKIE}={caller.tokens['admin']}"
+    assert caller.ask("GET", "/api/v1/whoami", "", None, cookie=cookie).status == 200
+    assert caller.ask("GET", f"/files/{digest}", "", None, cookie=cookie).status == 401
 
 
 def test_what_may_not_be_read_answers_like_what_nobody_has(caller: Caller) -> None:
