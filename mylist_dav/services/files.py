@@ -37,6 +37,7 @@ HARD_BYTES_MAX = 4 * 1024**3
 """The largest content whose bytes are read for one question: some seconds of reading."""
 
 HARD_AT_ONCE_MAX = 2
+PAGE = 100
 LISTED_MAX = 1_000
 """Most blocks that an answer names."""
 
@@ -149,14 +150,15 @@ class Files:
         if actor.role is Role.GUEST and not self._digests_are_keys:
             raise Unauthenticated("log in with a token first")
         with self._catalog.view() as view:
-            after_id = 0
-            while page := view.holders.flists(digest, after_id):
-                for flist in self._open_to(view, actor, page):
+            after_id: int | None = 0
+            while after_id is not None:
+                page = view.holders.flists(digest, after_id, PAGE)
+                after_id = page[-1].flist_id if len(page) == PAGE else None
+                for flist in self._open_to(view, actor, page):  # for none as well: else time would tell
                     shown = self._shown(view, flist, digest)
                     if shown is not None:
                         recipe = view.recipe(digest, shown.entry.size_bytes)
                         return File(flist.flist_name, shown.entry, recipe)
-                after_id = page[-1].flist_id
         raise NotFound(f"there is no file {digest}")
 
     def check(self, actor: Actor, digest: Digest, *, hard: bool) -> Checked:
