@@ -99,7 +99,7 @@ class Measures:
         self._cells: dict[int, _Cell] = {}
         self._before = Notes({}, {}, {})
         self._board: Board | None = None
-        self._posting = threading.Lock()
+        self._failed = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -158,7 +158,7 @@ class Measures:
         if taken is not None:
             self._before = Notes.unpacked(taken)
         board.clear()
-        self._post()
+        self._try_to_post()
         self._thread = threading.Thread(target=self._post_on, name="measures", daemon=True)
         self._thread.start()
 
@@ -184,19 +184,19 @@ class Measures:
         return added([mine, *others]), 1 + sum(map(is_alive, found))
 
     def _post_on(self) -> None:
-        failed = False
         while not self._ended.wait(POST_SECONDS):
-            try:
-                self._post()
-                failed = False
-            except MylistError as error:
-                if not failed:
-                    _log.warning("figures for /metrics are not up to date: %s", error)
-                failed = True
+            self._try_to_post()
 
-    def _post(self) -> None:
+    def _try_to_post(self) -> None:
+        """A full disk is no reason to serve nothing; the log says once that the figures are old."""
         assert self._board is not None
-        self._board.post(self.notes().packed())
+        try:
+            self._board.post(self.notes().packed())
+            self._failed = False
+        except MylistError as error:
+            if not self._failed:
+                _log.warning("figures for /metrics are not up to date: %s", error)
+            self._failed = True
 
 
 def front_end_name(kind: type) -> str:

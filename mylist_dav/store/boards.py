@@ -25,20 +25,17 @@ class Board:
     """
 
     def __init__(self, root: Path, run: str) -> None:
-        """root: the data directory. Raises MylistError."""
+        """root: the data directory."""
         self._folder = root / "run" / "figures"
         self._disk = Disk()
         self._run = run
         self._own = f"{run}.{os.getpid()}"
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise turned(error, "make a folder for figures") from error
 
     def post(self, note: bytes) -> None:
         """Put up the note of this process in the place of its last one. Raises MylistError."""
         new = self._folder / f"{self._own}.new"
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new.write_bytes(note)
             self._disk.rename(new, self._folder / self._own)
         except OSError as error:

@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from mylist_dav.server.measures import Measures, Notes, added, front_end_name
 from mylist_dav.server.metrics import buckets
 from mylist_dav.store.boards import Board
@@ -62,7 +64,9 @@ def test_sums_and_spreads_are_added_and_levels_stand_beside_each_other() -> None
 def test_a_worker_goes_on_from_the_note_of_a_dead_one(tmp_path: Path) -> None:
     board = Board(tmp_path, "aa")
     left = Notes({("requests", "dav", "200"): 5}, {("threads", "1"): 3}, {}).packed()
-    (tmp_path / "run" / "figures" / "aa.4194305").write_bytes(left)  # above any process id
+    folder = tmp_path / "run" / "figures"
+    folder.mkdir(parents=True)
+    (folder / "aa.4194305").write_bytes(left)  # above any process id
     measures = Measures()
     measures.count_now(request(DavFrontEnd()), 200, 0)
     measures.begin(board)
@@ -71,6 +75,19 @@ def test_a_worker_goes_on_from_the_note_of_a_dead_one(tmp_path: Path) -> None:
     assert ("threads", "1") not in notes.levels
     measures.end()
     assert board.notes() == {}
+
+
+def test_a_worker_serves_though_it_can_leave_no_note_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "run").write_bytes(b"no folder")
+    measures = Measures()
+    measures.begin(Board(tmp_path, "aa"))
+    measures._try_to_post()
+    measures.count_now(request(DavFrontEnd()), 200, 0)
+    assert measures.of_all()[0].sums["requests", "dav", "200"] == 1
+    measures.end()
+    assert len([one for one in caplog.records if "not up to date" in one.message]) == 1
 
 
 def test_front_ends_have_short_names() -> None:
