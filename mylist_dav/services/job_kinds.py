@@ -1,19 +1,24 @@
-"""The kinds of job that need nothing but this server: importing an archive, reading all blocks again."""
+"""The kinds of job that need nothing but this server: importing an archive, storing a file, re-reading all blocks."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
+from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
+from mylist_dav.services.files import FILE_JOB, Files, address_of
 from mylist_dav.services.imports import Imports, Progress
 from mylist_dav.services.jobs import Fields, Kind, Run
 from mylist_dav.services.rights import require_admin
+from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 
 IMPORT = "import"
 VERIFY = "verify"
+PIECE_BYTES = 1024 * 1024
 SHOWN_MAX = 100
 """Most damaged blocks that a result names; all are counted, and the log has every one."""
 
@@ -47,6 +52,47 @@ def import_kind(imports: Imports) -> Kind:
         return {"name": asked_name(run), **done._asdict(), "resumed": False}
 
     return Kind(IMPORT, check, run)
+
+
+def file_kind(files: Files, trees: Trees) -> Kind:
+    """Store what was sent as a file of the account. asked: {"name", "content_type" or null}.
+
+    The result: file (what it can be asked for by), digest, name, size.
+    """
+
+    def check(actor: Actor, asked: Fields) -> None:
+        files.require_place(actor, asked["name"])
+
+    def run(run: Run) -> Fields:
+        name = str(run.asked["name"])
+        place = files.require_place(run.actor, name)
+        if run.job.attempts > 1 and run.committed(Action.UPLOAD) is not None:
+            return _file_result(trees.stat(run.actor, place))
+        with run.body() as file:
+            size_bytes = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            upload = files.open(
+                run.actor, name, size_bytes=size_bytes, content_type=run.asked["content_type"]
+            )
+            try:
+                while piece := file.read(PIECE_BYTES):
+                    upload.write(piece)
+                    run.progress("storing", done_bytes=file.tell(), total_bytes=size_bytes)
+            except BaseException:
+                upload.abort()
+                raise
+            return _file_result(upload.finish().entry)
+
+    return Kind(FILE_JOB, check, run)
+
+
+def _file_result(entry: Entry) -> Fields:
+    return {
+        "file": address_of(entry),
+        "digest": str(entry.digest),
+        "name": entry.name,
+        "size": entry.size_bytes,
+    }
 
 
 def verify_kind(upkeep: Upkeep) -> Kind:
