@@ -24,6 +24,7 @@ from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
 from mylist_dav.services.manifests import Manifests
+from mylist_dav.services.phrases import RUNS_MAX
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
@@ -36,10 +37,14 @@ from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
+from mylist_dav.store.places import SharedPlaces
 from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.tries import SharedTries
 
 CATALOG = "catalog.sqlite"
+LIMITS = "limits"
+"""The folder of what all processes count together."""
 
 
 class Library:
@@ -97,6 +102,8 @@ class Library:
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
         settings, clock = self.settings, self.clock
+        self._tries = SharedTries(root / LIMITS / "tries")
+        self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
         self.grants = Grants(self.catalog)
         self.identity = Identity(
             self.catalog,
@@ -115,9 +122,18 @@ class Library:
             addresses,
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
+            counted=self._tries,
         )
         visit_seconds = settings.sites.visit_hours * 3600
-        self.gates = Gates(self.catalog, self.identity, clock, self.server_key.mac, visit_seconds)
+        self.gates = Gates(
+            self.catalog,
+            self.identity,
+            clock,
+            self.server_key.mac,
+            visit_seconds,
+            counted=self._tries,
+            places=self._hashing,
+        )
         self.exposed = Exposed(self.catalog)
 
     def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
@@ -145,4 +161,6 @@ class Library:
         self.imports.close()
         self.exports.close()
         self.files.close()
+        self._tries.close()
+        self._hashing.close()
         self.stop_sign.close()
