@@ -6,12 +6,13 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
 from mylist_dav.client.known import KnownServers, Login, Tokens
 from mylist_dav.errors import MylistError
 from mylist_dav.model.keys import PublicKey
 
-KEY = PublicKey(bytes([7]) * 32)
+KEY = PublicKey(bytes(SigningKey(bytes([7]) * 32).verify_key))
 
 
 def _remember(folder: Path, who: int, times: int) -> None:
