@@ -94,6 +94,10 @@ def _host_names(values: tuple[str, ...]) -> str | None:
     return None
 
 
+def _domain(value: str) -> str | None:
+    return None if not value else _host_names((value,))
+
+
 def _public_url(value: str) -> str | None:
     if not value or re.fullmatch(r"https?://[^\s/?#@]+", value):
         return None
@@ -266,6 +270,11 @@ class AccountSettings(Section):
 
     self_service: bool = _setting(
         False, "Users make, write and delete flists under their own name, within their quota."
+    )
+    base_domain: str = _setting(
+        "",
+        "With self_service: users show their own flists as websites, alice at alice.DOMAIN; empty is nowhere.",
+        _domain,
     )
 
 

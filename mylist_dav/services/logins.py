@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from blake3 import blake3
 
@@ -252,6 +253,12 @@ def own_addresses(public_url: str, listen: Sequence[str]) -> tuple[str, ...]:
     local = [(each, port) for each, host, port in places if _is_loopback(host)]
     urls = [f"http://{each}" for each, _ in local] + [f"http://localhost:{port}" for _, port in local]
     return tuple(dict.fromkeys(map(canonical_server, urls)))
+
+
+def own_hosts(public_url: str, hosts: Iterable[str]) -> frozenset[str]:
+    """The names that a server itself has, without ports. hosts: those it is told."""
+    public = urlsplit(public_url).hostname
+    return frozenset([*hosts, public] if public else hosts)
 
 
 def _is_loopback(host: str) -> bool:

@@ -22,7 +22,7 @@ from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
-from mylist_dav.services.logins import Logins, own_addresses
+from mylist_dav.services.logins import Logins, own_addresses, own_hosts
 from mylist_dav.services.manifests import Manifests
 from mylist_dav.services.phrases import RUNS_MAX
 from mylist_dav.services.properties import Properties
@@ -91,7 +91,15 @@ class Library:
         )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
+        self._tries = SharedTries(root / LIMITS / "tries")
+        self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
+        self.exposures = Exposures(
+            self.catalog,
+            protected_prefixes=settings.sites.protected_prefixes,
+            own_hosts=own_hosts(settings.server.public_url, settings.server.hosts),
+            base_domain=settings.accounts.base_domain,
+            hashing=self._hashing,
+        )
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
@@ -102,8 +110,6 @@ class Library:
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
         settings, clock = self.settings, self.clock
-        self._tries = SharedTries(root / LIMITS / "tries")
-        self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
         self.grants = Grants(self.catalog)
         self.identity = Identity(
             self.catalog,

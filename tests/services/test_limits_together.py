@@ -68,5 +68,9 @@ def test_hashes_at_once(libraries: list[Library]) -> None:
         for library in libraries[:RUNS_MAX]:
             assert taken.enter_context(library.gates._phrases.places.tried())
         with pytest.raises(TooMany, match="just now"):
+            libraries[2].exposures.expose(
+                OPERATOR, SITE, host="more.example", mode=Mode.SECRET, secret="another phrase"
+            )
+        with pytest.raises(TooMany, match="just now"):
             libraries[2].gates.admit_password(exposure, None, "correct horse battery", ADDRESS)
     libraries[2].gates.admit_password(exposure, None, "correct horse battery", ADDRESS)

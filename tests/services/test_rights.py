@@ -30,7 +30,7 @@ from tests.shelf import Clock
 # -- the table -------------------------------------------------------------------------------------------------
 
 ROWS = {
-    # who            reads      writes     makes and deletes, under the own name
+    # who            reads      writes     makes, deletes and shows, under the own name
     "stranger": ("public", "", False),
     "reader": ("public private", "", False),
     "writer": ("public private", "public private", False),
@@ -60,8 +60,10 @@ def expected(who: str, scope: str, private: bool, kind: str) -> type[MylistError
         return None if kept in writes.split() and "read only" not in scope else Forbidden
     if scope != "everything":
         return Forbidden
-    if kind in ("remove", "create"):
+    if kind in ("remove", "create", "show"):
         return None if makes else Forbidden
+    if kind == "list shown":
+        return None if who in ADMINS or "self-service" in who else Forbidden
     if kind == "manage":
         return None if who in ADMINS else Forbidden
     assert kind in ("own", "of owner", "kept by owner")
@@ -171,11 +173,37 @@ CREATE: dict[str, Verb] = {
         case, actor, FlistName("owner", f"imported{case.number}"), True
     ),
 }
+SHOW: dict[str, Verb] = {
+    "exposures.expose, at a host of the owner": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="x.owner.sites.example"
+    ),
+    "exposures.expose, at a host of whoever does it": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host=f"{actor.account or 'any'}.sites.example"
+    ),
+    "exposures.visitors, of the owner": lambda case, actor: case.library.exposures.visitors(
+        actor,
+        next(one for one in case.library.exposures.list(OPERATOR) if one.host == "kept.owner.sites.example"),
+    ),
+    "exposures.unexpose, of the owner": lambda case, actor: case.library.exposures.unexpose(
+        actor, host="x.owner.sites.example"
+    ),
+}
+LIST_SHOWN: dict[str, Verb] = {
+    "exposures.list": lambda case, actor: case.library.exposures.list(actor),
+}
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
-    "exposures.list": lambda case, actor: case.library.exposures.list(actor),
+    "exposures.expose, at any host": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="www.example.org"
+    ),
+    "exposures.expose, at the domain itself": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="sites.example"
+    ),
+    "exposures.expose, at a host of another user": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="spare.sites.example"
+    ),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
-        actor, case.library.exposures.list(OPERATOR)[0]
+        actor, next(one for one in case.library.exposures.list(OPERATOR) if one.prefix == "/another")
     ),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
     "grants.grant": lambda case, actor: case.library.grants.grant(actor, "spare", case.name, Right.READ),
@@ -218,6 +246,8 @@ VERBS: dict[str, dict[str, Verb]] = {
     "read": READ,
     "write": WRITE,
     "create": CREATE,
+    "show": SHOW,
+    "list shown": LIST_SHOWN,
     "manage": MANAGE,
     "own": OWN,
     "of owner": OF_OWNER,
@@ -226,6 +256,10 @@ VERBS: dict[str, dict[str, Verb]] = {
 }
 LISTINGS = {"flists.list", "flists.accounts", "flists.has_account", "exposures.shown_to"}
 """They refuse nobody but guests, and show what may be read."""
+
+
+FOR_ALL = {"exposures.own_host"}
+"""Says what the caller may, and refuses nobody."""
 
 
 def _held(case: Case) -> list[str]:
@@ -240,7 +274,7 @@ def test_every_verb_of_the_services_stands_in_this_table(library: Library) -> No
         for name, method in inspect.getmembers(type(service), inspect.isfunction)
         if not name.startswith("_") and "actor" in inspect.signature(method).parameters
     }
-    listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs} | LISTINGS
+    listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs} | LISTINGS | FOR_ALL
     assert found == listed
 
 
@@ -260,6 +294,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
                 "store.data": str(folder / "data"),
                 "store.durability": "os",
                 "accounts.self_service": True,
+                "accounts.base_domain": "sites.example",
             }
         ),
         Clock(),
@@ -269,6 +304,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     opened.identity.add_account(OPERATOR, "admin", Role.ADMIN)
     opened.flists.create(OPERATOR, FlistName("owner", "another"))
     opened.exposures.expose(OPERATOR, FlistName("owner", "another"), prefix="/another")
+    opened.exposures.expose(OPERATOR, FlistName("owner", "another"), host="kept.owner.sites.example")
     yield opened
     opened.close()
 

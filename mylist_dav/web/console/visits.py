@@ -33,6 +33,16 @@ class Visit:
         return self.actor.role is Role.ADMIN and self.actor.scope == EVERYTHING
 
     @property
+    def may_make(self) -> bool:
+        """Whether pages offer to make flists under the own name, and to delete them."""
+        return self.may_administer or (self.actor.self_service and self.actor.scope == EVERYTHING)
+
+    @property
+    def may_expose(self) -> bool:
+        """Whether pages offer to show flists as websites."""
+        return self.may_administer or bool(self.library.exposures.own_host(self.actor))
+
+    @property
     def server_url(self) -> str:
         """How this server is reached: as it is told, else as it was reached now."""
         return self.library.settings.server.public_url or own_origin(self.request)
@@ -49,6 +59,7 @@ class Visit:
             status,
             account=self.actor.account,
             is_admin=self.may_administer,
+            may_expose=self.may_expose,
             may_audit=self.actor.scope == EVERYTHING,
             here=here,
             problem=problem,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
@@ -13,6 +15,9 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.opening import Library
+from mylist_dav.settings import load
+from tests.shelf import Clock
 from tests.web.console.driver import ORIGIN, PHOTOS, SECRET, House, hrefs
 
 FOLDER = "/console/flists/anna/photos/"
@@ -345,9 +350,9 @@ def test_an_admin_grants_and_takes_back_and_hides(house: House) -> None:
 
 def test_a_flist_is_deleted_only_by_its_name(house: House) -> None:
     browser, page = house.browser("admin"), "/console/rights/anna/photos"
-    refused = browser.post(page, do="delete", name="anna/photo")
+    refused = browser.post(page, do="end", name="anna/photo")
     assert refused.status == 400 and "write its name" in refused.text
-    assert browser.post(page, do="delete", name="anna/photos").location == "/"
+    assert browser.post(page, do="end", name="anna/photos").location == "/"
     assert [flist.flist_name for flist in house.library.flists.list(OPERATOR)] == [SECRET]
 
 
@@ -383,6 +388,62 @@ def test_an_exposure_may_be_for_some_only(house: House) -> None:
     ):
         assert browser.post(page, flist="anna/photos", where="c.example", **wrong).status == 400
     assert len(house.library.exposures.list(OPERATOR)) == 2
+
+
+# -- what users do without an admin ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def free(tmp_path: Path, clock: Clock) -> Iterator[House]:
+    """A house with self-service, and a domain for the sites of users."""
+    given = {"accounts.self_service": True, "accounts.base_domain": "sites.example"}
+    library = Library(
+        load(given={"store.data": str(tmp_path / "f"), "store.durability": "os", **given}), clock
+    )
+    yield House(library)
+    library.close()
+
+
+def test_a_user_makes_a_flist_and_ends_it(free: House) -> None:
+    bert = free.browser("bert")
+    assert "A new flist" in bert.get("/").text
+    assert bert.post("/", name="pictures").location == "/console/flists/bert/pictures/"
+    assert bert.post("/", name="bert/other").status == 303
+    assert bert.post("/", name="anna/mine").status == 403
+    page = "/console/flists/bert/pictures/"
+    assert "Delete this flist" in bert.get(page).text
+    assert bert.post(page, do="end", name="pictures").status == 400
+    assert bert.post(page, do="end", name="bert/pictures").location == "/"
+    assert [str(one.flist_name) for one in free.library.flists.list(OPERATOR, "bert")] == ["bert/other"]
+
+
+def test_what_is_of_others_a_user_does_not_end(free: House) -> None:
+    bert = free.browser("bert")
+    assert "Delete this flist" not in bert.get(FOLDER).text
+    assert bert.post("/console/flists/anna/photos/", do="end", name="anna/photos").status == 403
+    assert free.library.flists.get(OPERATOR, PHOTOS)
+
+
+def test_a_user_shows_own_flists_and_sees_nothing_of_the_sites_of_others(free: House) -> None:
+    free.library.exposures.expose(OPERATOR, PHOTOS, host="anna.sites.example")
+    bert, page = free.browser("bert"), "/console/exposures"
+    bert.post("/", name="pictures")
+    shown = bert.get(page).text
+    assert "bert.sites.example" in shown and "anna" not in shown.replace("anna/photos", "")
+    assert bert.post(page, flist="bert/pictures", where="bert.sites.example", listing="1").location == page
+    assert "Take down" in bert.get(page).text
+    assert bert.post(page, flist="bert/pictures", where="anna.sites.example").status == 403
+    assert bert.post(page, flist="anna/photos", where="x.bert.sites.example").status == 403
+    assert bert.post(page, do="unexpose", host="anna.sites.example").status == 403
+    assert bert.post(page, do="unexpose", host="bert.sites.example").location == page
+
+
+def test_without_self_service_a_user_is_offered_none_of_it(house: House) -> None:
+    bert = house.browser("bert")
+    home = bert.get("/").text
+    assert "A new flist" not in home and "Exposures" not in home
+    assert bert.post("/", name="pictures").status == 403
+    assert bert.get("/console/exposures").status == 403
 
 
 # -- the audit -----------------------------------------------------------------------------------------------------
