@@ -186,9 +186,11 @@ def test_a_server_with_another_key_gets_no_signature(served: Served, tmp_path: P
 
 
 def test_a_login_that_is_sent_twice_counts_once_in_all_processes(served: Served) -> None:
+    again = PrivateKey(SigningKey(b"\7" * 32))  # of its own: logins of one key are limited, in all processes together
+    add_account(served.data, "again", again.public)
     for _ in range(5):
-        text = asked(served, "/login/challenge", {"key": str(ALICE.public)}).json()["challenge"]
-        body = {"key": str(ALICE.public), "challenge": text, "signature": ALICE.sign(text.encode()).hex()}
+        text = asked(served, "/login/challenge", {"key": str(again.public)}).json()["challenge"]
+        body = {"key": str(again.public), "challenge": text, "signature": again.sign(text.encode()).hex()}
         with ThreadPoolExecutor(6) as pool:  # each on a connection of its own: both processes get some
             codes = sorted(pool.map(lambda _, body=body: asked(served, "/login", body).status_code, range(6)))
         assert codes == [200] + [401] * 5
