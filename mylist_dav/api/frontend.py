@@ -6,7 +6,6 @@ for everybody; elsewhere nobody learns anything before they have said who they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -23,7 +22,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.documents import read_document, read_query
-from mylist_dav.wire.messages import BodySink, Request, Response, WholeBody
+from mylist_dav.wire.messages import BodySink, FinishedSink, Request, Response, WholeBody
 from mylist_dav.wire.targets import decode_path
 
 
@@ -107,7 +106,7 @@ class ApiFrontEnd:
         if isinstance(answer, BaseModel):
             answer = model_response(answer, operation.status)
         if not isinstance(answer, Response):
-            return Counted(answer, partial(self._counted, call))
+            return FinishedSink(answer, partial(self._counted, call))
         return self._counted(call, answer)
 
     def _counted(self, call: Call, response: Response) -> Response:
@@ -118,25 +117,6 @@ class ApiFrontEnd:
                 call.actor, _flist_name(call), up_bytes=call.request.content_length or 0
             )
         return response
-
-
-class Counted:
-    """A BodySink whose response is finished by `finished`."""
-
-    def __init__(self, sink: BodySink, finished: Callable[[Response], Response]) -> None:
-        self._sink = sink
-        self._finished = finished
-        self.limit_bytes = sink.limit_bytes
-        self.piece_bytes = sink.piece_bytes
-
-    def write(self, piece: bytes) -> None:
-        self._sink.write(piece)
-
-    def finish(self) -> Response:
-        return self._finished(self._sink.finish())
-
-    def abort(self) -> None:
-        self._sink.abort()
 
 
 def _method(request: Request) -> str:

@@ -297,6 +297,15 @@ class Identity:
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))
 
+    def seconds_left(self, token: str) -> int:
+        """How long a token will hold, rounded down. Raises Unauthenticated."""
+        now_ns = self._clock()
+        found = self._holder(token, now_ns)
+        if found is None:
+            raise Unauthenticated(_UNKNOWN)
+        with self._catalog.glance() as view:
+            return max(view.token_expires_ns(found[1]) - now_ns, 0) // 1_000_000_000
+
     def note_failure(self, address: str, account: str = "") -> None:
         """Count that somebody gave what does not hold; account: who they said they were."""
         if self._ledger is not None:

@@ -186,7 +186,9 @@ def test_a_server_with_another_key_gets_no_signature(served: Served, tmp_path: P
 
 
 def test_a_login_that_is_sent_twice_counts_once_in_all_processes(served: Served) -> None:
-    again = PrivateKey(SigningKey(b"\7" * 32))  # of its own: logins of one key are limited, in all processes together
+    again = PrivateKey(
+        SigningKey(b"\7" * 32)
+    )  # of its own: logins of one key are limited, in all processes together
     add_account(served.data, "again", again.public)
     for _ in range(5):
         text = asked(served, "/login/challenge", {"key": str(again.public)}).json()["challenge"]

@@ -43,6 +43,13 @@ class Visit:
         return self.may_administer or bool(self.library.exposures.own_host(self.actor))
 
     @property
+    def flist_name(self) -> FlistName | None:
+        """The flist that the page is about, if it is about one."""
+        if len(self.names) < 3 or self.names[0] not in ("flists", "rights"):
+            return None
+        return FlistName(self.names[1], self.names[2])
+
+    @property
     def server_url(self) -> str:
         """How this server is reached: as it is told, else as it was reached now."""
         return self.library.settings.server.public_url or own_origin(self.request)
@@ -55,7 +62,7 @@ class Visit:
         self, name: str, *, here: str = "", problem: str = "", status: int = 200, **values: object
     ) -> Response:
         """A page with its frame. here: the entry of the menu it belongs to. problem: what went wrong just before."""
-        response = console_page(name).response(
+        return console_page(name).response(
             status,
             account=self.actor.account,
             is_admin=self.may_administer,
@@ -65,8 +72,6 @@ class Visit:
             problem=problem,
             **values,
         )
-        response.account = self.actor.account
-        return response
 
 
 class Moment(NamedTuple):

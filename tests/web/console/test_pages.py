@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Scope
+from mylist_dav.model.audit import TallyKind
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import FlistName
@@ -474,6 +475,27 @@ def test_a_long_audit_is_shown_in_parts(house: House) -> None:
     older = re.search(r'href="(\?[^"]+before=[0-9]+)"', first)
     assert older is not None and first.count("mkdir</span>") == 100
     assert admin.get("/console/audit" + older[1]).text.count("mkdir</span>") == 5
+
+
+# -- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def test_what_goes_through_the_console_is_counted_for_account_and_flist(house: House) -> None:
+    admin, bert = house.browser("admin"), house.browser("bert")
+    house.library.grants.grant(OPERATOR, "bert", PHOTOS, Right.WRITE)
+    sizes = [len(bert.get(page).body) for page in ("/", FOLDER, "/console/tokens")]
+    bert.put(FOLDER + "new.txt", b"1234567")
+    bert.post(FOLDER, do="folder", name="d")
+    bert.get("/console/flists/anna/nothere/")
+    admin.get("/console/rights/anna/photos")
+    house.library.ledger.flush()
+    with house.library.catalog.view() as view:
+        accounts = {one.name: one for one in view.records.tallies(TallyKind.ACCOUNT)}
+        flists = {one.name: one for one in view.records.tallies(TallyKind.FLIST)}
+    assert (accounts["bert"].requests, accounts["bert"].down_bytes) == (5, sum(sizes))
+    assert accounts["bert"].up_bytes == 7 + len("do=folder&name=d")
+    assert list(flists) == ["anna/photos"]
+    assert (flists["anna/photos"].requests, flists["anna/photos"].up_bytes) == (4, accounts["bert"].up_bytes)
 
 
 # -- all of them ---------------------------------------------------------------------------------------------------
