@@ -20,6 +20,7 @@ from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.key_proofs import KeyProofs
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses, own_hosts
@@ -110,6 +111,8 @@ class Library:
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
         settings, clock = self.settings, self.clock
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
+        self.key_proofs = KeyProofs(self.server_key, clock)
         self.grants = Grants(self.catalog)
         self.identity = Identity(
             self.catalog,
@@ -117,8 +120,8 @@ class Library:
             settings.tokens.days_max,
             self_service=settings.accounts.self_service,
             ledger=self.ledger,
+            proofs=self.key_proofs,
         )
-        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
         addresses = own_addresses(settings.server.public_url, settings.server.listen)
         self.manifests = Manifests(self.catalog, self.server_key, addresses[0] if addresses else "")
         self.logins = Logins(

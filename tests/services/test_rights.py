@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from nacl.signing import SigningKey
 
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed, Unauthenticated
 from mylist_dav.model.accounts import Right
@@ -20,6 +21,7 @@ from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exports import Format
+from mylist_dav.services.key_proofs import Proof
 from mylist_dav.services.opening import Library
 from mylist_dav.services.properties import PropertyChange
 from mylist_dav.services.rights import readable
@@ -109,6 +111,13 @@ def _import(case: Case, actor: Actor, name: FlistName, make: bool) -> object:
     imports = case.library.imports
     folder = Path(case.library.settings.store.data).parent / "site"
     return imports.run(actor, name, imports.folder(folder), merge=True, make=make)
+
+
+def _add_signed_key(case: Case, actor: Actor) -> object:
+    pair = SigningKey((case.number + 2**64).to_bytes(32, "big"))
+    text = case.library.key_proofs.text("owner")
+    proof = Proof(text, pair.sign(text.encode()).signature)
+    return case.library.identity.add_key(actor, "owner", PublicKey(bytes(pair.verify_key)), proof=proof)
 
 
 READ: dict[str, Verb] = {
@@ -231,9 +240,7 @@ OWN: dict[str, Verb] = {
     "identity.tokens": lambda case, actor: case.library.identity.tokens(actor),
 }
 OF_OWNER: dict[str, Verb] = {
-    "identity.add_key": lambda case, actor: case.library.identity.add_key(
-        actor, "owner", PublicKey((case.number + 2**64).to_bytes(32, "big"))
-    ),
+    "identity.add_key": lambda case, actor: _add_signed_key(case, actor),
     "identity.keys, of an account": lambda case, actor: case.library.identity.keys(actor, "owner"),
     "identity.new_token": lambda case, actor: case.library.identity.new_token(actor, "owner"),
     "identity.tokens, of an account": lambda case, actor: case.library.identity.tokens(actor, "owner"),

@@ -22,7 +22,8 @@ from tests.shelf import Clock
 from tests.web.console.driver import ORIGIN, PHOTOS, SECRET, House, hrefs
 
 FOLDER = "/console/flists/anna/photos/"
-KEY = PublicKey(bytes(SigningKey(b"1" * 32).verify_key))
+PAIR = SigningKey(b"1" * 32)
+KEY = PublicKey(bytes(PAIR.verify_key))
 EVIL = "<script>alert(1)</script>\"'&"
 
 # -- the overview --------------------------------------------------------------------------------------------------
@@ -296,10 +297,16 @@ def test_nobody_but_admins_sees_or_changes_tokens_and_keys_of_others(house: Hous
 
 def test_a_user_adds_a_key_and_removes_it(house: House) -> None:
     browser = house.browser("bert")
-    assert browser.post("/console/keys", key=KEY.openssh_line("x") + "\n", label="laptop").status == 303
+    text = re.search(r'<textarea name="text"[^>]*>([^<]+)</textarea>', browser.get("/console/keys").text)
+    assert text is not None
+    proof = {"text": text[1].replace("\n", "\r\n"), "signature": PAIR.sign(text[1].encode()).signature.hex()}
+    assert browser.post("/console/keys", key=KEY.hex(), label="laptop").status == 403
+    assert browser.post("/console/keys", key=KEY.hex(), **{**proof, "signature": "00" * 64}).status == 400
+    assert browser.post("/console/keys", key=KEY.hex(), **{**proof, "signature": "zz"}).status == 400
+    assert browser.post("/console/keys", key=KEY.hex(), label="laptop", **proof).status == 303
     page = browser.get("/console/keys").text
     assert KEY.fingerprint in page and "laptop" in page
-    again = browser.post("/console/keys", key=KEY.hex())
+    again = browser.post("/console/keys", key=KEY.hex(), **proof)
     assert again.status == 409 and "Add one" in again.text
     assert browser.post("/console/keys", key="ssh-rsa AAAA").status == 400
     assert browser.post("/console/keys", do="remove", key=KEY.hex()).status == 303
