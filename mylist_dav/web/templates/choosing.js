@@ -68,7 +68,7 @@ async function offerSigning(form, use) {
 
 // Signs the text of a form, and sends it with the public key and the signature.
 async function sendSigned(form, { key, publicKey }) {
-  at("signature").value = await signed(key, at("text").value);
+  at("signature").value = await signed(key, at("signing-text").value);
   at("key").value = hexOf(publicKey);
   form.submit();
 }

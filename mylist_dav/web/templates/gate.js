@@ -10,6 +10,6 @@ function checkText(text) {
 
 // In an old browser, or over plain HTTP, it works with a token.
 offerSigning(at("signed"), pair => {
-  checkText(at("text").value);
+  checkText(at("signing-text").value);
   return sendSigned(at("signed"), pair);
 });

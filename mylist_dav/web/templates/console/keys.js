@@ -11,7 +11,7 @@ function checkText(text, account) {
 const adding = at("by-key");
 if (adding) {
   offerSigning(adding, pair => {
-    checkText(at("text").value, adding.dataset.account);
+    checkText(at("signing-text").value, adding.dataset.account);
     return sendSigned(adding, pair);
   }).then(can => { if (!can) say("This browser does not sign: over plain HTTP none does. An admin can add a key."); });
 }
