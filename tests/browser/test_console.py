@@ -236,7 +236,9 @@ def test_a_user_adds_a_key_by_signing_with_it(shown: Shown, page: Any, phrase: s
 
 def test_nothing_is_signed_that_is_no_addition_to_this_account(shown: Shown, page: Any) -> None:
     log_in_as_lou(shown, page)
-    page.evaluate("at('signing-text').value = at('signing-text').value.replace('account: lou', 'account: kay')")
+    page.evaluate(
+        "at('signing-text').value = at('signing-text').value.replace('account: lou', 'account: kay')"
+    )
     choose(page, written(PrivateKey(LOU)))
     page.wait_for_selector("#problem:not([hidden])")
     assert "Nothing was signed" in page.inner_text("#problem")
