@@ -67,14 +67,16 @@ class ApiFrontEnd:
         return found
 
     def _actor(self, request: Request, operation: Operation | None) -> Actor:
-        """Who asks; where anybody may, a guest if nobody says who."""
+        """Who asks; where anybody may, a guest if nobody says who. A session is not for contents of files."""
         is_open = operation is not None and operation.open
-        if is_open and _method(request) == "GET" and not says_who(request):
+        by_session = operation is None or not isinstance(operation.told, Media)
+        nobody = is_open and not says_who(request, by_session=by_session)
+        if nobody and _method(request) == "GET":
             return GUEST  # no secret goes there or comes from there
         self._in_clear.check(request)
-        if is_open and not says_who(request):
+        if nobody:
             return GUEST
-        actor = authenticate(self._library.identity, request)
+        actor = authenticate(self._library.identity, request, by_session=by_session)
         self._in_clear.note(request, actor.account)
         return actor
 
