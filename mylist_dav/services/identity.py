@@ -312,14 +312,17 @@ class Identity:
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))
 
-    def seconds_left(self, token: str) -> int:
-        """How long a token will hold, rounded down. Raises Unauthenticated."""
-        now_ns = self._clock()
-        found = self._holder(token, now_ns)
+    def expires_ns(self, token: str) -> int:
+        """Until when a token holds. Raises Unauthenticated."""
+        found = self._holder(token, self._clock())
         if found is None:
             raise Unauthenticated(_UNKNOWN)
         with self._catalog.glance() as view:
-            return max(view.token_expires_ns(found[1]) - now_ns, 0) // 1_000_000_000
+            return view.token_expires_ns(found[1])
+
+    def seconds_left(self, token: str) -> int:
+        """How long a token will hold, rounded down. Raises Unauthenticated."""
+        return max(self.expires_ns(token) - self._clock(), 0) // 1_000_000_000
 
     def note_failure(self, address: str, account: str = "") -> None:
         """Count that somebody gave what does not hold; account: who they said they were."""

@@ -30,6 +30,7 @@ from mylist_dav.client.session import Session
 from mylist_dav.errors import Forbidden, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.keys import PublicKey, parse_public_key
+from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from tests.programs import require
@@ -112,6 +113,25 @@ def test_the_whole_dance_by_commands(served: Served, config: dict[str, str], fol
     assert {httpx.get(served.dav(), auth=("bob", token)).status_code for _ in range(10)} == {401}
     assert run_mylist("whoami", environ=config).returncode == 4
     assert token not in served.log.read_text()
+
+
+def test_who_is_logged_in_makes_a_token_for_a_file_manager(
+    served: Served, config: dict[str, str], folder: Path
+) -> None:
+    refused = run_mylist("token", "new", "--days", "30", environ=config)
+    assert refused.returncode == 4 and "log in" in refused.stderr
+    write_private(folder / "key", written(PrivateKey(SigningKey(b"\5" * 32))), replace=False)
+    add_account(served.data, "tom", PublicKey(bytes(SigningKey(b"\5" * 32).verify_key)))
+    served.mylist("account", "list")
+    with_library(served.data, lambda library: library.flists.create(OPERATOR, FlistName("tom", "site")))
+    assert run_mylist("login", "--server", served.url, environ=config).returncode == 0
+    words = ("--flist", "tom/site", "--read-only", "--days", "30", "--label", "Finder on the laptop")
+    made = run_mylist("token", "new", *words, environ=config)
+    assert made.returncode == 0 and "user name tom" in made.stderr
+    token = made.stdout.strip()
+    assert httpx.get(served.dav("tom/site/"), auth=("tom", token)).status_code == 200
+    assert httpx.put(served.dav("tom/site/x"), auth=("tom", token), content=b"x").status_code == 403
+    assert run_mylist("token", "new", "tom", "--server", served.url, environ=config).returncode == 2
 
 
 def test_a_protected_openssh_key_asks_for_its_pass_phrase(
