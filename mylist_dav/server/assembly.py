@@ -17,6 +17,7 @@ from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
+from mylist_dav.services.logins import own_hosts
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
@@ -47,7 +48,15 @@ def build(settings: Settings) -> App:
         **dict.fromkeys(SEGMENTS, api(library)),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
-    front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
+    front_end: FrontEnd = Router(
+        sites,
+        routes,
+        dav,
+        NowhereFrontEnd(),
+        settings.server.hosts,
+        site_domain=settings.accounts.base_domain,
+        called=own_hosts(settings.server.public_url, settings.server.hosts),
+    )
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
     return App(front_end, library.blocks, library.close)
