@@ -102,6 +102,10 @@ def _peer_name(value: str) -> str | None:
     return "must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
 
 
+def _domain(value: str) -> str | None:
+    return None if not value else _host_names((value,))
+
+
 def _public_url(value: str) -> str | None:
     if not value or re.fullmatch(r"https?://[^\s/?#@]+", value):
         return None
@@ -274,6 +278,11 @@ class AccountSettings(Section):
 
     self_service: bool = _setting(
         False, "Users make, write and delete flists under their own name, within their quota."
+    )
+    base_domain: str = _setting(
+        "",
+        "With self_service: users show their own flists as websites, alice at alice.DOMAIN; empty is nowhere.",
+        _domain,
     )
 
 

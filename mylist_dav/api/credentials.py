@@ -1,7 +1,7 @@
 """Who sends a request to the API: a bearer token, Basic with the account and a token as its password, or a session.
 
 The cookie of a session comes with whatever a browser sends, so for what may change something it counts only if the
-request comes from one of our own pages.
+request comes from one of our own pages. It never counts for contents of files: these come from strangers.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from mylist_dav.wire.sessions import comes_from_own_page, session_token
 _READS = frozenset(("GET", "HEAD"))
 
 
-def token_of(request: Request) -> tuple[str, str | None]:
-    """The token of a request, and the account it must be of, if one is named. Raises Unauthenticated, Forbidden."""
+def token_of(request: Request, *, by_session: bool = True) -> tuple[str, str | None]:
+    """The token of a request, and the account it must be of, if one is named. by_session: that of a session counts.
+
+    Raises Unauthenticated, Forbidden.
+    """
     found = parse_authorization(request.header("authorization"))
     if isinstance(found, Bearer):
         return found.token, None
     if isinstance(found, Basic):
         return found.password, found.account
-    session = session_token(request)
+    session = session_token(request) if by_session else None
     if session is not None:
         if request.method not in _READS and not comes_from_own_page(request):
             raise Forbidden(
@@ -33,12 +36,14 @@ def token_of(request: Request) -> tuple[str, str | None]:
     raise Unauthenticated("log in with a token, as Authorization: Bearer")
 
 
-def says_who(request: Request) -> bool:
+def says_who(request: Request, *, by_session: bool = True) -> bool:
     """Whether a request says who sends it, rightly or not."""
-    return request.header("authorization") is not None or session_token(request) is not None
+    if request.header("authorization") is not None:
+        return True
+    return by_session and session_token(request) is not None
 
 
-def authenticate(identity: Identity, request: Request) -> Actor:
-    """The account that sends the request, from where, as which request. Raises Unauthenticated."""
-    token, account = token_of(request)
+def authenticate(identity: Identity, request: Request, *, by_session: bool = True) -> Actor:
+    """The account that sends the request, from where, as which request. Raises Unauthenticated, Forbidden."""
+    token, account = token_of(request, by_session=by_session)
     return identity.actor_for(token, account, address=request.client, request_id=request.request_id)

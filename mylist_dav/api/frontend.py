@@ -6,7 +6,6 @@ for everybody; elsewhere nobody learns anything before they have said who they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +23,7 @@ from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.documents import read_document, read_query
 from mylist_dav.wire.documents.changes import refusal_members
-from mylist_dav.wire.messages import BodySink, Request, Response, WholeBody
+from mylist_dav.wire.messages import BodySink, FinishedSink, Request, Response, WholeBody
 from mylist_dav.wire.targets import decode_path
 
 
@@ -71,14 +70,16 @@ class ApiFrontEnd:
         return found
 
     def _actor(self, request: Request, operation: Operation | None) -> Actor:
-        """Who asks; where anybody may, a guest if nobody says who."""
+        """Who asks; where anybody may, a guest if nobody says who. A session is not for contents of files."""
         is_open = operation is not None and operation.open
-        if is_open and _method(request) == "GET" and not says_who(request):
+        by_session = operation is None or not isinstance(operation.told, Media)
+        nobody = is_open and not says_who(request, by_session=by_session)
+        if nobody and _method(request) == "GET":
             return GUEST  # no secret goes there or comes from there
         self._in_clear.check(request)
-        if is_open and not says_who(request):
+        if nobody:
             return GUEST
-        actor = authenticate(self._library.identity, request)
+        actor = authenticate(self._library.identity, request, by_session=by_session)
         self._in_clear.note(request, actor.account)
         self._library.throttle.known(actor.account)
         return actor
@@ -111,7 +112,7 @@ class ApiFrontEnd:
         if isinstance(answer, BaseModel):
             answer = model_response(answer, operation.status)
         if not isinstance(answer, Response):
-            return Counted(answer, partial(self._counted, call))
+            return FinishedSink(answer, partial(self._counted, call))
         return self._counted(call, answer)
 
     def _counted(self, call: Call, response: Response) -> Response:
@@ -122,25 +123,6 @@ class ApiFrontEnd:
                 call.actor, _flist_name(call), up_bytes=call.request.content_length or 0
             )
         return response
-
-
-class Counted:
-    """A BodySink whose response is finished by `finished`."""
-
-    def __init__(self, sink: BodySink, finished: Callable[[Response], Response]) -> None:
-        self._sink = sink
-        self._finished = finished
-        self.limit_bytes = sink.limit_bytes
-        self.piece_bytes = sink.piece_bytes
-
-    def write(self, piece: bytes) -> None:
-        self._sink.write(piece)
-
-    def finish(self) -> Response:
-        return self._finished(self._sink.finish())
-
-    def abort(self) -> None:
-        self._sink.abort()
 
 
 def _method(request: Request) -> str:

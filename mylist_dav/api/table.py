@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import archives, commits, entries, files, flists, jobs, records
+from mylist_dav.api import archives, commits, entries, files, flists, jobs, records, tokens
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -19,6 +19,7 @@ def api(library: Library) -> ApiFrontEnd:
     in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
     operations: list[Operation] = [
         *Sessions(library, in_clear).operations(),
+        *tokens.operations(),
         *flists.operations(),
         *commits.operations(),
         *entries.operations(),

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from mylist_dav.cli.shared import FLIST, json_option, local_command, open_library, read_settings, show, when
+from mylist_dav.cli.shared import (
+    FLIST,
+    json_option,
+    local_command,
+    open_library,
+    read_settings,
+    show,
+    when,
+)
 from mylist_dav.model.actors import OPERATOR, Scope
 from mylist_dav.model.names import FlistName
 
@@ -17,17 +25,31 @@ def token() -> None:
 
 
 @token.command("new")
-@click.argument("account")
+@click.argument("account", required=False)
+@click.option("--server", metavar="URL", help="Without ACCOUNT: where [default: your last login].")
 @click.option("--days", type=float, help="Life of the token [default: the setting days_default].")
 @click.option("--label", default="", help="What it is for, to find it again.")
 @click.option("--flist", type=FLIST, metavar="ACCOUNT/NAME", help="It is for this flist, and sees no other.")
 @click.option("--read-only", is_flag=True, help="It changes nothing.")
 @local_command
-def new(account: str, days: float | None, label: str, flist: FlistName | None, read_only: bool) -> None:
+def new(
+    account: str | None,
+    server: str | None,
+    days: float | None,
+    label: str,
+    flist: FlistName | None,
+    read_only: bool,
+) -> None:
     """Make a token for an ACCOUNT, and print it alone on the last line. It cannot be shown again.
 
-    It may what its account may, or less of it. Paste it as the password into a file manager, or a sync program.
+    Without an ACCOUNT it is one of your own, from the server where you are logged in (mylist login). It may what its
+    account may, or less of it. Paste it as the password into a file manager, or a sync program.
     """
+    if account is None:
+        _of_ones_own(server, days, label, flist, read_only)
+        return
+    if server is not None:
+        raise click.UsageError("with --server the token is one of your own: leave out ACCOUNT")
     settings = read_settings()
     with open_library(settings) as library:
         life = settings.tokens.days_default if days is None else days
@@ -35,6 +57,22 @@ def new(account: str, days: float | None, label: str, flist: FlistName | None, r
         secret = library.identity.new_token(OPERATOR, account, days=life, label=label, scope=scope)
     click.echo(f"user name {account}, password (valid for {life:g} day{'' if life == 1 else 's'}):", err=True)
     click.echo(secret)
+
+
+def _of_ones_own(
+    server: str | None, days: float | None, label: str, flist: FlistName | None, read_only: bool
+) -> None:
+    from mylist_dav.cli.remote import (
+        session_with,
+    )  # with what speaks HTTP, which local commands need not load
+
+    only = None if flist is None else str(flist)
+    with session_with(server) as session:
+        made = session.new_token(days=days, label=label, flist=only, read_only=read_only)
+    click.echo(
+        f"user name {made.get('account')}, password (valid until {when(int(made['expires_ns']))}):", err=True
+    )
+    click.echo(made["token"])
 
 
 @token.command("list")

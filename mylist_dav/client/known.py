@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mylist_dav.client.folder import read_file, write_private
+from mylist_dav.client.folder import alone, read_file, write_private
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.keys import PublicKey
 
@@ -48,9 +48,10 @@ class KnownServers:
             ) from error
 
     def remember(self, server: str, key: PublicKey) -> None:
-        entries = _read(self._path)
-        entries[server] = {"key": key.hex()}
-        _write(self._path, dict(list(entries.items())[-SERVERS_MAX:]))
+        with alone(self._path.parent):
+            entries = _read(self._path)
+            entries[server] = {"key": key.hex()}
+            _write(self._path, dict(list(entries.items())[-SERVERS_MAX:]))
 
 
 class Tokens:
@@ -77,18 +78,19 @@ class Tokens:
             raise Invalid(f"{self._path} is damaged: remove it and log in again") from error
 
     def keep(self, server: str, login: Login) -> None:
-        entries = _read(self._path)
-        servers = self._servers(entries)
-        servers.pop(server, None)
-        servers[server] = login._asdict()
-        _write(self._path, {"latest": server, "servers": dict(list(servers.items())[-SERVERS_MAX:])})
+        with alone(self._path.parent):
+            servers = self._servers(_read(self._path))
+            servers.pop(server, None)
+            servers[server] = login._asdict()
+            _write(self._path, {"latest": server, "servers": dict(list(servers.items())[-SERVERS_MAX:])})
 
     def forget(self, server: str) -> None:
-        entries = _read(self._path)
-        servers = self._servers(entries)
-        servers.pop(server, None)
-        latest = entries.get("latest")
-        _write(self._path, {"latest": latest if latest in servers else None, "servers": servers})
+        with alone(self._path.parent):
+            entries = _read(self._path)
+            servers = self._servers(entries)
+            servers.pop(server, None)
+            latest = entries.get("latest")
+            _write(self._path, {"latest": latest if latest in servers else None, "servers": servers})
 
     def _servers(self, entries: dict[str, Any]) -> dict[str, Any]:
         servers = entries.get("servers", {})

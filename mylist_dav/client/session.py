@@ -101,6 +101,14 @@ class Session:
             self._call("POST", "/logout", token=token)
         self.tokens.forget(self.server)
 
+    def new_token(self, **asked: object) -> dict[str, Any]:
+        """A token of one's own account: {"token", "token_id", "account", "expires_ns"}. asked: see the API.
+
+        Raises NotFound (not logged in; no such flist), Unauthenticated, Forbidden, Invalid.
+        """
+        given = {name: value for name, value in asked.items() if value is not None}
+        return self._call("POST", "/tokens", given, token=self.tokens.get(self.server).token)
+
     def _check(self, text: str, signature: str, key: PublicKey) -> Met:
         """Raises Forbidden for a text that must not be signed."""
         try:

@@ -15,6 +15,7 @@ RESERVED = frozenset(
 """First path segments of the server's own routes, compared without case after decoding."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_OWN_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 _KEY_VISITOR = re.compile(r"[0-9a-f]{64}")
@@ -68,6 +69,21 @@ def check_host(host: str) -> str:
             f"{host[:80]!r} is not a host name: letters, digits, '-' and '.' are expected, and no port"
         )
     return name
+
+
+def host_of_account(account: str, base_domain: str) -> str:
+    """The host name that is an account's own under a domain; so are all names below it. '' if there is none.
+
+    Names of accounts with a dot or an underscore, or longer than a label, have none: alice.example.org must not be what
+    an account a.alice owns. base_domain: in lower case; '' is none.
+    """
+    own = base_domain and _OWN_LABEL.fullmatch(account)
+    return f"{account}.{base_domain}" if own else ""
+
+
+def is_host_of(own_host: str, host: str) -> bool:
+    """Whether a host name is own_host or below it; none is below ''."""
+    return bool(own_host) and (host == own_host or host.endswith(f".{own_host}"))
 
 
 def check_prefix(prefix: str) -> str:

@@ -2,7 +2,7 @@
 
 Its first line says what it is for, so that no signature made for anything else is one of these. It names the server by
 the address the client was given and by the server's own key, and the key that signs: a signature is of no use anywhere
-else. docs/login.md has test vectors. Lines are joined by single line feeds; there is none at the end; all is ASCII.
+else. docs/login.md has test vectors.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from mylist_dav.errors import Invalid
 from mylist_dav.model.keys import PublicKey
+from mylist_dav.model.signed_text import HEX_32, compose, parse
 
 NONCE_BYTES = 32
-TEXT_CHARS_MAX = 1024
 SERVER_CHARS_MAX = 300
 SECONDS_MAX = 253_402_300_799
 """The last second of the year 9999."""
@@ -26,11 +26,14 @@ CHALLENGE_TITLE = f"mylist login by challenge, version 1\n{_ABOUT}"
 ONE_SHOT_TITLE = f"mylist login by time, version 1\n{_ABOUT}"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_HEX_32 = r"[0-9a-f]{64}"
-_LINES = re.compile(
-    rf"server: (?P<server>[!-~]+)\nserver key: (?P<server_key>{_HEX_32})\nkey: (?P<key>{_HEX_32})\n"
-    rf"nonce: (?P<nonce>{_HEX_32})\nexpires: (?P<expires>[0-9TZ:-]{{20}})(?:\nmac: (?P<mac>{_HEX_32}))?"
-)
+_WHAT = "challenge of a login"
+_PATTERNS = {
+    "server": "[!-~]+",
+    "server key": HEX_32,
+    "key": HEX_32,
+    "nonce": HEX_32,
+    "expires": "[0-9TZ:-]{20}",
+}
 
 
 class Challenge(NamedTuple):
@@ -49,34 +52,27 @@ class Challenge(NamedTuple):
     @property
     def text(self) -> str:
         """What is signed."""
-        lines = [
-            CHALLENGE_TITLE,
-            f"server: {self.server}",
-            f"server key: {self.server_key.hex()}",
-            f"key: {self.key.hex()}",
-            f"nonce: {self.nonce.hex()}",
-            f"expires: {utc_time(self.expires_seconds)}",
-        ]
-        return "\n".join([*lines, f"mac: {self.mac.hex()}"] if self.mac else lines)
+        return compose(CHALLENGE_TITLE, dict(zip(_PATTERNS, self._values(), strict=True)), self.mac)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a text with its mac. Raises Invalid for what differs in any way from what `text` gives."""
-        title, rest = text[: len(CHALLENGE_TITLE)], text[len(CHALLENGE_TITLE) + 1 :]
-        found = _LINES.fullmatch(rest) if len(text) <= TEXT_CHARS_MAX and title == CHALLENGE_TITLE else None
-        if found is None or found["mac"] is None:
-            raise Invalid("this is no challenge of a login")
+        found, mac = parse(text, CHALLENGE_TITLE, _PATTERNS, _WHAT)
         parsed = cls(
             found["server"],
-            PublicKey(bytes.fromhex(found["server_key"])),
+            PublicKey(bytes.fromhex(found["server key"])),
             PublicKey(bytes.fromhex(found["key"])),
             bytes.fromhex(found["nonce"]),
             _seconds(found["expires"]),
-            bytes.fromhex(found["mac"]),
+            mac,
         )
         if parsed.text != text:
-            raise Invalid("this is no challenge of a login")
+            raise Invalid(f"this is no {_WHAT}")
         return parsed
+
+    def _values(self) -> tuple[str, ...]:
+        ends = utc_time(self.expires_seconds)
+        return self.server, self.server_key.hex(), self.key.hex(), self.nonce.hex(), ends
 
 
 def one_shot_text(server: str, server_key: PublicKey, key: PublicKey, nonce: bytes, seconds: int) -> str:
@@ -86,16 +82,14 @@ def one_shot_text(server: str, server_key: PublicKey, key: PublicKey, nonce: byt
     """
     if len(nonce) != NONCE_BYTES or not 0 <= seconds <= SECONDS_MAX:
         raise Invalid(f"a login by time has a nonce of {NONCE_BYTES} bytes and a time in seconds since 1970")
-    return "\n".join(
-        [
-            ONE_SHOT_TITLE,
-            f"server: {server}",
-            f"server key: {server_key.hex()}",
-            f"key: {key.hex()}",
-            f"nonce: {nonce.hex()}",
-            f"time: {seconds}",
-        ]
-    )
+    fields = {
+        "server": server,
+        "server key": server_key.hex(),
+        "key": key.hex(),
+        "nonce": nonce.hex(),
+        "time": str(seconds),
+    }
+    return compose(ONE_SHOT_TITLE, fields)
 
 
 def canonical_server(url: str) -> str:
@@ -130,4 +124,4 @@ def _seconds(text: str) -> int:
     try:
         return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
     except ValueError as error:
-        raise Invalid("this is no challenge of a login") from error
+        raise Invalid(f"this is no {_WHAT}") from error

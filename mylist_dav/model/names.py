@@ -10,7 +10,8 @@ from mylist_dav.errors import BadName
 
 NAME_BYTES_MAX = 255
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ACCOUNT_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
+_ACCOUNT = re.compile(ACCOUNT_PATTERN)
 
 
 def check_account_name(name: str) -> str:

@@ -21,6 +21,7 @@ from mylist_dav.server.metrics import metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.server.syncing import Syncing
+from mylist_dav.services.logins import own_hosts
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
 from mylist_dav.store.boards import Board
@@ -54,7 +55,15 @@ def build(settings: Settings) -> App:
         "healthz": HealthFrontEnd(library),
         "metrics": MetricsFrontEnd(library, partial(metrics_text, measures)),
     }
-    front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
+    front_end: FrontEnd = Router(
+        sites,
+        routes,
+        dav,
+        NowhereFrontEnd(),
+        settings.server.hosts,
+        site_domain=settings.accounts.base_domain,
+        called=own_hosts(settings.server.public_url, settings.server.hosts),
+    )
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
     library.jobs.register(Syncing(library).kind())

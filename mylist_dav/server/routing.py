@@ -45,7 +45,9 @@ class Router:
 
     A host name with an exposure shows that site and nothing else. The server's own hosts (own_hosts; empty: any other)
     show routes by their first segment ('' is the root itself), and exposures by prefix. Any further host shows nothing,
-    once it can be told from the own ones.
+    once it can be told from the own ones. Nor does any below site_domain that has no exposure: it is for a site of some
+    user, whose script could outlive the site in a browser, and must not meet the console there; but for the names that
+    the server itself is called by.
     """
 
     def __init__(
@@ -55,12 +57,18 @@ class Router:
         dav: Dav,
         nowhere: FrontEnd,
         own_hosts: Collection[str],
+        *,
+        site_domain: str = "",
+        called: Collection[str] = (),
     ) -> None:
+        """site_domain: '' is none. called: the names of the server."""
         self._sites = sites
         self._routes = dict(routes)
         self._dav = dav
         self._nowhere = nowhere
         self._own_hosts = frozenset(own_hosts)
+        self._site_domain = f".{site_domain}" if site_domain else ""
+        self._called = frozenset(called)
 
     def answer_now(self, request: Request) -> Response | None:
         return self._chosen(request).answer_now(request)
@@ -82,6 +90,8 @@ class Router:
             return self._sites if request.method in _OF_PAGES else self._of_exposure(request)
         if self._own_hosts and request.host not in self._own_hosts and self._sites.any_exposed_host():
             return self._nowhere
+        if self._site_domain and self._is_for_sites(request.host):
+            return self._nowhere
         if request.target in ("/", "*") and request.method in _CLIENTS_WAY_DOWN:
             return self._dav
         segment = request.target.split("/", 2)[1] if request.target.startswith("/") else "*"
@@ -91,6 +101,9 @@ class Router:
         if _is_reserved(segment):
             return self._nowhere
         return self._sites if request.method in _OF_PAGES else self._of_exposure(request)
+
+    def _is_for_sites(self, host: str) -> bool:
+        return host.endswith(self._site_domain) and host not in self._called
 
     def _of_exposure(self, request: Request) -> FrontEnd:
         """What answers a request that is not for a page."""

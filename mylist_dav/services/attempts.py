@@ -1,4 +1,4 @@
-"""How often an address may guess wrong. In the memory of one process, and no more of it than was allowed.
+"""How often an address may guess wrong.
 
 Unlike a rate this counts failures alone: whoever knows the phrase may ask as often as there is something to ask for.
 """
@@ -6,11 +6,11 @@ Unlike a rate this counts failures alone: whoever knows the phrase may ask as of
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 
 from mylist_dav.errors import TooMany
 from mylist_dav.services.rates import origin
+from mylist_dav.store.tries import MemoryTries, Tries
 
 BURST = 8
 """Wrong guesses that nobody has to wait for: people mistype."""
@@ -18,50 +18,41 @@ BURST = 8
 SECONDS_EACH = 30
 """After that, one guess in so many seconds."""
 
-ADDRESSES_MAX = 4096
-_SECOND_NS = 1_000_000_000
+_EACH_NS = SECONDS_EACH * 1_000_000_000
 
 
 class Attempts:
     """A bucket for each address, which fills with wrong guesses and leaks. Thread-safe.
 
-    When there are too many addresses, those that have been quiet for longest are forgotten.
+    What is kept for an address is the time at which its bucket will be empty.
     """
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        """clock: nanoseconds."""
+    def __init__(self, clock: Callable[[], int], counted: Tries | None = None) -> None:
+        """clock: nanoseconds. counted: shared by all processes or not."""
         self._clock = clock
-        self._levels: dict[str, tuple[float, int]] = {}
-        self._lock = threading.Lock()
+        self._counted = counted or MemoryTries()
 
     def check(self, address: str) -> None:
         """Raises TooMany while the bucket is full."""
-        with self._lock:
-            self._level(origin(address))
+        self._step(address, lambda empty_at_ns: self._with_room(empty_at_ns) and empty_at_ns)
 
     def charge(self, address: str) -> None:
         """Count a guess before it is judged. Raises TooMany while the bucket is full."""
-        key = origin(address)
-        with self._lock:
-            level, now_ns = self._level(key)
-            self._levels.pop(key, None)
-            self._levels[key] = level + 1, now_ns
-            while len(self._levels) > ADDRESSES_MAX:
-                del self._levels[next(iter(self._levels))]
+        self._step(address, lambda empty_at_ns: self._with_room(empty_at_ns) + _EACH_NS)
 
     def refund(self, address: str) -> None:
         """The guess that was counted was right, or was not judged."""
-        key = origin(address)
-        with self._lock:
-            if key in self._levels:
-                level, since_ns = self._levels[key]
-                self._levels[key] = max(level - 1, 0), since_ns
+        self._step(address, lambda empty_at_ns: max(empty_at_ns - _EACH_NS, 0))
 
-    def _level(self, key: str) -> tuple[float, int]:
+    def _step(self, address: str, step: Callable[[int], int]) -> None:
+        self._counted.step(b"guess\0" + origin(address).encode(errors="replace"), step)
+
+    def _with_room(self, empty_at_ns: int) -> int:
+        """When the bucket will be empty, now at the earliest. Raises TooMany when nothing more goes in."""
         now_ns = self._clock()
-        level, since_ns = self._levels.get(key, (0.0, now_ns))
-        level = max(level - max(now_ns - since_ns, 0) / (SECONDS_EACH * _SECOND_NS), 0)
-        if level > BURST - 1:
-            seconds = math.ceil((level - (BURST - 1)) * SECONDS_EACH)
+        filled_ns = min(max(empty_at_ns - now_ns, 0), BURST * _EACH_NS)  # more only if the clock was set back
+        over_ns = filled_ns - (BURST - 1) * _EACH_NS
+        if over_ns > 0:
+            seconds = math.ceil(over_ns / 1e9)
             raise TooMany("there were too many wrong attempts from your address; wait a little", seconds)
-        return level, now_ns
+        return now_ns + filled_ns

@@ -38,6 +38,8 @@ from mylist_dav.services.rates import Rate, origin
 from mylist_dav.services.rights import may_read, may_write
 from mylist_dav.services.tokens import TOKEN_PREFIX, token_hash
 from mylist_dav.store.catalog import Catalog, View
+from mylist_dav.store.places import Places
+from mylist_dav.store.tries import Tries
 
 VISIT_CHARS_MAX = 300
 SIGNING_SECONDS = 600
@@ -89,17 +91,22 @@ class Gates:
         mac: Callable[[bytes], bytes],
         visit_seconds: int,
         new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(32),
+        *,
+        counted: Tries | None = None,
+        places: Places | None = None,
     ) -> None:
         """mac: 32 bytes for a message, under a key that all processes share and that is not in the catalog; the first
-        line of a message says what it is for. visit_seconds: how long a visit lasts."""
+        line of a message says what it is for. visit_seconds: how long a visit lasts. counted, places: see Phrases."""
         self._catalog = catalog
         self._identity = identity
         self._clock = clock
         self._new_mac = mac
         self._visit_seconds = visit_seconds
         self._new_nonce = new_nonce
-        self._phrases = Phrases(clock)
-        self._signed = Rate(SIGNATURES_A_MINUTE, 60, clock, "too many visitors came from here")
+        self._phrases = Phrases(clock, counted=counted, places=places)
+        self._signed = Rate(
+            "visit", SIGNATURES_A_MINUTE, 60, clock, "too many visitors came from here", counted
+        )
 
     def admit_guest(self, exposure: Exposure) -> Admission:
         """Raises Unauthenticated unless everybody may look."""

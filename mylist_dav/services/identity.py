@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, LimitExceeded, NotFound, Unauthenticated
+from mylist_dav.errors import Forbidden, Invalid, LimitExceeded, NotFound, Unauthenticated
 from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts
 from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import check_account_name
+from mylist_dav.services.key_proofs import KeyProofs, Proof
 from mylist_dav.services.ledger import Ledger
-from mylist_dav.services.rights import readable, require_admin, require_own, require_unlimited
+from mylist_dav.services.rights import is_admin, readable, require_admin, require_own, require_unlimited
 from mylist_dav.services.token_uses import TokenUses
 from mylist_dav.services.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
 from mylist_dav.services.tokens import token_hash as _hash
@@ -42,7 +43,8 @@ class Session(NamedTuple):
 class Identity:
     """The verbs on accounts, keys and tokens. Users manage the keys and tokens of their own account, admins all.
 
-    days_max bounds the life of a token. self_service: users make and change flists under their own name.
+    days_max bounds the life of a token. self_service: users make and change flists under their own name. proofs:
+    without them only admins add keys.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Identity:
         *,
         self_service: bool = False,
         ledger: Ledger | None = None,
+        proofs: KeyProofs | None = None,
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._days_max = days_max
         self._new_secret = new_secret
         self._ledger = ledger
+        self._proofs = proofs
         self._self_service = self_service
         self._uses = TokenUses(catalog)
 
@@ -129,10 +133,21 @@ class Identity:
 
     # -- keys --------------------------------------------------------------------------------------------------
 
-    def add_key(self, actor: Actor, account: str, key: PublicKey, label: str = "") -> None:
-        """Raises Exists for a key that any account has, NotFound, LimitExceeded, Invalid."""
+    def add_key(
+        self, actor: Actor, account: str, key: PublicKey, label: str = "", *, proof: Proof | None = None
+    ) -> None:
+        """proof: that whoever asks has the private half; only admins need none.
+
+        Raises Exists for a key that any account has, NotFound, LimitExceeded, Forbidden, Invalid (no proof at all).
+        """
         require_own(actor, account)
         _check_label(label)
+        if proof is not None and self._proofs is not None:
+            self._proofs.check(account, key, proof)
+        elif not is_admin(actor):
+            raise Forbidden(
+                "to add a key, sign with it; only an admin adds one for somebody who has not signed"
+            )
 
         def make(draft: Draft) -> None:
             draft.add_key(account, key, label)
@@ -296,6 +311,18 @@ class Identity:
         actor, token_hash, used_ns = found
         self._uses.note(token_hash, used_ns, now_ns)
         return self._served(actor._replace(address=address, request_id=request_id))
+
+    def expires_ns(self, token: str) -> int:
+        """Until when a token holds. Raises Unauthenticated."""
+        found = self._holder(token, self._clock())
+        if found is None:
+            raise Unauthenticated(_UNKNOWN)
+        with self._catalog.glance() as view:
+            return view.token_expires_ns(found[1])
+
+    def seconds_left(self, token: str) -> int:
+        """How long a token will hold, rounded down. Raises Unauthenticated."""
+        return max(self.expires_ns(token) - self._clock(), 0) // 1_000_000_000
 
     def note_failure(self, address: str, account: str = "") -> None:
         """Count that somebody gave what does not hold; account: who they said they were."""

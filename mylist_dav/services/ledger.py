@@ -301,10 +301,8 @@ def _write_sums(draft: Draft, batch: _Batch) -> None:
     ]
     draft.records.add_tallies(tally for tally in found if _is_there(draft, tally))
     failures: dict[Failure, int] = {}
-    for (
-        failure,
-        repeats,
-    ) in batch.failures.items():  # a name that is no account may be anything, a secret even
+    for failure, repeats in batch.failures.items():
+        # a name that is no account may be anything, a secret even
         known = failure if draft.has_account(failure.account) else failure._replace(account="")
         failures[known] = failures.get(known, 0) + repeats
     draft.records.add_failures(failures, FAILED_PAIRS_MAX)

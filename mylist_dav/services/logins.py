@@ -10,12 +10,12 @@ give the same answer.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from blake3 import blake3
 
@@ -30,6 +30,7 @@ from mylist_dav.services.rates import Rate, origin
 from mylist_dav.services.server_key import ServerKey
 from mylist_dav.services.tokens import TOKENS_MAX, new_secret, token_hash, token_id
 from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.store.tries import Tries
 
 CHALLENGE_SECONDS = 120
 SKEW_SECONDS = 60
@@ -79,7 +80,8 @@ class _Caller(NamedTuple):
 class Logins:
     """The verbs of logging in. addresses: what the server is called, canonical; the first is the one it says itself.
 
-    life_seconds: of the tokens. clock: nanoseconds since the epoch. new_nonce: 32 random bytes.
+    life_seconds: of the tokens. clock: nanoseconds since the epoch. new_nonce: 32 random bytes. counted: where tries
+    are, in this process by default.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Logins:
         life_seconds: int,
         new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(NONCE_BYTES),
         ledger: Ledger | None = None,
+        counted: Tries | None = None,
     ) -> None:
         self._catalog = catalog
         self._server_key = server_key
@@ -100,11 +103,15 @@ class Logins:
         self._life_seconds = life_seconds
         self._new_nonce = new_nonce
         self._ledger = ledger
-        self._asked = Rate(CHALLENGES_A_MINUTE, 60, clock, "too many challenges were asked for from here")
-        self._tried = Rate(LOGINS_A_MINUTE, 60, clock, "too many logins were tried from here")
+
+        def rate(name: str, tries: int, what: str) -> Rate:
+            return Rate(name, tries, 60, clock, what, counted)
+
+        self._asked = rate("challenge", CHALLENGES_A_MINUTE, "too many challenges were asked for from here")
+        self._tried = rate("login", LOGINS_A_MINUTE, "too many logins were tried from here")
         # Two, or who knows a public key could lock its owner out by failing with it.
-        self._failed = Rate(LOGINS_OF_A_KEY_A_MINUTE, 60, clock, "too many logins with this key have failed")
-        self._done = Rate(LOGINS_OF_A_KEY_A_MINUTE, 60, clock, "too many logins with this key")
+        self._failed = rate("failed", LOGINS_OF_A_KEY_A_MINUTE, "too many logins with this key have failed")
+        self._done = rate("done", LOGINS_OF_A_KEY_A_MINUTE, "too many logins with this key")
 
     def challenge(self, key: PublicKey, server: str = "", *, address: str = "") -> Offer:
         """A text for this key to sign within two minutes. Writes nothing, and does not look whether the key is known.
@@ -136,8 +143,7 @@ class Logins:
     def _login(
         self, key: PublicKey, text: str, challenge: Challenge, signature: bytes, caller: _Caller
     ) -> Issued:
-        mac = self._server_key.mac(challenge._replace(mac=b"").text.encode())
-        if not hmac.compare_digest(mac, challenge.mac):
+        if not self._server_key.has_made(challenge._replace(mac=b"").text.encode(), challenge.mac):
             raise Unauthenticated("no login: the challenge is not of this server; ask for a new one")
         if challenge.server not in self.addresses:
             raise Unauthenticated("no login: the challenge names another address; ask for a new one")
@@ -247,6 +253,12 @@ def own_addresses(public_url: str, listen: Sequence[str]) -> tuple[str, ...]:
     local = [(each, port) for each, host, port in places if _is_loopback(host)]
     urls = [f"http://{each}" for each, _ in local] + [f"http://localhost:{port}" for _, port in local]
     return tuple(dict.fromkeys(map(canonical_server, urls)))
+
+
+def own_hosts(public_url: str, hosts: Iterable[str]) -> frozenset[str]:
+    """The names that a server itself has, without ports. hosts: those it is told."""
+    public = urlsplit(public_url).hostname
+    return frozenset([*hosts, public] if public else hosts)
 
 
 def _is_loopback(host: str) -> bool:

@@ -28,11 +28,13 @@ from mylist_dav.services.imports import Imports
 from mylist_dav.services.job_kinds import file_kind, import_kind, verify_kind
 from mylist_dav.services.job_running import Runner
 from mylist_dav.services.jobs import JobLimits, Jobs
+from mylist_dav.services.key_proofs import KeyProofs
 from mylist_dav.services.labels import Labels
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
-from mylist_dav.services.logins import Logins, own_addresses
+from mylist_dav.services.logins import Logins, own_addresses, own_hosts
 from mylist_dav.services.manifests import Manifests
+from mylist_dav.services.phrases import RUNS_MAX
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.rates import Throttle
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
@@ -49,10 +51,14 @@ from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
 from mylist_dav.store.owners import Owners
+from mylist_dav.store.places import SharedPlaces
 from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.tries import SharedTries
 
 CATALOG = "catalog.sqlite"
+LIMITS = "limits"
+"""The folder of what all processes count together."""
 
 
 class Library:
@@ -102,7 +108,15 @@ class Library:
         )
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
-        self.exposures = Exposures(self.catalog, protected_prefixes=settings.sites.protected_prefixes)
+        self._tries = SharedTries(root / LIMITS / "tries")
+        self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
+        self.exposures = Exposures(
+            self.catalog,
+            protected_prefixes=settings.sites.protected_prefixes,
+            own_hosts=own_hosts(settings.server.public_url, settings.server.hosts),
+            base_domain=settings.accounts.base_domain,
+            hashing=self._hashing,
+        )
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
@@ -149,6 +163,8 @@ class Library:
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
         settings, clock = self.settings, self.clock
+        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
+        self.key_proofs = KeyProofs(self.server_key, clock)
         self.grants = Grants(self.catalog)
         self.identity = Identity(
             self.catalog,
@@ -156,8 +172,8 @@ class Library:
             settings.tokens.days_max,
             self_service=settings.accounts.self_service,
             ledger=self.ledger,
+            proofs=self.key_proofs,
         )
-        self.server_key = ServerKey(SecretFile(root, SERVER_KEY_FILE), clock, record=self._record_server_key)
         addresses = own_addresses(settings.server.public_url, settings.server.listen)
         self.manifests = Manifests(self.catalog, self.server_key, addresses[0] if addresses else "")
         self.logins = Logins(
@@ -167,9 +183,18 @@ class Library:
             addresses,
             life_seconds=settings.tokens.days_default * 86_400,
             ledger=self.ledger,
+            counted=self._tries,
         )
         visit_seconds = settings.sites.visit_hours * 3600
-        self.gates = Gates(self.catalog, self.identity, clock, self.server_key.mac, visit_seconds)
+        self.gates = Gates(
+            self.catalog,
+            self.identity,
+            clock,
+            self.server_key.mac,
+            visit_seconds,
+            counted=self._tries,
+            places=self._hashing,
+        )
         self.exposed = Exposed(self.catalog)
 
     def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
@@ -202,6 +227,8 @@ class Library:
         self.imports.close()
         self.exports.close()
         self.files.close()
+        self._tries.close()
+        self._hashing.close()
         self.stop_sign.close()
 
 

@@ -20,12 +20,14 @@ from nacl.pwhash import argon2id
 
 from mylist_dav.errors import Invalid, TooMany
 from mylist_dav.services.attempts import Attempts
+from mylist_dav.store.places import MemoryPlaces, Places
+from mylist_dav.store.tries import Tries
 
 PHRASE_CHARS_MIN, PHRASE_CHARS_MAX = 8, 1024
 REMEMBERED_SECONDS = 300
 REMEMBERED_MAX = 1024
 RUNS_MAX = 2
-"""Hashes at once, in one process: each takes a core and 64 MiB."""
+"""Hashes at once, in all processes: each takes a core and 64 MiB."""
 
 _SECOND_NS = 1_000_000_000
 
@@ -58,18 +60,24 @@ def hash_phrase(phrase: str, reserved: str = "") -> str:
 
 
 class Phrases:
-    """Judges phrases. Thread-safe; all that it knows is lost with the process."""
+    """Judges phrases. Thread-safe; the phrases that it remembers are lost with the process."""
 
     def __init__(
         self,
         clock: Callable[[], int],
         verify: Callable[[bytes, bytes], bool] = argon2id.verify,
+        *,
+        counted: Tries | None = None,
+        places: Places | None = None,
     ) -> None:
-        """clock: nanoseconds. verify(hash, phrase): raises InvalidkeyError when they do not belong together."""
+        """clock: nanoseconds. verify(hash, phrase): raises InvalidkeyError when they do not belong together.
+
+        counted: where wrong guesses are. places: RUNS_MAX of them, for hashing. Both are of this process by default.
+        """
         self._clock = clock
         self._verify = verify
-        self._attempts = Attempts(clock)
-        self._places = threading.BoundedSemaphore(RUNS_MAX)
+        self._attempts = Attempts(clock, counted)
+        self.places = places or MemoryPlaces(RUNS_MAX)
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, int] = {}
         self._lock = threading.Lock()
@@ -85,13 +93,11 @@ class Phrases:
         if self._is_remembered(mark):
             return True
         self._attempts.charge(address)
-        if not self._places.acquire(blocking=False):
+        with self.places.tried() as mine:
+            right = mine and self._matches(secret, plain)
+        if not mine:
             self._attempts.refund(address)
             raise TooMany("others are asking just now; try again in a moment", 1)
-        try:
-            right = self._matches(secret, plain)
-        finally:
-            self._places.release()
         if right:
             self._attempts.refund(address)
             self._remember(mark)

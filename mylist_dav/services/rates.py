@@ -1,54 +1,56 @@
-"""How often one may ask: a bucket of tries for each key, filled again with time. Memory is bounded."""
+"""How often one may ask: a bucket of tries for each key, filled again with time."""
 
 from __future__ import annotations
 
 import ipaddress
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 
 from mylist_dav.errors import TooMany
 from mylist_dav.settings import RateSettings
+from mylist_dav.store.tries import MemoryTries, Tries
 
-KEYS_MAX = 10_000
 _MINUTE_SECONDS = 60
 
 
 class Rate:
-    """`tries` at once for every key, and as many more in each `seconds`. Thread-safe; of one process alone.
+    """`tries` at once for every key, and as many more in each `seconds`. Thread-safe.
 
-    When keys_max are known, the one that asked longest ago is forgotten. clock: nanoseconds.
+    clock: nanoseconds. counted: where tries are counted, shared by all processes or not; what is kept for a key is the
+    time at which all its tries are there again.
     """
 
     def __init__(
-        self, tries: int, seconds: float, clock: Callable[[], int], what: str, keys_max: int = KEYS_MAX
+        self,
+        name: str,
+        tries: int,
+        seconds: float,
+        clock: Callable[[], int],
+        what: str,
+        counted: Tries | None = None,
     ) -> None:
-        """what: the beginning of the sentence that refuses."""
-        self._tries = tries
+        """name: tells the keys from those of other rates. what: the beginning of the sentence that refuses."""
+        self._name = name.encode()
         self._each_ns = int(seconds * 1e9) // tries
+        self._span_ns = self._each_ns * tries
         self._clock = clock
         self._what = what
-        self._keys_max = keys_max
-        self._full_at_ns: OrderedDict[str | bytes, int] = OrderedDict()
-        self._lock = threading.Lock()
+        self._counted = counted or MemoryTries()
 
     def take(self, key: str | bytes) -> None:
         """Use one try. Raises TooMany, with when to come back, when there is none; that costs nothing more."""
+        raw = key if isinstance(key, bytes) else key.encode(errors="replace")
+        self._counted.step(self._name + b"\0" + raw, self._after)
+
+    def _after(self, full_at_ns: int) -> int:
         now_ns = self._clock()
-        span_ns = self._each_ns * self._tries
-        with self._lock:
-            full_at_ns = max(self._full_at_ns.get(key, now_ns), now_ns)
-            if full_at_ns > now_ns + span_ns:  # the clock was set back: that must lock nobody out
-                full_at_ns = now_ns
-            over_ns = full_at_ns + self._each_ns - now_ns - span_ns
-            self._full_at_ns[key] = full_at_ns + (self._each_ns if over_ns <= 0 else 0)
-            self._full_at_ns.move_to_end(key)
-            if len(self._full_at_ns) > self._keys_max:
-                self._full_at_ns.popitem(last=False)
+        if not now_ns <= full_at_ns <= now_ns + self._span_ns:
+            full_at_ns = now_ns  # past; or the clock was set back, and that must lock nobody out
+        over_ns = full_at_ns + self._each_ns - now_ns - self._span_ns
         if over_ns > 0:
             wait_seconds = max(1, math.ceil(over_ns / 1e9))
             raise TooMany(f"{self._what}: try again in {wait_seconds} s", wait_seconds)
+        return full_at_ns + self._each_ns
 
 
 class Throttle:
@@ -81,7 +83,7 @@ class Throttle:
 
 
 def _rate(requests: int, clock: Callable[[], int], what: str) -> Rate | None:
-    return Rate(requests, _MINUTE_SECONDS, clock, what) if requests else None
+    return Rate("requests", requests, _MINUTE_SECONDS, clock, what) if requests else None
 
 
 def origin(address: str) -> str:

@@ -5,10 +5,12 @@
                                            private ones with a grant
   write in a flist                   -     with a write grant; own ones (self-service)       all
   make, delete a flist               -     own ones (self-service)                           all
+  show a flist as a website          -     own ones, at own host names (self-service)        all, anywhere
   own keys and tokens                -     yes                                               yes, those of all
   accounts, grants, exposures, ...   -     -                                                 yes
 
-Self-service is a setting, off by default; an actor knows of it. What a token may is less: one limited to a flist sees
+Self-service is a setting, off by default; an actor knows of it. A user's own host names are NAME.DOMAIN and those below
+it, for a domain that another setting gives. What a token may is less: one limited to a flist sees
 and changes this one only, one for reading changes nothing, and neither manages anything, whatever its account may.
 What somebody may not read does not exist for them: it answers as what is not there, by the same way.
 """
@@ -21,6 +23,7 @@ from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, Actor, Reach, Role
 from mylist_dav.model.entries import Flist
+from mylist_dav.model.exposures import host_of_account, is_host_of
 from mylist_dav.model.jobs import Job, JobsWanted
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import View
@@ -100,6 +103,29 @@ def require_creation(actor: Actor, name: FlistName) -> None:
     require_unlimited(actor)
     if actor.role is not _ADMIN and not _owns(actor, name):
         raise Forbidden("only an admin may make and delete flists here")
+
+
+def require_exposing(actor: Actor, host: str, base_domain: str) -> None:
+    """For what is shown at a host name ('': a prefix of the server). Raises Unauthenticated or Forbidden."""
+    require_unlimited(actor)
+    if actor.role is _ADMIN:
+        return
+    own_host = exposing_host(actor, base_domain)
+    if not own_host:
+        raise Forbidden("only an admin may do this")
+    if not is_host_of(own_host, host):
+        raise Forbidden(f"you may show your flists at {own_host}, and at names that end with .{own_host}")
+
+
+def exposing_host(actor: Actor, base_domain: str) -> str:
+    """The host name at and below which a user shows own flists; '' for who has none, and for admins: they need none."""
+    own = actor.self_service and actor.role is Role.USER and actor.scope == EVERYTHING
+    return host_of_account(actor.account, base_domain) if own else ""
+
+
+def may_expose(actor: Actor, name: FlistName) -> bool:
+    """Whether this flist may be shown, or what shows it taken away, by somebody who may do so at the place."""
+    return is_admin(actor) or _owns(actor, name)
 
 
 def still_readable(view: View, actor: Actor, flist_id: int) -> Flist:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +62,19 @@ class SecretFile:
                 self._warned = True
                 _log.warning("%s in the data directory may be read by others: chmod 600", self._path.name)
             return os.read(descriptor, SECRET_BYTES_MAX)
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep everybody else who asks for this out, in all processes: to read the file, and replace what was read."""
+        try:
+            descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise turned(error, f"lock {self._path.name}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
         finally:
             os.close(descriptor)
 

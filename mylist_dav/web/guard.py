@@ -165,7 +165,7 @@ class Guard:
 
 @cache
 def _script() -> str:
-    return template_text("keyfiles.js") + template_text("gate.js")
+    return "".join(map(template_text, ("keyfiles.js", "choosing.js", "gate.js")))
 
 
 def sealed(response: Response, admission: Admission) -> Response:

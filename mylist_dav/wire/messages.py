@@ -136,6 +136,25 @@ class WholeBody:
         self._pieces.clear()
 
 
+class FinishedSink:
+    """A BodySink whose response is finished by `finished`: who asked, what counts it."""
+
+    def __init__(self, sink: BodySink, finished: Callable[[Response], Response]) -> None:
+        self._sink = sink
+        self._finished = finished
+        self.limit_bytes = sink.limit_bytes
+        self.piece_bytes = sink.piece_bytes
+
+    def write(self, piece: bytes) -> None:
+        self._sink.write(piece)
+
+    def finish(self) -> Response:
+        return self._finished(self._sink.finish())
+
+    def abort(self) -> None:
+        self._sink.abort()
+
+
 class FrontEnd(Protocol):
     """One way to the services. Both methods may raise MylistError; the engine renders it with `render_error`."""
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from mylist_dav.api import table
 from mylist_dav.api.frontend import ApiFrontEnd
-from mylist_dav.api.operations import Call, Operation, Table
+from mylist_dav.api.operations import Call, Media, Operation, Table
 from mylist_dav.api.problems import PROBLEMS
 from mylist_dav.errors import Invalid, MylistError
 from mylist_dav.model.actors import OPERATOR, Role
@@ -64,6 +64,9 @@ OPERATIONS = [
     operation("GET", "/api/v1/things/special"),
     operation("GET", "/api/v1/things/{thing}/files/{path...}"),
     operation("GET", "/api/v1/open", open=True),
+    operation("GET", "/api/v1/content", told=Media(("*/*",), "a file")),
+    operation("POST", "/api/v1/content", told=Media(("*/*",), "a file")),
+    operation("GET", "/api/v1/open-content", told=Media(("*/*",), "a file"), open=True),
 ]
 
 
@@ -233,3 +236,30 @@ def test_the_docs_list_every_type_of_problem_with_its_status() -> None:
             listed |= {name: int(row[2]) for name in re.findall("`([a-z-]+)`", row[1])}
     assert listed == PROBLEMS
     assert len(PROBLEMS) == len(OUTCOMES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/things/a", 200),
+        ("GET", "/api/v1/content", 401),
+        ("POST", "/api/v1/content", 401),
+        ("GET", "/api/v1/open-content", 200),
+    ],
+)
+def test_a_session_reads_documents_and_never_contents_of_files(
+    caller: Caller, method: str, path: str, status: int
+) -> None:
+    """A page of a stranger, opened beside the console, has the browser send the cookie."""
+    seen: list[str] = []
+    own_page = [("cookie", f"mylist-session={caller.token}"), ("sec-fetch-site", "same-origin")]
+    request = Request(method, path, "", own_page, "x", "x")
+    front_end = caller.front_end
+    try:
+        answer = front_end.respond(request)
+        assert isinstance(answer, Response)
+        seen.append(answer.account)
+    except MylistError as error:
+        answer = front_end.render_error(request, error)
+    assert answer.status == status
+    assert seen == ([] if status != 200 else ["" if "open" in path else "alice"])

@@ -204,6 +204,47 @@ def test_one_logs_out(shown: Shown, page: Any) -> None:
     assert "/login?after=" in page.url
 
 
+# -- keys ----------------------------------------------------------------------------------------------------------
+
+LOU = SigningKey(b"l" * 32)
+
+
+def log_in_as_lou(shown: Shown, page: Any) -> None:
+    identity = shown.author.library.identity
+    if not any(facts.name == "lou" for facts in identity.accounts(OPERATOR)):
+        identity.add_account(OPERATOR, "lou", Role.USER)
+    page.goto(shown.url + "/console/keys")
+    page.fill("#token", identity.new_token(OPERATOR, "lou"))
+    page.click("#token-form button")
+    page.wait_for_selector("#by-key:not([hidden])")
+
+
+@pytest.mark.parametrize("phrase", ["", PHRASE], ids=["plain", "sealed"])
+def test_a_user_adds_a_key_by_signing_with_it(shown: Shown, page: Any, phrase: str) -> None:
+    identity = shown.author.library.identity
+    log_in_as_lou(shown, page)
+    page.fill("input[name=label]", "lou's laptop")
+    choose(page, written(PrivateKey(LOU), phrase), phrase)
+    page.wait_for_selector(".cards >> text=lou's laptop")
+    [known] = identity.keys(OPERATOR, "lou")
+    assert known.key == PublicKey(bytes(LOU.verify_key))
+    assert page.complaints == []
+    bodies = b"".join(body for _, body in page.sent)
+    assert bytes(LOU) not in bodies and bytes(LOU).hex().encode() not in bodies
+    identity.remove_key(OPERATOR, known.key)
+
+
+def test_nothing_is_signed_that_is_no_addition_to_this_account(shown: Shown, page: Any) -> None:
+    log_in_as_lou(shown, page)
+    page.evaluate(
+        "at('signing-text').value = at('signing-text').value.replace('account: lou', 'account: kay')"
+    )
+    choose(page, written(PrivateKey(LOU)))
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "Nothing was signed" in page.inner_text("#problem")
+    assert page.input_value("#signature") == ""
+
+
 # -- files ---------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +307,27 @@ def test_files_are_dropped_anywhere_on_the_page(shown: Shown, page: Any) -> None
     page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
     page.wait_for_selector(".rows >> text=two.txt")
     assert {"one.txt", "two.txt"} <= paths(shown)
+
+
+def test_a_folder_is_dropped_with_all_that_is_in_it(shown: Shown, page: Any, tmp_path: Path) -> None:
+    """As the desktop hands it over. Empty folders, and more files than a browser lists at once, are part of it."""
+    tree = tmp_path / "dropped"
+    (tree / "größe & co" / "empty").mkdir(parents=True)
+    (tree / "index.html").write_text("<p>index")
+    (tree / "größe & co" / "a b.txt").write_text("a b")
+    (tree / "many").mkdir()
+    for number in range(120):
+        (tree / "many" / f"{number:03}.txt").write_text(str(number))
+    log_in(shown, page, FOLDER)
+    desktop = page.context.new_cdp_session(page)
+    handed = {"items": [], "files": [str(tree)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        desktop.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 200, "data": handed})
+    page.wait_for_selector(".rows >> text=dropped/", timeout=60_000)
+    wanted = {str(path.relative_to(tmp_path)) for path in tree.rglob("*")}
+    assert {path for path in paths(shown) if path.startswith("dropped/")} == wanted
+    assert size_bytes(shown, "dropped/größe & co/a b.txt") == 3
+    assert page.complaints == []
 
 
 def test_an_address_is_copied(shown: Shown, page: Any) -> None:

@@ -75,7 +75,7 @@ def inside(shown: Shown) -> Iterator[Any]:
     context = shown.browser.new_context()
     page = context.new_page()
     page.goto(f"{shown.host_url}/index.html")
-    page.fill("#phrase", PHRASE)
+    page.fill("#secret", PHRASE)
     page.click("button")
     assert page.inner_text("p") == "secret"
     yield page
@@ -89,11 +89,11 @@ def test_the_form_works_without_scripts(shown: Shown) -> None:
     page.on("console", lambda message: complaints.append(message.text))
     assert page.goto(f"{shown.host_url}/data.json?x=1", wait_until="load").status == 401
     assert page.inner_text("label") == "Pass phrase"
-    page.fill("#phrase", "not the phrase")
-    page.press("#phrase", "Enter")
+    page.fill("#secret", "not the phrase")
+    page.press("#secret", "Enter")
     assert page.inner_text("[role=alert]") == "That is not the pass phrase."
-    page.fill("#phrase", PHRASE)
-    page.press("#phrase", "Enter")
+    page.fill("#secret", PHRASE)
+    page.press("#secret", "Enter")
     assert page.url == f"{shown.host_url}/data.json?x=1"
     assert page.inner_text("body") == '"secret"'
     assert [text for text in complaints if not any(status in text for status in ("401", "403", "404"))] == []
@@ -143,7 +143,7 @@ def test_the_form_fits_its_screen(shown: Shown, width: int, scheme: str) -> None
     page.goto(shown.host_url)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.querySelector('button').getBoundingClientRect().height") >= 44
-    assert page.evaluate("document.activeElement.id") == "phrase"
+    assert page.evaluate("document.activeElement.id") == "secret"
     context.close()
 
 

@@ -30,6 +30,7 @@ from mylist_dav.client.session import Session
 from mylist_dav.errors import Forbidden, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.keys import PublicKey, parse_public_key
+from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from tests.programs import require
@@ -114,6 +115,25 @@ def test_the_whole_dance_by_commands(served: Served, config: dict[str, str], fol
     assert token not in served.log.read_text()
 
 
+def test_who_is_logged_in_makes_a_token_for_a_file_manager(
+    served: Served, config: dict[str, str], folder: Path
+) -> None:
+    refused = run_mylist("token", "new", "--days", "30", environ=config)
+    assert refused.returncode == 4 and "log in" in refused.stderr
+    write_private(folder / "key", written(PrivateKey(SigningKey(b"\5" * 32))), replace=False)
+    add_account(served.data, "tom", PublicKey(bytes(SigningKey(b"\5" * 32).verify_key)))
+    served.mylist("account", "list")
+    with_library(served.data, lambda library: library.flists.create(OPERATOR, FlistName("tom", "site")))
+    assert run_mylist("login", "--server", served.url, environ=config).returncode == 0
+    words = ("--flist", "tom/site", "--read-only", "--days", "30", "--label", "Finder on the laptop")
+    made = run_mylist("token", "new", *words, environ=config)
+    assert made.returncode == 0 and "user name tom" in made.stderr
+    token = made.stdout.strip()
+    assert httpx.get(served.dav("tom/site/"), auth=("tom", token)).status_code == 200
+    assert httpx.put(served.dav("tom/site/x"), auth=("tom", token), content=b"x").status_code == 403
+    assert run_mylist("token", "new", "tom", "--server", served.url, environ=config).returncode == 2
+
+
 def test_a_protected_openssh_key_asks_for_its_pass_phrase(
     served: Served, tmp_path: Path, require_program: Callable[[str], str]
 ) -> None:
@@ -186,9 +206,13 @@ def test_a_server_with_another_key_gets_no_signature(served: Served, tmp_path: P
 
 
 def test_a_login_that_is_sent_twice_counts_once_in_all_processes(served: Served) -> None:
+    again = PrivateKey(
+        SigningKey(b"\7" * 32)
+    )  # of its own: logins of one key are limited, in all processes together
+    add_account(served.data, "again", again.public)
     for _ in range(5):
-        text = asked(served, "/login/challenge", {"key": str(ALICE.public)}).json()["challenge"]
-        body = {"key": str(ALICE.public), "challenge": text, "signature": ALICE.sign(text.encode()).hex()}
+        text = asked(served, "/login/challenge", {"key": str(again.public)}).json()["challenge"]
+        body = {"key": str(again.public), "challenge": text, "signature": again.sign(text.encode()).hex()}
         with ThreadPoolExecutor(6) as pool:  # each on a connection of its own: both processes get some
             codes = sorted(pool.map(lambda _, body=body: asked(served, "/login", body).status_code, range(6)))
         assert codes == [200] + [401] * 5

@@ -17,29 +17,35 @@ pytestmark = pytest.mark.clients
 Cadaver = Callable[..., str]
 
 
+def run(folder: Path, url: str, account: str, token: str, commands: tuple[str, ...]) -> str:
+    """Run cadaver in a folder, with these lines; returns all that it printed."""
+    program = require_program("cadaver")
+    secrets = folder / ".netrc"
+    secrets.write_text(f"machine 127.0.0.1 login {account} password {token}\n")
+    secrets.chmod(0o600)
+    done = subprocess.run(
+        [program, url],
+        input="\n".join([*commands, "quit", ""]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder)},
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
 @pytest.fixture
 def cadaver(served: Served, flist: str, tmp_path: Path) -> Cadaver:
     """cadaver(command, ...) runs these lines in the flist, in tmp_path; returns all that it printed."""
-    program = require_program("cadaver")
-    secrets = tmp_path / ".netrc"
-    secrets.write_text(f"machine 127.0.0.1 login admin password {served.token}\n")
-    secrets.chmod(0o600)
 
-    def run(*commands: str) -> str:
-        done = subprocess.run(
-            [program, served.dav(f"{flist}/")],
-            input="\n".join([*commands, "quit", ""]),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-            env={**os.environ, "HOME": str(tmp_path)},
-            check=True,
-        )
-        assert "failed" not in done.stdout, done.stdout + done.stderr
-        return done.stdout
+    def told(*commands: str) -> str:
+        printed = run(tmp_path, served.dav(f"{flist}/"), "admin", served.token, commands)
+        assert "failed" not in printed, printed
+        return printed
 
-    return run
+    return told
 
 
 def test_files_are_put_listed_copied_moved_got_and_deleted(cadaver: Cadaver, tmp_path: Path) -> None:
@@ -72,3 +78,48 @@ def test_locks_are_taken_discovered_and_released(cadaver: Cadaver, tmp_path: Pat
     (tmp_path / "a.txt").write_bytes(b"x")
     told = cadaver("put a.txt", "lock a.txt", "discover a.txt", "put a.txt", "unlock a.txt", "put a.txt")
     assert "exclusive" in told
+
+
+# -- who may do what -------------------------------------------------------------------------------------------
+
+
+def test_a_token_for_reading_reads_and_is_told_that_it_does_not_write(
+    served: Served, flist: str, tmp_path: Path
+) -> None:
+    with served.client() as client:
+        client.put(f"/dav/{flist}/a.txt", content=b"words")
+    (tmp_path / "b.txt").write_bytes(b"x")
+    token = served.mylist("token", "new", "admin", "--flist", flist, "--read-only").splitlines()[-1]
+    printed = run(
+        tmp_path,
+        served.dav(f"{flist}/"),
+        "admin",
+        token,
+        ("ls", "get a.txt", "put b.txt", "delete a.txt", "lock a.txt"),
+    )
+    assert (tmp_path / "a.txt").read_bytes() == b"words"
+    assert printed.count("403 Forbidden") == 3
+    assert served.mylist("ls", flist).split()[-1] == "a.txt"
+
+
+@pytest.mark.parametrize(
+    ("account", "token"), [("nobody", None), ("admin", "mylist_" + "A" * 43), ("admin", "no-token")]
+)
+def test_who_has_no_token_of_the_account_does_not_log_in(
+    served: Served, flist: str, tmp_path: Path, account: str, token: str | None
+) -> None:
+    printed = run(tmp_path, served.dav(f"{flist}/"), account, token or served.token, ("ls",))
+    assert "Authentication failed" in printed or "Could not authenticate" in printed
+
+
+def test_a_private_flist_is_not_there_for_others(served: Served, flist: str, tmp_path: Path) -> None:
+    account = "c" + flist.rpartition("/")[2][-30:].replace("-", "")
+    served.mylist("account", "add", account)
+    token = served.mylist("token", "new", account).splitlines()[-1]
+    told = []
+    for private in ("no", "yes"):
+        served.mylist("private", flist, private)
+        told.append(run(tmp_path, served.dav(f"{flist}/"), account, token, ("ls",)))
+    unknown = run(tmp_path, served.dav("admin/unknown-here/"), account, token, ("ls",))
+    assert "404 Not Found" not in told[0] and "404 Not Found" in told[1]
+    assert told[1].replace(flist, "X") == unknown.replace("admin/unknown-here", "X")

@@ -1,88 +1,26 @@
-"""davfs2: the flist as a mounted folder, with locks."""
+"""davfs2: a flist as a mounted folder, with locks; and a site."""
 
 from __future__ import annotations
 
-import grp
+import contextlib
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.clients.fuse import require_fuse
+from tests.clients.davfs import Mount, mounted
 from tests.clients.trees import contents, plant
-from tests.programs import require_program, require_root
 from tests.serving import Served
 
 pytestmark = pytest.mark.clients
 
-LOCAL = ("lost+found",)
-"""davfs2 shows this folder itself."""
-
-
-class Mount:
-    """A flist at a mount point. again() unmounts, which waits for uploads, and mounts with an empty cache."""
-
-    def __init__(self, url: str, folder: Path, token: str) -> None:
-        """folder: one that the user davfs2 may enter."""
-        self.path = folder / "mounted"
-        self._url = url
-        self._folder = folder
-        self._options = folder / "davfs2.conf"
-        secrets = folder / "secrets"
-        secrets.write_text(f'"{url}" admin {token}\n')
-        secrets.chmod(0o600)
-        self._options.write_text(
-            "ask_auth 0\nuse_locks 1\ngui_optimize 0\ndelay_upload 0\n"
-            "buf_size 256\n"  # with its default this kernel cannot read folders that are not empty
-            f"secrets {secrets}\ncache_dir {folder / 'cache'}\n"
-        )
-        self.path.mkdir()
-
-    def mount(self) -> None:
-        cache = self._folder / "cache"
-        shutil.rmtree(cache, ignore_errors=True)
-        cache.mkdir()
-        os.chown(cache, 0, grp.getgrnam("davfs2").gr_gid)
-        cache.chmod(0o775)
-        done = subprocess.run(
-            [require_program("mount.davfs"), "-o", f"conf={self._options},uid=0,gid=0", self._url, self.path],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, done.stderr
-
-    def unmount(self) -> None:
-        subprocess.run(["umount", self.path], capture_output=True, timeout=120, check=True)
-
-    def again(self) -> None:
-        self.unmount()
-        self.mount()
-
-    def contents(self) -> dict[str, bytes | None]:
-        return contents(self.path, LOCAL)
-
 
 @pytest.fixture
 def mount(served: Served, flist: str) -> Iterator[Mount]:
-    require_program("mount.davfs")
-    require_root()
-    require_fuse()
-    with tempfile.TemporaryDirectory(prefix="davfs2-") as folder:
-        Path(folder).chmod(0o755)  # a folder of pytest's is closed to others
-        mounted = Mount(served.dav(f"{flist}/"), Path(folder), served.token)
-        mounted.mount()
-        try:
-            yield mounted
-        finally:
-            if mounted.path.is_mount():
-                mounted.unmount()
+    with mounted(served.dav(f"{flist}/"), served.token) as found:
+        yield found
 
 
 def test_a_tree_is_the_same_after_it_was_mounted_anew(mount: Mount, tmp_path: Path) -> None:
@@ -116,3 +54,57 @@ def test_a_program_stays_executable(mount: Mount) -> None:
     tool.chmod(0o755)
     mount.again()
     assert os.access(mount.path / "tool.sh", os.X_OK)
+
+
+# -- at the address of a site ----------------------------------------------------------------------------------
+
+PHRASE = "correct horse battery"
+
+
+@pytest.fixture
+def site(served: Served, flist: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A flist with a file, shown at the root of 127.0.0.1 with WebDAV as the parameter says; its name."""
+    with served.client() as client:
+        client.put(f"/dav/{flist}/there.txt", content=b"words")
+        client.put(f"/dav/{flist}/.hidden", content=b"not for visitors")
+    file = served.data / "phrase"
+    file.write_text(f"{PHRASE}\n")
+    served.mylist(
+        "expose", flist, "--host", "127.0.0.1", "--dav", request.param,
+        "--mode", "secret", "--secret-file", str(file),
+    )  # fmt: skip
+    yield flist
+    served.mylist("unexpose", "--host", "127.0.0.1")
+
+
+@pytest.mark.parametrize("site", ["rw"], indirect=True)
+def test_who_may_write_mounts_a_site_and_writes(site: str, served: Served) -> None:
+    with mounted(f"{served.url}/", served.token) as mount:
+        (mount.path / "folder").mkdir()
+        (mount.path / "folder" / "new.bin").write_bytes(b"first")
+        with (mount.path / "folder" / "new.bin").open("ab") as file:
+            file.write(b" and second")
+        (mount.path / "there.txt").rename(mount.path / "folder" / "moved.txt")
+        mount.again()
+        wanted = {"folder": None, "folder/new.bin": b"first and second", "folder/moved.txt": b"words"}
+        assert mount.contents() == {**wanted, ".hidden": b"not for visitors"}
+
+
+@pytest.mark.parametrize("site", ["rw", "ro"], indirect=True)
+def test_a_visitor_mounts_a_site_by_its_phrase_and_reads(site: str, served: Served) -> None:
+    with mounted(f"{served.url}/", PHRASE, "anybody") as mount:
+        assert mount.contents() == {"there.txt": b"words"}
+        with pytest.raises(OSError):
+            (mount.path / "folder").mkdir()
+        with contextlib.suppress(OSError):  # davfs2 takes a 405 for done, until it looks again
+            (mount.path / "there.txt").unlink()
+        mount.again()
+        assert mount.contents() == {"there.txt": b"words"}
+
+
+@pytest.mark.parametrize("site", ["ro"], indirect=True)
+def test_a_site_for_reading_is_not_written_by_who_may_write_the_flist(site: str, served: Served) -> None:
+    with mounted(f"{served.url}/", served.token) as mount:
+        assert mount.contents()["there.txt"] == b"words"
+        with pytest.raises(OSError):
+            (mount.path / "folder").mkdir()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mylist_dav.errors import TooMany
-from mylist_dav.services.attempts import ADDRESSES_MAX, BURST, SECONDS_EACH, Attempts
+from mylist_dav.services.attempts import BURST, SECONDS_EACH, Attempts
+from mylist_dav.store.tries import MemoryTries
 from tests.shelf import Clock
 
 ADDRESS = "192.0.2.1"
@@ -66,17 +67,11 @@ def test_each_address_has_a_bucket_of_its_own_and_a_customer_one(one: str, other
         attempts.check(other)
 
 
-def test_no_more_addresses_are_kept_than_allowed_and_the_busy_ones_stay() -> None:
-    attempts = Attempts(Clock())
-    fill(attempts, "10.255.255.255")
-    for number in range(ADDRESSES_MAX - 1):
-        attempts.charge(f"10.0.{number // 256}.{number % 256}")
-    with pytest.raises(TooMany):
-        attempts.check("10.255.255.255")
-    assert len(attempts._levels) == ADDRESSES_MAX
-    for number in range(ADDRESSES_MAX):
-        attempts.charge(f"10.1.{number // 256}.{number % 256}")
-    assert len(attempts._levels) == ADDRESSES_MAX
+def test_looking_alone_takes_no_place() -> None:
+    counted = MemoryTries()
+    attempts = Attempts(Clock(), counted)
+    attempts.check(ADDRESS)
+    assert counted.names == 0
 
 
 def test_a_clock_that_goes_back_forgives_nothing() -> None:
@@ -86,3 +81,13 @@ def test_a_clock_that_goes_back_forgives_nothing() -> None:
     clock.advance(-3600)
     with pytest.raises(TooMany):
         attempts.check(ADDRESS)
+
+
+def test_a_clock_that_is_set_back_far_makes_nobody_wait_longer_than_for_one_guess() -> None:
+    clock = Clock()
+    attempts = Attempts(clock)
+    fill(attempts)
+    clock.advance(-365 * 86_400)
+    with pytest.raises(TooMany) as refused:
+        attempts.check(ADDRESS)
+    assert refused.value.retry_after_seconds == SECONDS_EACH

@@ -7,6 +7,7 @@ import pytest
 from mylist_dav.errors import TooMany
 from mylist_dav.services.rates import Rate, Throttle, origin
 from mylist_dav.settings import RateSettings
+from mylist_dav.store.tries import MemoryTries
 from tests.shelf import Clock
 
 
@@ -22,7 +23,7 @@ def taken(rate: Rate, key: str, most: int = 1000) -> int:
 
 def test_tries_come_back_with_time_and_never_more_than_there_were() -> None:
     clock = Clock()
-    rate = Rate(10, 60, clock, "too many")
+    rate = Rate("r", 10, 60, clock, "too many")
     assert [taken(rate, "a"), taken(rate, "a")] == [10, 0]
     clock.advance(6)
     assert taken(rate, "a") == 1
@@ -35,7 +36,7 @@ def test_tries_come_back_with_time_and_never_more_than_there_were() -> None:
 
 def test_a_refusal_says_when_to_come_back_and_costs_nothing() -> None:
     clock = Clock()
-    rate = Rate(2, 60, clock, "too many logins")
+    rate = Rate("r", 2, 60, clock, "too many logins")
     taken(rate, "a")
     for _ in range(5):
         with pytest.raises(TooMany, match="too many logins: try again in 30 s") as caught:
@@ -47,23 +48,17 @@ def test_a_refusal_says_when_to_come_back_and_costs_nothing() -> None:
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     clock = Clock()
-    rate = Rate(10, 60, clock, "too many")
+    rate = Rate("r", 10, 60, clock, "too many")
     taken(rate, "a")
     clock.advance(-100_000)
     assert taken(rate, "a") == 10
 
 
-def test_memory_is_bounded_and_who_asked_longest_ago_is_forgotten() -> None:
-    rate = Rate(1, 60, Clock(), "too many", keys_max=3)
-    for key in "abc":
-        rate.take(key)
-    with pytest.raises(TooMany):
-        rate.take("a")
-    rate.take("d")
-    assert len(rate._full_at_ns) == 3
-    rate.take("b")
-    with pytest.raises(TooMany):
-        rate.take("a")
+def test_rates_with_one_memory_count_by_their_names_and_those_of_one_name_together() -> None:
+    clock, counted = Clock(), MemoryTries()
+    one, again, other = (Rate(name, 3, 60, clock, "too many", counted) for name in ("a", "a", "b"))
+    one.take("x")
+    assert [taken(again, "x"), taken(one, "x"), taken(other, "x")] == [2, 0, 3]
 
 
 @pytest.mark.parametrize(

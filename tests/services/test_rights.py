@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from nacl.signing import SigningKey
 
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed, Unauthenticated
 from mylist_dav.model.accounts import Right
@@ -23,6 +24,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import MakeDirectory
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exports import Format
+from mylist_dav.services.key_proofs import Proof
 from mylist_dav.services.opening import Library
 from mylist_dav.services.properties import PropertyChange
 from mylist_dav.services.rights import reach, readable
@@ -33,7 +35,7 @@ from tests.shelf import Clock
 # -- the table -------------------------------------------------------------------------------------------------
 
 ROWS = {
-    # who            reads      writes     makes and deletes, under the own name
+    # who            reads      writes     makes, deletes and shows, under the own name
     "stranger": ("public", "", False),
     "reader": ("public private", "", False),
     "writer": ("public private", "public private", False),
@@ -63,8 +65,10 @@ def expected(who: str, scope: str, private: bool, kind: str) -> type[MylistError
         return None if kept in writes.split() and "read only" not in scope else Forbidden
     if scope != "everything":
         return Forbidden
-    if kind in ("remove", "create"):
+    if kind in ("remove", "create", "show"):
         return None if makes else Forbidden
+    if kind == "list shown":
+        return None if who in ADMINS or "self-service" in who else Forbidden
     if kind == "manage":
         return None if who in ADMINS else Forbidden
     assert kind in ("own", "of owner", "kept by owner")
@@ -123,6 +127,13 @@ def _import(case: Case, actor: Actor, name: FlistName, make: bool) -> object:
     imports = case.library.imports
     folder = Path(case.library.settings.store.data).parent / "site"
     return imports.run(actor, name, imports.folder(folder), merge=True, make=make)
+
+
+def _add_signed_key(case: Case, actor: Actor) -> object:
+    pair = SigningKey((case.number + 2**64).to_bytes(32, "big"))
+    text = case.library.key_proofs.text("owner")
+    proof = Proof(text, pair.sign(text.encode()).signature)
+    return case.library.identity.add_key(actor, "owner", PublicKey(bytes(pair.verify_key)), proof=proof)
 
 
 READ: dict[str, Verb] = {
@@ -199,11 +210,37 @@ CREATE: dict[str, Verb] = {
         case, actor, FlistName("owner", f"imported{case.number}"), True
     ),
 }
+SHOW: dict[str, Verb] = {
+    "exposures.expose, at a host of the owner": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="x.owner.sites.example"
+    ),
+    "exposures.expose, at a host of whoever does it": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host=f"{actor.account or 'any'}.sites.example"
+    ),
+    "exposures.visitors, of the owner": lambda case, actor: case.library.exposures.visitors(
+        actor,
+        next(one for one in case.library.exposures.list(OPERATOR) if one.host == "kept.owner.sites.example"),
+    ),
+    "exposures.unexpose, of the owner": lambda case, actor: case.library.exposures.unexpose(
+        actor, host="x.owner.sites.example"
+    ),
+}
+LIST_SHOWN: dict[str, Verb] = {
+    "exposures.list": lambda case, actor: case.library.exposures.list(actor),
+}
 MANAGE: dict[str, Verb] = {
     "exposures.expose": lambda case, actor: case.library.exposures.expose(actor, case.name, prefix="/x"),
-    "exposures.list": lambda case, actor: case.library.exposures.list(actor),
+    "exposures.expose, at any host": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="www.example.org"
+    ),
+    "exposures.expose, at the domain itself": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="sites.example"
+    ),
+    "exposures.expose, at a host of another user": lambda case, actor: case.library.exposures.expose(
+        actor, case.name, host="spare.sites.example"
+    ),
     "exposures.visitors": lambda case, actor: case.library.exposures.visitors(
-        actor, case.library.exposures.list(OPERATOR)[0]
+        actor, next(one for one in case.library.exposures.list(OPERATOR) if one.prefix == "/another")
     ),
     "exposures.unexpose": lambda case, actor: case.library.exposures.unexpose(actor, prefix="/x"),
     "grants.grant": lambda case, actor: case.library.grants.grant(actor, "spare", case.name, Right.READ),
@@ -231,9 +268,7 @@ OWN: dict[str, Verb] = {
     "identity.tokens": lambda case, actor: case.library.identity.tokens(actor),
 }
 OF_OWNER: dict[str, Verb] = {
-    "identity.add_key": lambda case, actor: case.library.identity.add_key(
-        actor, "owner", PublicKey((case.number + 2**64).to_bytes(32, "big"))
-    ),
+    "identity.add_key": lambda case, actor: _add_signed_key(case, actor),
     "identity.keys, of an account": lambda case, actor: case.library.identity.keys(actor, "owner"),
     "identity.new_token": lambda case, actor: case.library.identity.new_token(actor, "owner"),
     "identity.tokens, of an account": lambda case, actor: case.library.identity.tokens(actor, "owner"),
@@ -246,6 +281,8 @@ VERBS: dict[str, dict[str, Verb]] = {
     "read": READ,
     "write": WRITE,
     "create": CREATE,
+    "show": SHOW,
+    "list shown": LIST_SHOWN,
     "manage": MANAGE,
     "own": OWN,
     "of owner": OF_OWNER,
@@ -254,6 +291,10 @@ VERBS: dict[str, dict[str, Verb]] = {
 }
 LISTINGS = {"flists.list", "flists.page", "flists.accounts", "flists.has_account", "exposures.shown_to"}
 """They refuse nobody but guests, and show what may be read."""
+
+
+FOR_ALL = {"exposures.own_host"}
+"""Says what the caller may, and refuses nobody."""
 
 
 def _held(case: Case) -> list[str]:
@@ -268,7 +309,7 @@ def test_every_verb_of_the_services_stands_in_this_table(library: Library) -> No
         for name, method in inspect.getmembers(type(service), inspect.isfunction)
         if not name.startswith("_") and "actor" in inspect.signature(method).parameters
     }
-    listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs} | LISTINGS
+    listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs} | LISTINGS | FOR_ALL
     assert found == listed
 
 
@@ -288,6 +329,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
                 "store.data": str(folder / "data"),
                 "store.durability": "os",
                 "accounts.self_service": True,
+                "accounts.base_domain": "sites.example",
             }
         ),
         Clock(),
@@ -297,6 +339,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     opened.identity.add_account(OPERATOR, "admin", Role.ADMIN)
     opened.flists.create(OPERATOR, FlistName("owner", "another"))
     opened.exposures.expose(OPERATOR, FlistName("owner", "another"), prefix="/another")
+    opened.exposures.expose(OPERATOR, FlistName("owner", "another"), host="kept.owner.sites.example")
     yield opened
     opened.close()
 

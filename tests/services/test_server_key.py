@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from mylist_dav.errors import Corrupt, Forbidden
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.server_keys import CHANGES_MAX, KeyChange, leads_to
-from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
+from mylist_dav.services.server_key import MAC_OVERLAP_SECONDS, SERVER_KEY_FILE, ServerKey
 from mylist_dav.store.secrets import SecretFile
 from tests.shelf import USER, Clock
 
@@ -62,6 +63,45 @@ def test_a_change_is_seen_by_all_processes_and_the_old_key_signs_for_it(tmp_path
     assert len((tmp_path / SERVER_KEY_FILE).read_text().split("seed")) == 2  # old seeds are not kept
 
 
+def test_what_was_made_just_before_a_change_is_known_for_two_minutes_and_by_nobody_else(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    key, other = opened(tmp_path, clock), tmp_path / "other"
+    other.mkdir()
+    macs = [key.mac(b"a")]
+    for _ in range(2):
+        key.rotate(OPERATOR)
+        macs.append(key.mac(b"a"))
+    assert [key.has_made(b"a", mac) for mac in macs] == [True, True, True]
+    assert not key.has_made(b"b", macs[0])
+    assert not opened(other, clock).has_made(b"a", macs[0])
+    clock.advance(MAC_OVERLAP_SECONDS + 1)
+    assert [opened(tmp_path, clock).has_made(b"a", mac) for mac in macs] == [False, False, True]
+    key.rotate(OPERATOR)
+    assert (tmp_path / SERVER_KEY_FILE).read_text().count("mac ") == 1
+    assert macs[2].hex() not in repr(key._ring())
+
+
+def _rotate(folder: Path, times: int) -> None:
+    key = opened(folder)
+    for _ in range(times):
+        key.rotate(OPERATOR)
+
+
+def test_of_changes_that_are_made_at_once_none_is_lost(tmp_path: Path) -> None:
+    first = opened(tmp_path).public
+    spawned = multiprocessing.get_context("spawn")
+    processes = [spawned.Process(target=_rotate, args=(tmp_path, 4)) for _ in range(3)]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join()
+    key = opened(tmp_path)
+    assert len(key.changes) == 12
+    assert leads_to(first, key.public, key.changes)
+
+
 def test_only_an_admin_changes_it(tmp_path: Path) -> None:
     key = opened(tmp_path)
     before = key.public
@@ -88,7 +128,16 @@ def test_a_change_that_the_old_key_did_not_sign_leads_nowhere(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "seed\n", "seed zz\n", "seed 00\n", "seed " + "0" * 64 + "\nchange a\n", "\xff"]
+    "text",
+    [
+        "",
+        "seed\n",
+        "seed zz\n",
+        "seed 00\n",
+        "seed " + "0" * 64 + "\nchange a\n",
+        "seed " + "0" * 64 + "\nmac 00 1\n",
+        "\xff",
+    ],
 )
 def test_a_damaged_file_is_never_replaced_by_a_new_key(tmp_path: Path, text: str) -> None:
     (tmp_path / SERVER_KEY_FILE).write_text(text, "latin-1")

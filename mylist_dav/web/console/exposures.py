@@ -1,4 +1,4 @@
-"""What is shown where, for admins: exposures."""
+"""What is shown where: exposures. For admins all of them, for users those of their own at their own host names."""
 
 from __future__ import annotations
 
@@ -47,8 +47,14 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         problem=problem,
         status=status,
         lines=lines,
-        flists=[str(flist.flist_name) for flist in visit.library.flists.list(visit.actor)],
+        flists=[str(flist.flist_name) for flist in visit.library.flists.list(visit.actor, _account(visit))],
+        own_host=visit.library.exposures.own_host(visit.actor),
     )
+
+
+def _account(visit: Visit) -> str | None:
+    """Whose flists can be chosen; None for all."""
+    return None if visit.may_administer else visit.actor.account
 
 
 def act(visit: Visit, form: Form) -> str:

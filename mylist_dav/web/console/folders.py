@@ -10,6 +10,7 @@ from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.sites import Member
+from mylist_dav.web.console import rights
 from mylist_dav.web.console.overview import exposure_link
 from mylist_dav.web.console.visits import Visit, console_href, flist_href, moment
 from mylist_dav.web.listing import Crumb, Row, readable_size, row
@@ -60,6 +61,11 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         beginning=href if after else "",
         may_write=library.flists.may_write(visit.actor, name),
         rights_href=console_href("rights", *name) if visit.may_administer else "",
+        may_end=not place.path
+        and not visit.may_administer
+        and visit.may_make
+        and name.account == visit.actor.account,
+        flist_name=str(name),
         exposures=exposures,
         mount_url=visit.dav_url(*name),
         mount_place=name.name,
@@ -77,6 +83,8 @@ def act(visit: Visit, form: Form) -> str:
         trees.move(visit.actor, _member(place, name), _member(place, form.get("to", "")), overwrite=False)
     elif what == "delete":
         trees.delete(visit.actor, _member(place, name))
+    elif what == "end" and not place.path:
+        return rights.end(visit, place.flist_name, form)
     else:
         raise Invalid("the form does not say what to do")
     return flist_href(place.flist_name, place.path)

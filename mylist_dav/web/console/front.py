@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -31,7 +32,7 @@ from mylist_dav.web.pages import NOSNIFF
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.forms import FORM_BYTES_MAX, MULTIPART, URLENCODED, Form, media_type_of, parse_form
-from mylist_dav.wire.messages import BodySink, Headers, Request, Response, WholeBody
+from mylist_dav.wire.messages import BodySink, FinishedSink, Headers, Request, Response, WholeBody
 from mylist_dav.wire.sessions import comes_from_own_page
 from mylist_dav.wire.targets import decode_path
 
@@ -95,7 +96,11 @@ class ConsoleFrontEnd:
         actor = logins.actor_of(self._library.identity, request)
         if actor is None:
             raise Unauthenticated("log in first")
-        return self._answer(Visit(self._library, request, actor, names[1:], _query(request)))
+        visit = Visit(self._library, request, actor, names[1:], _query(request))
+        answer = self._answer(visit)
+        if isinstance(answer, Response):
+            return _counted(visit, answer)
+        return FinishedSink(answer, partial(_counted, visit))
 
     def render_error(self, request: Request, error: Exception) -> Response:
         """A page; plain words for the script, which asks for them; the login page for who has no session."""
@@ -173,6 +178,15 @@ class ConsoleFrontEnd:
                 raise
             return kind.show(visit, problem=str(error), status=status)
         return see_other(done) if isinstance(done, str) else done
+
+
+def _counted(visit: Visit, response: Response) -> Response:
+    """The response, for the access log and the sums of traffic."""
+    response.account = visit.actor.account
+    response.meter = visit.library.ledger.request(
+        visit.actor, visit.flist_name, up_bytes=visit.request.content_length or 0
+    )
+    return response
 
 
 def _form_body(request: Request, act: Callable[[Form], Response]) -> Response | BodySink:

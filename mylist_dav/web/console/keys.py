@@ -1,11 +1,17 @@
-"""Keys of an account: one's own, or, for admins, those of ?account=NAME."""
+"""Keys of an account: one's own, or, for admins, those of ?account=NAME.
+
+Users sign with a key to add it, which the script of the page does with the file of the key; admins write any down.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+from mylist_dav.errors import Invalid
 from mylist_dav.model.accounts import KeyFacts
-from mylist_dav.model.keys import parse_public_key
+from mylist_dav.model.keys import SIGNATURE_BYTES, parse_public_key
+from mylist_dav.services.key_proofs import Proof
 from mylist_dav.web.console.tokens import own_href
 from mylist_dav.web.console.visits import Moment, Visit, account_of, moment
 from mylist_dav.wire.forms import Form
@@ -33,7 +39,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         owner=account,
         lines=[_line(facts) for facts in visit.library.identity.keys(visit.actor, account)],
         action=own_href(visit, "keys"),
-        server_url=visit.server_url,
+        text="" if visit.may_administer else visit.library.key_proofs.text(account),
     )
 
 
@@ -44,8 +50,19 @@ def act(visit: Visit, form: Form) -> str:
     if form.get("do") == "remove":
         identity.remove_key(visit.actor, key)
     else:
-        identity.add_key(visit.actor, account_of(visit), key, label=form.get("label", "").strip())
+        label = form.get("label", "").strip()
+        identity.add_key(visit.actor, account_of(visit), key, label, proof=_proof(form))
     return own_href(visit, "keys")
+
+
+def _proof(form: Form) -> Proof | None:
+    """What was signed with the key; None where nothing was. Raises Invalid."""
+    signature = form.get("signature", "")
+    if not signature:
+        return None
+    if not re.fullmatch(f"[0-9a-f]{{{2 * SIGNATURE_BYTES}}}", signature):
+        raise Invalid(f"a signature is {2 * SIGNATURE_BYTES} hex digits")
+    return Proof(form.get("text", "").replace("\r\n", "\n"), bytes.fromhex(signature))
 
 
 def _line(facts: KeyFacts) -> KeyLine:

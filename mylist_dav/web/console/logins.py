@@ -54,9 +54,8 @@ def log_in(identity: Identity, request: Request, form: Form) -> Response:
         token = identity.new_session(
             token, days=SESSION_DAYS, label=LABEL, instead=instead, **came_from(request)
         ).token
-    response = see_other(
-        _own_path(form.get(AFTER, "")) or "/", [start_session(request, token, _SESSION_SECONDS)]
-    )
+    seconds = min(_SESSION_SECONDS, identity.seconds_left(token))
+    response = see_other(_own_path(form.get(AFTER, "")) or "/", [start_session(request, token, seconds)])
     response.account = actor.account
     return response
 

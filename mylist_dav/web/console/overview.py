@@ -56,15 +56,16 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         status=status,
         groups=groups,
         count=len(flists),
-        may_create=visit.may_administer,
+        may_create=visit.may_make,
         mount_url=visit.dav_url(),
         mount_place="all",
     )
 
 
 def act(visit: Visit, form: Form) -> str:
-    """Make a flist; leads to it."""
-    name = FlistName.parse(form.get("name", "").strip())
+    """Make a flist, under the own name unless another is given; leads to it."""
+    text = form.get("name", "").strip()
+    name = FlistName.parse(text if "/" in text else f"{visit.actor.account}/{text}")
     visit.library.flists.create(visit.actor, name)
     return flist_href(name)
 

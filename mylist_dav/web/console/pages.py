@@ -10,7 +10,10 @@ from mylist_dav.web.pages import HTML, NOSNIFF, environment, source_hash, templa
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.messages import Headers, Response
 
-SCRIPTS = {"login": ("keyfiles.js", "console/login.js")}
+SCRIPTS = {
+    "login": ("keyfiles.js", "choosing.js", "console/login.js"),
+    "keys": ("keyfiles.js", "choosing.js", "console/keys.js"),
+}
 """Pages with a script of their own; the others have console.js."""
 
 

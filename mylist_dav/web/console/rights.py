@@ -37,14 +37,19 @@ def act(visit: Visit, form: Form) -> str:
         library.grants.grant(visit.actor, form.get("account", ""), name, _right(form.get("right", "")))
     elif what == "private":
         library.grants.set_private(visit.actor, name, form.get("private") == "yes")
-    elif what == "delete":
-        if form.get("name", "").strip() != str(name):
-            raise Invalid(f"to delete the flist, write its name: {name}")
-        library.flists.delete(visit.actor, name)
-        return "/"
+    elif what == "end":
+        return end(visit, name, form)
     else:
         raise Invalid("the form does not say what to do")
     return console_href("rights", *name)
+
+
+def end(visit: Visit, name: FlistName, form: Form) -> str:
+    """Delete a flist, for who has written its name; leads to the first page."""
+    if form.get("name", "").strip() != str(name):
+        raise Invalid(f"to delete the flist, write its name: {name}")
+    visit.library.flists.delete(visit.actor, name)
+    return "/"
 
 
 def _name(visit: Visit) -> FlistName:

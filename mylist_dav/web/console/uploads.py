@@ -32,7 +32,6 @@ class FileSink:
         """Raises what can be known before the body has come."""
         self.limit_bytes = visit.library.settings.limits.body_bytes_max
         self.piece_bytes = PIECE_BYTES
-        self._account = visit.actor.account
         self._upload = open_upload(
             visit, place_of(visit), bool(visit.query.get("replace")), visit.request.content_length
         )
@@ -41,7 +40,7 @@ class FileSink:
         self._upload.write(piece)
 
     def finish(self) -> Response:
-        return Response(201 if self._upload.finish().created else 204, account=self._account)
+        return Response(201 if self._upload.finish().created else 204)
 
     def abort(self) -> None:
         self._upload.abort()
@@ -63,9 +62,7 @@ class FormSink:
 
     def finish(self) -> Response:
         self._reader.finish()
-        response = see_other(flist_href(self._folder.flist_name, self._folder.path))
-        response.account = self._visit.actor.account
-        return response
+        return see_other(flist_href(self._folder.flist_name, self._folder.path))
 
     def abort(self) -> None:
         self._reader.abort()

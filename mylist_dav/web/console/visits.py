@@ -33,6 +33,23 @@ class Visit:
         return self.actor.role is Role.ADMIN and self.actor.scope == EVERYTHING
 
     @property
+    def may_make(self) -> bool:
+        """Whether pages offer to make flists under the own name, and to delete them."""
+        return self.may_administer or (self.actor.self_service and self.actor.scope == EVERYTHING)
+
+    @property
+    def may_expose(self) -> bool:
+        """Whether pages offer to show flists as websites."""
+        return self.may_administer or bool(self.library.exposures.own_host(self.actor))
+
+    @property
+    def flist_name(self) -> FlistName | None:
+        """The flist that the page is about, if it is about one."""
+        if len(self.names) < 3 or self.names[0] not in ("flists", "rights"):
+            return None
+        return FlistName(self.names[1], self.names[2])
+
+    @property
     def server_url(self) -> str:
         """How this server is reached: as it is told, else as it was reached now."""
         return self.library.settings.server.public_url or own_origin(self.request)
@@ -45,17 +62,16 @@ class Visit:
         self, name: str, *, here: str = "", problem: str = "", status: int = 200, **values: object
     ) -> Response:
         """A page with its frame. here: the entry of the menu it belongs to. problem: what went wrong just before."""
-        response = console_page(name).response(
+        return console_page(name).response(
             status,
             account=self.actor.account,
             is_admin=self.may_administer,
+            may_expose=self.may_expose,
             may_audit=self.actor.scope == EVERYTHING,
             here=here,
             problem=problem,
             **values,
         )
-        response.account = self.actor.account
-        return response
 
 
 class Moment(NamedTuple):

@@ -111,6 +111,8 @@ class Browser:
 
     def _reply(self, response: Response) -> Reply:
         assert isinstance(response.body, bytes)
+        if response.meter is not None:
+            response.meter.sent(response.status, len(response.body))
         headers = {name.lower(): value for name, value in response.headers}
         for name, value in response.headers:
             if name == "Set-Cookie":

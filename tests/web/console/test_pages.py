@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
 
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Scope
+from mylist_dav.model.audit import TallyKind
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.opening import Library
+from mylist_dav.settings import load
+from tests.shelf import Clock
 from tests.web.console.driver import ORIGIN, PHOTOS, SECRET, House, hrefs
 
 FOLDER = "/console/flists/anna/photos/"
-KEY = PublicKey(bytes(SigningKey(b"1" * 32).verify_key))
+PAIR = SigningKey(b"1" * 32)
+KEY = PublicKey(bytes(PAIR.verify_key))
 EVIL = "<script>alert(1)</script>\"'&"
 
 # -- the overview --------------------------------------------------------------------------------------------------
@@ -290,10 +297,16 @@ def test_nobody_but_admins_sees_or_changes_tokens_and_keys_of_others(house: Hous
 
 def test_a_user_adds_a_key_and_removes_it(house: House) -> None:
     browser = house.browser("bert")
-    assert browser.post("/console/keys", key=KEY.openssh_line("x") + "\n", label="laptop").status == 303
+    text = re.search(r'<textarea name="text"[^>]*>([^<]+)</textarea>', browser.get("/console/keys").text)
+    assert text is not None
+    proof = {"text": text[1].replace("\n", "\r\n"), "signature": PAIR.sign(text[1].encode()).signature.hex()}
+    assert browser.post("/console/keys", key=KEY.hex(), label="laptop").status == 403
+    assert browser.post("/console/keys", key=KEY.hex(), **{**proof, "signature": "00" * 64}).status == 400
+    assert browser.post("/console/keys", key=KEY.hex(), **{**proof, "signature": "zz"}).status == 400
+    assert browser.post("/console/keys", key=KEY.hex(), label="laptop", **proof).status == 303
     page = browser.get("/console/keys").text
     assert KEY.fingerprint in page and "laptop" in page
-    again = browser.post("/console/keys", key=KEY.hex())
+    again = browser.post("/console/keys", key=KEY.hex(), **proof)
     assert again.status == 409 and "Add one" in again.text
     assert browser.post("/console/keys", key="ssh-rsa AAAA").status == 400
     assert browser.post("/console/keys", do="remove", key=KEY.hex()).status == 303
@@ -345,9 +358,9 @@ def test_an_admin_grants_and_takes_back_and_hides(house: House) -> None:
 
 def test_a_flist_is_deleted_only_by_its_name(house: House) -> None:
     browser, page = house.browser("admin"), "/console/rights/anna/photos"
-    refused = browser.post(page, do="delete", name="anna/photo")
+    refused = browser.post(page, do="end", name="anna/photo")
     assert refused.status == 400 and "write its name" in refused.text
-    assert browser.post(page, do="delete", name="anna/photos").location == "/"
+    assert browser.post(page, do="end", name="anna/photos").location == "/"
     assert [flist.flist_name for flist in house.library.flists.list(OPERATOR)] == [SECRET]
 
 
@@ -385,6 +398,62 @@ def test_an_exposure_may_be_for_some_only(house: House) -> None:
     assert len(house.library.exposures.list(OPERATOR)) == 2
 
 
+# -- what users do without an admin ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def free(tmp_path: Path, clock: Clock) -> Iterator[House]:
+    """A house with self-service, and a domain for the sites of users."""
+    given = {"accounts.self_service": True, "accounts.base_domain": "sites.example"}
+    library = Library(
+        load(given={"store.data": str(tmp_path / "f"), "store.durability": "os", **given}), clock
+    )
+    yield House(library)
+    library.close()
+
+
+def test_a_user_makes_a_flist_and_ends_it(free: House) -> None:
+    bert = free.browser("bert")
+    assert "A new flist" in bert.get("/").text
+    assert bert.post("/", name="pictures").location == "/console/flists/bert/pictures/"
+    assert bert.post("/", name="bert/other").status == 303
+    assert bert.post("/", name="anna/mine").status == 403
+    page = "/console/flists/bert/pictures/"
+    assert "Delete this flist" in bert.get(page).text
+    assert bert.post(page, do="end", name="pictures").status == 400
+    assert bert.post(page, do="end", name="bert/pictures").location == "/"
+    assert [str(one.flist_name) for one in free.library.flists.list(OPERATOR, "bert")] == ["bert/other"]
+
+
+def test_what_is_of_others_a_user_does_not_end(free: House) -> None:
+    bert = free.browser("bert")
+    assert "Delete this flist" not in bert.get(FOLDER).text
+    assert bert.post("/console/flists/anna/photos/", do="end", name="anna/photos").status == 403
+    assert free.library.flists.get(OPERATOR, PHOTOS)
+
+
+def test_a_user_shows_own_flists_and_sees_nothing_of_the_sites_of_others(free: House) -> None:
+    free.library.exposures.expose(OPERATOR, PHOTOS, host="anna.sites.example")
+    bert, page = free.browser("bert"), "/console/exposures"
+    bert.post("/", name="pictures")
+    shown = bert.get(page).text
+    assert "bert.sites.example" in shown and "anna" not in shown.replace("anna/photos", "")
+    assert bert.post(page, flist="bert/pictures", where="bert.sites.example", listing="1").location == page
+    assert "Take down" in bert.get(page).text
+    assert bert.post(page, flist="bert/pictures", where="anna.sites.example").status == 403
+    assert bert.post(page, flist="anna/photos", where="x.bert.sites.example").status == 403
+    assert bert.post(page, do="unexpose", host="anna.sites.example").status == 403
+    assert bert.post(page, do="unexpose", host="bert.sites.example").location == page
+
+
+def test_without_self_service_a_user_is_offered_none_of_it(house: House) -> None:
+    bert = house.browser("bert")
+    home = bert.get("/").text
+    assert "A new flist" not in home and "Exposures" not in home
+    assert bert.post("/", name="pictures").status == 403
+    assert bert.get("/console/exposures").status == 403
+
+
 # -- the audit -----------------------------------------------------------------------------------------------------
 
 
@@ -413,6 +482,27 @@ def test_a_long_audit_is_shown_in_parts(house: House) -> None:
     older = re.search(r'href="(\?[^"]+before=[0-9]+)"', first)
     assert older is not None and first.count("mkdir</span>") == 100
     assert admin.get("/console/audit" + older[1]).text.count("mkdir</span>") == 5
+
+
+# -- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def test_what_goes_through_the_console_is_counted_for_account_and_flist(house: House) -> None:
+    admin, bert = house.browser("admin"), house.browser("bert")
+    house.library.grants.grant(OPERATOR, "bert", PHOTOS, Right.WRITE)
+    sizes = [len(bert.get(page).body) for page in ("/", FOLDER, "/console/tokens")]
+    bert.put(FOLDER + "new.txt", b"1234567")
+    bert.post(FOLDER, do="folder", name="d")
+    bert.get("/console/flists/anna/nothere/")
+    admin.get("/console/rights/anna/photos")
+    house.library.ledger.flush()
+    with house.library.catalog.view() as view:
+        accounts = {one.name: one for one in view.records.tallies(TallyKind.ACCOUNT)}
+        flists = {one.name: one for one in view.records.tallies(TallyKind.FLIST)}
+    assert (accounts["bert"].requests, accounts["bert"].down_bytes) == (5, sum(sizes))
+    assert accounts["bert"].up_bytes == 7 + len("do=folder&name=d")
+    assert list(flists) == ["anna/photos"]
+    assert (flists["anna/photos"].requests, flists["anna/photos"].up_bytes) == (4, accounts["bert"].up_bytes)
 
 
 # -- all of them ---------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ Content-Type: application/x-www-form-urlencoded"""
     status, answer = raw(served, f"{lines}\nOrigin: http://127.0.0.1:{served.port}", body)
     assert status == 303
     assert re.search(
-        r"(?i)\r\nset-cookie: mylist-session=mylist_[\w-]{43}; Max-Age=43200; Path=/; HttpOnly; SameSite=Strict\r\n",
+        r"(?i)\r\nset-cookie: mylist-session=mylist_[\w-]{43}; Max-Age=4319.; Path=/; HttpOnly; SameSite=Strict\r\n",
         answer,
     )
     for origin in ("", "\nOrigin: null", "\nOrigin: http://evil.example", f"\nReferer: {served.url}/login"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mylist_dav.model.actors import OPERATOR, Scope
+from mylist_dav.model.actors import EVERYTHING, OPERATOR, Scope
 from mylist_dav.web.console.front import ConsoleFrontEnd
 from tests.shelf import Clock
 from tests.web.console.driver import ORIGIN, PHOTOS, Browser, House
@@ -264,3 +264,12 @@ def test_head_has_the_headers_of_get_and_no_body(house: House) -> None:
     assert browser.get(FOLDER, method="HEAD").body == b""
     assert browser.get(FOLDER, method="HEAD").status == 200
     assert browser.get("/console/none", method="HEAD").status == 404
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, Scope(PHOTOS)], ids=["unlimited", "limited"])
+def test_the_cookie_lives_no_longer_than_what_it_holds(house: House, clock: Clock, scope: Scope) -> None:
+    token = house.library.identity.new_token(OPERATOR, "anna", days=0.125, scope=scope)
+    clock.advance(60)
+    browser = house.browser()
+    cookie = browser.post("/login", token=token).headers["set-cookie"]
+    assert f"; Max-Age={3 * 3600 - 60};" in cookie

@@ -30,13 +30,12 @@ function checkChallenge(text, publicHex) {
     throw new Refused(`The server calls itself ${servers[0]}, and you are at ${location.origin}. Nothing was signed. Log in at ${servers[0]}/login, if that is where you want to be.`);
 }
 
-async function logIn(seed) {
-  const { key, publicKey } = await pairOf(seed);
+async function logIn({ key, publicKey }) {
   const publicHex = hexOf(publicKey);
   const { challenge } = await post("/api/v1/login/challenge", { key: publicHex, server: location.origin });
   checkChallenge(challenge, publicHex);
-  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, new TextEncoder().encode(challenge)));
-  const { token } = await post("/api/v1/login", { key: publicHex, challenge, signature: hexOf(signature) });
+  const signature = await signed(key, challenge);
+  const { token } = await post("/api/v1/login", { key: publicHex, challenge, signature });
   const form = at("token-form"), fresh = document.createElement("input");
   fresh.type = "hidden";
   fresh.name = "fresh";
@@ -46,67 +45,7 @@ async function logIn(seed) {
   form.submit();
 }
 
-// ---- the page -------------------------------------------------------------------------------------------------
-
-let chosen = null;
-
-function say(text) {
-  at("problem").textContent = text;
-  at("problem").hidden = !text;
-}
-
-async function choose(file) {
-  chosen = null;
-  say("");
-  at("phrase").hidden = true;
-  at("sign").disabled = true;
-  try {
-    if (file.size > FILE_BYTES_MAX) throw new Refused("This file is too large to be a key.");
-    chosen = readKeyFile(await file.text());
-    at("key-name").textContent = file.name;
-    at("phrase").hidden = !chosen.encrypted;
-    at("sign").disabled = false;
-    (chosen.encrypted ? at("phrase-text") : at("sign")).focus();
-  } catch (error) {
-    at("key-name").textContent = "Choose your key file";
-    say(error instanceof Refused ? error.message : "The file cannot be read.");
-  }
-}
-
-async function submitted(event) {
-  event.preventDefault();
-  if (!chosen || at("sign").disabled) return;
-  say("");
-  at("sign").disabled = true;
-  try {
-    await logIn(chosen.seed ?? await chosen.encrypted(at("phrase-text").value));
-  } catch (error) {
-    say(error instanceof Refused ? error.message : "This browser could not sign with the key.");
-    at("sign").disabled = false;
-  }
-}
-
-async function canSign() {
-  try {
-    await pairOf(new Uint8Array(32).fill(1));
-    return true;
-  } catch { return false; }
-}
-
-(async () => {
-  if (!await canSign()) {
-    if (!window.isSecureContext) say(at("problem").textContent || "Over plain HTTP a browser does not sign. Log in with a token, or use https.");
-    return;
-  }
-  at("by-key").hidden = false;
-  at("key-form").addEventListener("submit", submitted);
-  at("key-file").addEventListener("change", () => { if (at("key-file").files[0]) choose(at("key-file").files[0]); });
-  const drop = at("drop");
-  document.addEventListener("dragover", event => { event.preventDefault(); drop.classList.add("over"); });
-  document.addEventListener("dragleave", event => { if (!event.relatedTarget) drop.classList.remove("over"); });
-  document.addEventListener("drop", event => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    if (event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
-  });
-})();
+offerSigning(at("key-form"), logIn).then(can => {
+  if (!can && !window.isSecureContext)
+    say(at("problem").textContent || "Over plain HTTP a browser does not sign. Log in with a token, or use https.");
+});
