@@ -31,6 +31,10 @@ MylistError
 └── Corrupt                 stored bytes do not match their digest, or an invariant is broken
 """
 
+from __future__ import annotations
+
+import re
+
 
 class MylistError(Exception):
     """The root. str(error) says what, which, and what to do next; it never holds a disk path or a secret."""
@@ -161,3 +165,9 @@ class Unsupported(MylistError):
 
 class Corrupt(MylistError):
     """Stored bytes do not match their digest, or an invariant of the store is broken."""
+
+
+def problem_name(error: BaseException) -> str:
+    """What an error is called outside, for ever: TooMany is too-many; anything foreign is mylist-error."""
+    known = next((cls for cls in type(error).__mro__ if cls.__module__ == __name__), MylistError)
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", known.__name__).lower()

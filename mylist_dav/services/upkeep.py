@@ -36,10 +36,9 @@ class Upkeep:
         with self._catalog.view() as view:
             return view.totals()
 
-    def verify(self, actor: Actor) -> Iterator[Verified]:
-        """Read every registered block; damaged ones are set aside by the store."""
+    def verify(self, actor: Actor, after: Digest | None = None) -> Iterator[Verified]:
+        """Read every registered block, in order of digest, past after; damaged ones are set aside by the store."""
         require_admin(actor)
-        after: Digest | None = None
         while True:
             with self._catalog.view() as view:
                 page = view.blocks_registered(after)

@@ -1,0 +1,57 @@
+"""The server itself, its health, and what checks of its data find."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mylist_dav.wire.documents import Told
+
+
+class Done(Told):
+    """It is done, and there is nothing to say of it."""
+
+
+class Server(Told):
+    """The server. key: its public key as 64 hex digits; url: what it calls itself, null if nothing."""
+
+    version: str
+    key: str
+    fingerprint: str
+    url: str | None
+    now_ns: int
+
+
+class ServerKey(Told):
+    """A public key of the server."""
+
+    key: str
+    fingerprint: str
+
+
+class Health(Told):
+    """read-only: writes are stopped after a failed sync, for this reason."""
+
+    status: Literal["ok", "read-only"]
+    reason: str
+
+
+class Checked(Told):
+    """What is wrong with the catalog or the data directory, a sentence each; none when all is well."""
+
+    problems: list[str]
+
+
+class BadBlock(Told):
+    """A block that is missing or damaged."""
+
+    id: str
+    problem: str
+
+
+class Verified(Told):
+    """Blocks that were read and hashed. next: `after` of the next call, null when all blocks have been read."""
+
+    blocks: int
+    size_bytes: int
+    bad: list[BadBlock]
+    next: str | None
