@@ -167,7 +167,6 @@ class Corrupt(MylistError):
     """Stored bytes do not match their digest, or an invariant of the store is broken."""
 
 
-def problem_name(error: BaseException) -> str:
-    """What an error is called outside, for ever: TooMany is too-many; anything foreign is mylist-error."""
-    known = next((cls for cls in type(error).__mro__ if cls.__module__ == __name__), MylistError)
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", known.__name__).lower()
+def problem_name(cls: type[MylistError]) -> str:
+    """What an error is called outside, for ever: its class as words with hyphens; TooMany gives too-many."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()

@@ -53,3 +53,9 @@ def outcome(error: BaseException) -> Outcome:
         if row is not None:
             return row
     return OUTCOMES[errors.MylistError]
+
+
+def problem_of(error: BaseException) -> str:
+    """The name that an error has outside; anything foreign counts as MylistError."""
+    known = (cls for cls in type(error).__mro__ if cls in OUTCOMES)
+    return errors.problem_name(next(known, errors.MylistError))

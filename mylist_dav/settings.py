@@ -78,6 +78,27 @@ def _addresses(values: tuple[str, ...]) -> str | None:
     return "names the same address twice" if len(set(values)) < len(values) else None
 
 
+def parse_rpc_listen(text: str) -> tuple[str, int] | str:
+    """http://HOST:PORT as (host, port), unix:PATH as the path. Raises BadSettings."""
+    kind, colon, place = text.partition(":")
+    if colon and kind == "unix" and place and "\0" not in place:
+        return place
+    if colon and kind == "http" and place.startswith("//"):
+        return parse_listen(place[2:])
+    raise BadSettings(
+        f"{text!r} is not an address for JSON-RPC: http://127.0.0.1:8091 and unix:rpc.sock would be"
+    )
+
+
+def _rpc_addresses(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            parse_rpc_listen(value)
+        except BadSettings as error:
+            return f"is refused: {error}"
+    return "names the same address twice" if len(set(values)) < len(values) else None
+
+
 def _networks(values: tuple[str, ...]) -> str | None:
     for value in values:
         try:
@@ -320,6 +341,21 @@ class SiteSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RpcSettings(Section):
+    """JSON-RPC, beside /rpc on the server's own hosts."""
+
+    section: ClassVar[str] = "rpc"
+
+    local_socket: bool = _setting(
+        True, "Answer the owner of the data directory on run/rpc.sock in it, without a token."
+    )
+    listen: tuple[str, ...] = _setting(
+        (), "Further addresses, for who has a token: http://HOST:PORT or unix:PATH each.", _rpc_addresses
+    )
+    batch_calls_max: int = _setting(100, "Most calls of one batch.", between(1, 10_000))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All sections. Settings() holds every default."""
 
@@ -331,6 +367,7 @@ class Settings:
     tokens: TokenSettings = field(default_factory=TokenSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
+    rpc: RpcSettings = field(default_factory=RpcSettings)
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -344,6 +381,7 @@ SECTIONS: dict[str, type[Section]] = {
         TokenSettings,
         AuditSettings,
         SiteSettings,
+        RpcSettings,
     )
 }
 """The sections in the order of the reference."""

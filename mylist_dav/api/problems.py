@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from mylist_dav.api.bodies import model_response
-from mylist_dav.errors import Busy, MylistError, TooMany
-from mylist_dav.outcomes import OUTCOMES, outcome
+from mylist_dav.errors import MylistError, problem_name
+from mylist_dav.outcomes import OUTCOMES, outcome, problem_of
 from mylist_dav.wire.documents import Told
-from mylist_dav.wire.messages import Headers, Response
+from mylist_dav.wire.messages import Response
+from mylist_dav.wire.refusals import refusal_headers
 
 TYPE_PREFIX = "urn:mylist:problem:"
 
@@ -27,12 +27,7 @@ class Problem(Told):
     detail: str = Field(description="what, which, and what to do next, for people")
 
 
-def name_of(cls: type[MylistError]) -> str:
-    """The class of an error as words with hyphens: TooMany gives too-many."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
-
-
-PROBLEMS = {name_of(cls): found.http for cls, found in OUTCOMES.items()}
+PROBLEMS = {problem_name(cls): found.http for cls, found in OUTCOMES.items()}
 """The status of each type."""
 
 
@@ -47,7 +42,7 @@ def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None 
     allowed: the methods there are, for 405. members: further ones of the document.
     """
     status = outcome(error).http
-    name = name_of(next((cls for cls in type(error).__mro__ if cls in OUTCOMES), MylistError))
+    name = problem_of(error)
     document = Problem(
         type=TYPE_PREFIX + name,
         title=name.replace("-", " ").capitalize(),
@@ -55,19 +50,6 @@ def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None 
         detail=str(error) if isinstance(error, MylistError) else "an unexpected error",
         **(members or {}),
     )
-    response = model_response(document, status, *_headers(error, status, allowed))
+    response = model_response(document, status, *refusal_headers(error, allowed))
     response.headers[0] = ("content-type", "application/problem+json")
     return response
-
-
-def _headers(error: Exception, status: int, allowed: str) -> Headers:
-    headers: Headers = []
-    if status == 401:
-        headers.append(("www-authenticate", 'Bearer realm="mylist"'))
-    if status == 405 and allowed:
-        headers.append(("allow", allowed))
-    if isinstance(error, TooMany):
-        headers.append(("retry-after", str(error.retry_after_seconds)))
-    if isinstance(error, Busy):
-        headers.append(("retry-after", "1"))
-    return headers

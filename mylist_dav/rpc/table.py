@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from mylist_dav.model.actors import Actor
 from mylist_dav.rpc.calls import accounts, exposures, flists, records, upkeep
-from mylist_dav.rpc.methods import Table, table_of
+from mylist_dav.rpc.discover import document
+from mylist_dav.rpc.methods import Method, Table, table_of
+from mylist_dav.services.opening import Library
+from mylist_dav.wire.documents.calls import Nothing
+from mylist_dav.wire.documents.upkeep import OpenRpc
+
+
+def discover(library: Library, actor: Actor, asked: Nothing) -> OpenRpc:
+    """This document. It is made of what the server checks and answers by."""
+    return _document()
+
 
 METHODS: Table = table_of(
     [
+        Method("rpc.discover", Nothing, OpenRpc, discover),
         *accounts.METHODS,
         *exposures.METHODS,
         *flists.METHODS,
@@ -14,3 +28,8 @@ METHODS: Table = table_of(
         *upkeep.METHODS,
     ]
 )
+
+
+@cache
+def _document() -> OpenRpc:
+    return OpenRpc.model_validate(document(METHODS))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mylist_dav.errors import Invalid
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import Flist as FlistRow
 from mylist_dav.model.names import FlistName
 from mylist_dav.rpc.methods import AnyMethod, Method
-from mylist_dav.rpc.paging import page
+from mylist_dav.rpc.paging import number_after, page
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.cursors import cursor
 from mylist_dav.wire.documents.calls import (
     FlistCreate,
     FlistPrivate,
@@ -50,10 +50,10 @@ def delete_flist(library: Library, actor: Actor, asked: OneFlist) -> Done:
 
 def log(library: Library, actor: Actor, asked: OfFlist) -> Commits:
     """The commits of a flist, newest first."""
-    before = _jid(asked.after)
-    rows = library.flists.log(actor, FlistName.parse(asked.flist), before, asked.limit + 1)
+    name, before = FlistName.parse(asked.flist), number_after(asked.after)
+    rows = library.flists.log(actor, name, before, asked.limit + 1)
     shown = [Commit(jid=one.jid, at_ns=one.at_ns, actor=one.actor, note=one.note) for one in rows]
-    after = str(shown[asked.limit - 1].jid) if len(shown) > asked.limit else None
+    after = cursor(shown[asked.limit - 1].jid) if len(shown) > asked.limit else None
     return Commits(commits=shown[: asked.limit], next=after)
 
 
@@ -101,12 +101,3 @@ def _flist(one: FlistRow) -> Flist:
         created_ns=one.created_ns,
         changed_ns=one.changed_ns,
     )
-
-
-def _jid(after: str | None) -> int | None:
-    """The cursor of a log. Raises Invalid."""
-    if after is None:
-        return None
-    if not (after.isascii() and after.isdigit()) or len(after) > 18:
-        raise Invalid("this `after` was not given as `next` here")
-    return int(after)

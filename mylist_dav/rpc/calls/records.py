@@ -8,19 +8,21 @@ from mylist_dav.errors import Invalid
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action, Audited, Wanted
 from mylist_dav.rpc.methods import AnyMethod, Method
-from mylist_dav.rpc.paging import page
+from mylist_dav.rpc.paging import number_after, page
 from mylist_dav.services.opening import Library
+from mylist_dav.wire.cursors import cursor
+from mylist_dav.wire.documents.audits import AuditPage, AuditRow
 from mylist_dav.wire.documents.calls import AuditList, Nothing, Paged
-from mylist_dav.wire.documents.records import AuditRow, AuditRows, Stats, Traffic, TrafficTable
+from mylist_dav.wire.documents.records import Stats, Traffic, TrafficTable
 
 _KINDS = ("account", "flist", "exposure")
 
 
-def list_audit(library: Library, actor: Actor, asked: AuditList) -> AuditRows:
+def list_audit(library: Library, actor: Actor, asked: AuditList) -> AuditPage:
     """What was done, newest first. Admins see all, users what they did themselves."""
     rows = library.audit.rows(actor, _wanted(asked))
-    more = str(rows[asked.limit - 1].audit_id) if len(rows) > asked.limit else None
-    return AuditRows(rows=[_row(one) for one in rows[: asked.limit]], next=more)
+    more = cursor(rows[asked.limit - 1].audit_id) if len(rows) > asked.limit else None
+    return AuditPage(rows=[_row(one) for one in rows[: asked.limit]], next=more)
 
 
 def stats(library: Library, actor: Actor, asked: Nothing) -> Stats:
@@ -41,7 +43,7 @@ def traffic(library: Library, actor: Actor, asked: Paged) -> TrafficTable:
 
 
 METHODS: list[AnyMethod] = [
-    Method("audit.list", AuditList, AuditRows, list_audit),
+    Method("audit.list", AuditList, AuditPage, list_audit),
     Method("server.stats", Nothing, Stats, stats),
     Method("server.traffic", Paged, TrafficTable, traffic),
 ]
@@ -51,16 +53,13 @@ def _wanted(asked: AuditList) -> Wanted:
     """Raises Invalid."""
     if asked.action is not None and asked.action not in set(Action):
         raise Invalid(f"there is no action {asked.action[:40]!r}; there are: {', '.join(Action)}")
-    after = asked.after
-    if after is not None and (not (after.isascii() and after.isdigit()) or len(after) > 18):
-        raise Invalid("this `after` was not given as `next` here")
     return Wanted(
         asked.account,
         asked.flist,
         None if asked.action is None else Action(asked.action),
         asked.since_ns,
         asked.until_ns,
-        None if after is None else int(after),
+        number_after(asked.after),
         asked.limit + 1,
     )
 

@@ -6,27 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mylist_dav.wire.documents import Asked
+from mylist_dav.wire.documents import PAGE_DEFAULT, PAGE_MAX, Asked, Cursor, FlistText, Jid, SizeBytes, TimeNs
 
 NAME_CHARS_MAX = 400
 TEXT_CHARS_MAX = 8000
-PAGE_MAX = 1000
-PAGE = 100
 
 AccountName = Annotated[str, Field(max_length=NAME_CHARS_MAX, description="Name of an account.")]
-FlistText = Annotated[str, Field(max_length=NAME_CHARS_MAX, description="A flist: account/name.")]
 KeyText = Annotated[
     str, Field(max_length=TEXT_CHARS_MAX, description="A public key: 64 hex digits, or an ssh-ed25519 line.")
 ]
 Label = Annotated[str, Field(max_length=NAME_CHARS_MAX, description="What it is for, to find it again.")]
-After = Annotated[
-    str | None, Field(max_length=NAME_CHARS_MAX, description="`next` of the page before; null is the first.")
-]
+After = Cursor | None
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX, description="At most so many.")]
-Jid = Annotated[int, Field(ge=0, lt=2**63, description="A revision.")]
-Quota = Annotated[
-    int | None, Field(ge=0, lt=2**63, description="Bytes of all its flists together; null is no limit.")
-]
+Quota = Annotated[SizeBytes | None, Field(description="Of all its flists together; null is no limit.")]
 
 
 class Nothing(Asked):
@@ -37,7 +29,7 @@ class Paged(Asked):
     """A page of a list."""
 
     after: After = None
-    limit: Limit = PAGE
+    limit: Limit = PAGE_DEFAULT
 
 
 # -- accounts, keys, tokens, grants ----------------------------------------------------------------------------
@@ -63,7 +55,7 @@ class AccountQuota(Asked):
 class OfAccount(Asked):
     account: Annotated[AccountName | None, Field(description="Of this account; null: all you manage.")] = None
     after: After = None
-    limit: Limit = PAGE
+    limit: Limit = PAGE_DEFAULT
 
 
 class KeyAdd(Asked):
@@ -99,7 +91,7 @@ class GrantSet(Asked):
 class OfFlist(Asked):
     flist: FlistText
     after: After = None
-    limit: Limit = PAGE
+    limit: Limit = PAGE_DEFAULT
 
 
 # -- flists, exposures -----------------------------------------------------------------------------------------
@@ -154,12 +146,12 @@ class AuditList(Asked):
     account: Annotated[AccountName | None, Field(description="What this account did.")] = None
     flist: Annotated[FlistText | None, Field(description="What was done with this flist.")] = None
     action: Annotated[str | None, Field(max_length=40, description="Of this kind, as in login.")] = None
-    since_ns: Annotated[int | None, Field(ge=0, lt=2**63, description="From then on.")] = None
-    until_ns: Annotated[int | None, Field(ge=0, lt=2**63, description="Before then.")] = None
+    since_ns: Annotated[TimeNs | None, Field(description="From then on.")] = None
+    until_ns: Annotated[TimeNs | None, Field(description="Before then.")] = None
     after: After = None
-    limit: Limit = PAGE
+    limit: Limit = PAGE_DEFAULT
 
 
 class VerifyRun(Asked):
     after: After = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_MAX, description="Read at most so many blocks.")] = PAGE
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX, description="Read at most so many blocks.")] = PAGE_DEFAULT

@@ -1,35 +1,10 @@
-"""The audit, and counts of what is stored and sent."""
+"""Counts of what is stored and sent."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from mylist_dav.wire.documents import Told
-
-
-class AuditRow(Told):
-    """What was done, by whom, from where. account: '' for the owner of the data directory and for guests.
-
-    address: '' for local calls. repeats, size_bytes: of what is counted together.
-    """
-
-    audit_id: int
-    at_ns: int
-    account: str
-    address: str
-    request_id: str
-    action: str
-    flist: str
-    detail: dict[str, Any]
-    repeats: int
-    size_bytes: int
-
-
-class AuditRows(Told):
-    """Newest first."""
-
-    rows: list[AuditRow]
-    next: str | None
 
 
 class Traffic(Told):

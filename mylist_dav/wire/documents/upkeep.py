@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from mylist_dav.wire.documents import Told
 
@@ -55,3 +55,12 @@ class Verified(Told):
     size_bytes: int
     bad: list[BadBlock]
     next: str | None
+
+
+class OpenRpc(Told):
+    """An OpenRPC document (spec.open-rpc.org, 1.3): every method, what it takes and gives."""
+
+    openrpc: str
+    info: dict[str, Any]
+    methods: list[dict[str, Any]]
+    components: dict[str, Any]
