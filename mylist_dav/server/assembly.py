@@ -10,9 +10,11 @@ from typing import cast
 from mylist_dav.api.health import HealthFrontEnd
 from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
+from mylist_dav.rpc.frontend import RpcFrontEnd, as_owner, by_token
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import usable_cores
+from mylist_dav.server.doors import OWNER, TOKEN, open_doors
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.routing import Router
@@ -45,12 +47,14 @@ def build(settings: Settings) -> App:
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         **dict.fromkeys(SEGMENTS, api(library)),
+        "rpc": RpcFrontEnd(library, by_token(library)),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
-    return App(front_end, library.blocks, library.close)
+    doors: dict[str, FrontEnd] = {OWNER: RpcFrontEnd(library, as_owner), TOKEN: routes["rpc"]}
+    return App(front_end, library.blocks, library.close, doors)
 
 
 def service(settings: Settings) -> Service:
@@ -65,6 +69,7 @@ def service(settings: Settings) -> Service:
         workers=server.workers or one_per_core(),
         one_core_each=server.one_core_each,
         limits=engine_limits(settings),
+        doors=lambda backlog: open_doors(settings.rpc, Path(settings.store.data), backlog),
         access_log=cast(LogFormat, server.access_log),
         access_log_file=Path(server.access_log_file) if server.access_log_file else None,
     )

@@ -154,9 +154,12 @@ METHODS: list[AnyMethod] = [
 
 
 def _account(one: AccountFacts) -> Account:
-    role = "admin" if one.role is Role.ADMIN else "user"
     return Account(
-        account=one.name, role=role, disabled=one.disabled, quota_bytes=one.quota_bytes, keys=one.keys
+        account=one.name,
+        role="admin" if one.role is Role.ADMIN else "user",
+        disabled=one.disabled,
+        quota_bytes=one.quota_bytes,
+        keys=one.keys,
     )
 
 

@@ -45,7 +45,10 @@ def rotate_key(library: Library, actor: Actor, asked: Nothing) -> ServerKey:
 
 
 def verify(library: Library, actor: Actor, asked: VerifyRun) -> Verified:
-    """Read the next blocks and hash them; damaged ones are set aside. For admins. Call it again with `after` to go on."""
+    """Read the next blocks and hash them; damaged ones are set aside. For admins.
+
+    Call it again with `after`, as long as there is a `next`, to read all.
+    """
     start = None if asked.after is None else Digest.parse(asked.after)
     blocks = list(islice(library.upkeep.verify(actor, start), asked.limit))
     return Verified(
