@@ -34,6 +34,7 @@ _COMMANDS = {
     "private": "grant:private",
     "rollback": "rollback:rollback",
     "rotate-server-key": "rotate:rotate_server_key",
+    "rpc": "rpc:rpc",
     "serve": "serve:serve",
     "stats": "stats:stats",
     "token": "token:token",

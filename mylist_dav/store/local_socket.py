@@ -2,7 +2,7 @@
 
 The folder `run` is for the owner of the data directory alone (0700), and so is the socket (0600). Whoever holds the
 lock on `run/rpc.lock` owns the socket; the file says who that is. The kernel lets go of the lock when the last process
-that came from its owner has ended, so a crash leaves a socket behind and no lock, and the next owner replaces the socket.
+that came from its owner has ended, so a crash leaves a socket behind and no lock: the next owner replaces the socket.
 """
 
 from __future__ import annotations
