@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def _client(server: str | None, socket_file: Path | None) -> RpcClient:
 def _read_params(text: str | None) -> dict[str, Any] | list[Any]:
     """Raises Invalid."""
     if text == "-":
-        text = click.get_text_stream("stdin").read(_PARAMS_CHARS_MAX)
+        text = sys.stdin.read(_PARAMS_CHARS_MAX)
     try:
         found = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
