@@ -4,7 +4,8 @@
 later wins. A key that is unknown, ill-typed or out of its bounds raises BadSettings, which names it. `reference`
 and `table` make conf/mylist.toml and the table in docs/operating.md from the same declarations.
 
-Nothing here opens a file or reads the environment: both are arguments.
+Nothing here opens a file or reads the environment: both are arguments. It is long because all settings stand in one
+place, where one can read them.
 """
 
 from __future__ import annotations
