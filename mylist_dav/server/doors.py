@@ -1,27 +1,19 @@
 """Doors: listening sockets beside those of the engine, each with a front end of its own. JSON-RPC answers there.
 
 The parent of the workers opens them, as it does with the sockets of the engine: when the worker that serves them dies,
-connections wait for the one that is started in its place. The first worker alone serves them.
+connections wait for the one that is started in its place. The first worker alone serves them (door_loop.py).
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import socket
-import struct
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from mylist_dav.errors import BadSettings, Exists, MylistError
-from mylist_dav.server.access_log import AccessLog
-from mylist_dav.server.app import App
-from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.runtime import Runtime
 from mylist_dav.server.sockets import Address, listen
 from mylist_dav.settings import RpcSettings, parse_rpc_listen
 from mylist_dav.store.local_socket import FileSocket, LocalSocket
@@ -30,12 +22,7 @@ OWNER = "owner"
 TOKEN = "token"
 """The front ends of App.doors: for the owner of the data directory, and for who has a token."""
 
-THREADS = 8
-CONNECTIONS = 256
 _SHARED_MODE = 0o660
-_LAST_SECONDS = 2.0
-_CREDENTIALS = struct.Struct("iII")
-"""Process, user and group of a peer (unix(7), SO_PEERCRED)."""
 
 log = logging.getLogger("mylist_dav.server")
 
@@ -79,48 +66,3 @@ def _opened(stack: ExitStack, text: str, backlog: int) -> socket.socket:
         raise BadSettings(f"[rpc] listen: {text} is not to be had: {error}") from error
     stack.callback(found.close)
     return found.listening
-
-
-@contextmanager
-def serving(
-    app: App, doors: Sequence[Door], limits: EngineLimits, access_log: AccessLog | None
-) -> Iterator[None]:
-    """Answer at the doors, in threads, while the block runs; at its end running requests have stop_seconds."""
-    if not doors:
-        yield
-        return
-    from mylist_dav.server.cheroot_server import ThreadServer, everybody
-    from mylist_dav.server.thread_exchange import ThreadExchanges
-
-    limits = replace(limits, threads=THREADS, connections=CONNECTIONS)
-    servers = []
-    for door in doors:
-        runtime = Runtime(App(app.doors[door.front_end], app.blocks), limits, access_log)
-        admits = is_owner if door.front_end == OWNER else everybody
-        servers.append(ThreadServer(ThreadExchanges(runtime), door.listening, THREADS, admits))
-    for server in servers:
-        _in_daemon(server.prepare).join()  # the threads of its pool are daemons then
-        _in_daemon(server.serve)
-    try:
-        yield
-    finally:
-        for server in servers:
-            server.exchanges.stopping = True
-        stopping = [_in_daemon(server.stop) for server in servers]
-        for thread in stopping:
-            thread.join(limits.stop_seconds + _LAST_SECONDS)
-        for server in servers:
-            server.cut()
-
-
-def is_owner(connection: socket.socket) -> bool:
-    """Whether the process at the other end is of the user that this one runs as, or of root."""
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, user, _ = _CREDENTIALS.unpack(found)
-    return user in (0, os.geteuid())
-
-
-def _in_daemon(call: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    return thread

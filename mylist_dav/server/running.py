@@ -22,7 +22,7 @@ from mylist_dav.errors import BadSettings
 from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import keep_to_one_core
-from mylist_dav.server.doors import Door, serving
+from mylist_dav.server.doors import Door
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.memory import give_back_freed_blocks, holes_given_back
 from mylist_dav.server.runtime import Runtime
@@ -110,12 +110,22 @@ def work(
         signal.signal(signal.SIGHUP, lambda *_: access_log.reopen_soon())
     app: App = _named(service.factory)(service.settings)
     try:
-        with holes_given_back(), serving(app, doors, service.limits, access_log):
+        with holes_given_back(), _doors_served(app, doors, service.limits, access_log):
             engine(Runtime(app, service.limits, access_log), sockets, ready)
     finally:
         app.close()
         if access_log is not None:
             access_log.close()
+
+
+def _doors_served(
+    app: App, doors: Sequence[Door], limits: EngineLimits, access_log: AccessLog | None
+) -> AbstractContextManager[None]:
+    """Answer at the doors as long as the block runs."""
+    if not doors:
+        return nullcontext()
+    serving: Callable[..., AbstractContextManager[None]] = _named("mylist_dav.server.door_loop:serving")
+    return serving(app, doors, limits, access_log)
 
 
 def _named(text: str) -> Any:

@@ -193,6 +193,19 @@ def test_at_further_addresses_who_has_a_token_is_answered_and_rpc_alone_is_there
     assert not path.exists()
 
 
+def test_clients_that_say_half_of_a_request_or_nothing_hold_nobody_up(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with served_with({"MYLIST_RPC_LISTEN": url}, tmp_path) as served:
+        place = ("127.0.0.1", int(url.rpartition(":")[2]))
+        silent = [socket.create_connection(place) for _ in range(60)]
+        for each in silent[:30]:
+            each.sendall(b"POST /rpc HTT")
+        with RpcClient.remote(url, served.token, timeout_seconds=10) as client:  # a half one may take 15
+            assert client.server_health().status == "ok"
+        for each in silent:
+            each.close()
+
+
 def test_the_hosts_of_the_server_answer_at_rpc_too(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         with RpcClient.remote(served.url, served.token) as client:
