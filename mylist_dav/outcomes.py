@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from mylist_dav import errors
 
+PROBLEM_PREFIX = "urn:mylist:problem:"
+"""What the type of every problem document begins with."""
+
 
 class Outcome(NamedTuple):
     """http: status code; rpc: JSON-RPC 2.0 error code; exit: exit code of a command."""
@@ -27,7 +30,9 @@ OUTCOMES: dict[type[errors.MylistError], Outcome] = {
     errors.NotAllowed: Outcome(405, -32006, 2),
     errors.Exists: Outcome(409, -32007, 5),
     errors.Conflict: Outcome(409, -32008, 5),
+    errors.Refused: Outcome(409, -32020, 5),
     errors.PreconditionFailed: Outcome(412, -32009, 5),
+    errors.Outdated: Outcome(412, -32021, 5),
     errors.Locked: Outcome(423, -32010, 5),
     errors.TooLarge: Outcome(413, -32011, 2),
     errors.UriTooLong: Outcome(414, -32011, 2),
@@ -59,3 +64,14 @@ def problem_of(error: BaseException) -> str:
     """The name that an error has outside; anything foreign counts as MylistError."""
     known = (cls for cls in type(error).__mro__ if cls in OUTCOMES)
     return errors.problem_name(next(known, errors.MylistError))
+
+
+def problem_document(error: BaseException) -> dict[str, str | int]:
+    """An error as a problem document (RFC 9457). The type never changes its meaning; foreign errors show nothing."""
+    name = problem_of(error)
+    return {
+        "type": PROBLEM_PREFIX + name,
+        "title": name.replace("-", " ").capitalize(),
+        "status": outcome(error).http,
+        "detail": str(error) if isinstance(error, errors.MylistError) else "an unexpected error",
+    }

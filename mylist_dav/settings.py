@@ -20,6 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from mylist_dav.errors import BadSettings
 
+PEERS_MAX = 100
 KIB, MIB, GIB, TIB = 1024, 1024**2, 1024**3, 1024**4
 
 Value = str | int | bool | tuple[str, ...]
@@ -114,6 +115,12 @@ def _host_names(values: tuple[str, ...]) -> str | None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?", value):
             return f"holds {value!r}, which is not a host name in lower case without port"
     return None
+
+
+def _peer_name(value: str) -> str | None:
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", value):
+        return None
+    return "must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
 
 
 def _public_url(value: str) -> str | None:
@@ -320,6 +327,27 @@ class AuditSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobSettings(Section):
+    """Work that outlives a request."""
+
+    section: ClassVar[str] = "jobs"
+
+    threads: int = _setting(2, "Jobs that each worker runs at once; 0: none at all.", between(0, 64))
+    unfinished_max: int = _setting(1000, "Most jobs that wait or run.", between(1, 100_000))
+    unfinished_per_account_max: int = _setting(
+        20, "Most jobs of one account that wait or run.", between(1, 100_000)
+    )
+    days: int = _setting(7, "How long jobs that have ended can be looked at.", between(1, 3660))
+    rows_max: int = _setting(10_000, "Most ended jobs that are kept.", between(1, 1_000_000))
+    waiters_max: int = _setting(
+        200, "Requests of one worker that wait for a job; others are answered at once.", between(0, 100_000)
+    )
+    body_bytes_max: int = _setting(
+        256 * GIB, "Largest size together of archives that wait to be imported.", between(MIB, 2**53)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteSettings(Section):
     """How exposures are shown to browsers."""
 
@@ -357,6 +385,22 @@ class RpcSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PeerSettings(Section):
+    """Another server that this one may copy to: one table for each peer. This server logs in there with its own key."""
+
+    section: ClassVar[str] = "peers"
+
+    name: str = _setting("backup", "What it is called here.", _peer_name)
+    url: str = _setting(
+        "https://backup.example.org", "Its address, the one it has as its own public_url.", _public_url
+    )
+    key: str = _setting(
+        "", "Its public key, as its /api/v1/server-key tells it; empty takes whatever it shows."
+    )
+    private: bool = _setting(False, "Its address may lie in a private network, and be http.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All sections. Settings() holds every default."""
 
@@ -367,8 +411,10 @@ class Settings:
     accounts: AccountSettings = field(default_factory=AccountSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
     rpc: RpcSettings = field(default_factory=RpcSettings)
+    peers: tuple[PeerSettings, ...] = ()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -381,6 +427,7 @@ SECTIONS: dict[str, type[Section]] = {
         AccountSettings,
         TokenSettings,
         AuditSettings,
+        JobSettings,
         SiteSettings,
         RpcSettings,
     )
@@ -404,7 +451,7 @@ def load(
     ):
         values[section][key] = value
     sections: dict[str, Any] = {section: cls(**values[section]) for section, cls in SECTIONS.items()}
-    return Settings(**sections)
+    return Settings(**sections, peers=_peers_from_toml(document))
 
 
 def variable(section: str, key: str) -> str:
@@ -419,14 +466,19 @@ def reference() -> str:
         "# A setting can also be given in the environment as MYLIST_SECTION_KEY, lists with commas between:\n"
         "# MYLIST_SERVER_LISTEN=127.0.0.1:8080,[::1]:8080. The environment wins over this file.\n"
     )
-    return head + "".join(
-        f"\n[{name}]  # {_about(cls)}\n" + _commented(cls) for name, cls in SECTIONS.items()
-    )
+    sections = "".join(f"\n[{name}]  # {_about(cls)}\n" + _commented(cls) for name, cls in SECTIONS.items())
+    return head + sections + _peer_example()
+
+
+def _peer_example() -> str:
+    """How a peer is written: there is none by default."""
+    lines = [f"{each.name} = {_toml(each.default)}  # {each.help_line}" for each in PeerSettings.declared()]
+    return f"\n# {_about(PeerSettings)}\n#\n" + "".join(f"#   {line}\n" for line in ["[[peers]]", *lines])
 
 
 def table() -> str:
     """The settings as a Markdown table for each section, as docs/operating.md shows them."""
-    return "\n".join(_section_table(cls) for cls in SECTIONS.values())
+    return "\n".join(_section_table(cls) for cls in (*SECTIONS.values(), PeerSettings))
 
 
 def _section_table(cls: type[Section]) -> str:
@@ -483,6 +535,8 @@ def _from_toml(document: str) -> Iterator[Assignment]:
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"the settings file is not TOML: {error}") from error
     for section, keys in tables.items():
+        if section == PeerSettings.section:
+            continue
         if not isinstance(keys, dict):
             raise BadSettings(f"{section!r} stands outside of a section: write it below one, as in [server]")
         if section not in SECTIONS:
@@ -492,6 +546,24 @@ def _from_toml(document: str) -> Iterator[Assignment]:
             yield section, key, tuple(value) if isinstance(value, list) else value
 
 
+def _peers_from_toml(document: str) -> tuple[PeerSettings, ...]:
+    """The tables [[peers]] of a document that _from_toml has read."""
+    tables = tomllib.loads(document).get(PeerSettings.section, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise BadSettings("each peer is a table of its own: write [[peers]] above it")
+    known = [each.name for each in PeerSettings.declared()]
+    for table in tables:
+        for key in table:
+            if key not in known:
+                raise BadSettings(f"[[peers]] has no setting {key!r}{_nearest(key, known)}")
+        if not {"name", "url"} <= table.keys():
+            raise BadSettings("[[peers]] has a name and a url, each of them")
+    peers = tuple(PeerSettings(**table) for table in tables)
+    if len({peer.name for peer in peers}) < len(peers) or len(peers) > PEERS_MAX:
+        raise BadSettings(f"[[peers]] have names of their own, and are {PEERS_MAX} at most")
+    return peers
+
+
 def _from_environ(environ: Mapping[str, str]) -> Iterator[Assignment]:
     """Settings among the environment variables.
 
@@ -499,7 +571,7 @@ def _from_environ(environ: Mapping[str, str]) -> Iterator[Assignment]:
     what lies in a section, or looks like a misspelt setting, is refused.
     """
     known = {variable(each.section, each.name): each for cls in SECTIONS.values() for each in cls.declared()}
-    within = tuple(variable(section, "") for section in SECTIONS)
+    within = tuple(variable(section, "") for section in (*SECTIONS, PeerSettings.section))
     for name in sorted(name for name in environ if name.startswith("MYLIST_")):
         setting = known.get(name)
         if setting is not None:

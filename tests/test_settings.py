@@ -223,3 +223,40 @@ def test_every_setting_has_a_help_line_with_a_full_stop() -> None:
 
 def test_limits_are_never_without_bounds() -> None:
     assert [each.name for each in LimitSettings.declared() if each.check(2**63) is None] == []
+
+
+PEER = '[[peers]]\nname = "a"\nurl = "https://a.example"\n'
+
+
+def test_peers_are_tables_of_their_own() -> None:
+    found = load(
+        PEER + 'key = "00"\n[[peers]]\nname = "b"\nurl = "http://b.example:8080"\nprivate = true'
+    ).peers
+    assert [(peer.name, peer.url, peer.key, peer.private) for peer in found] == [
+        ("a", "https://a.example", "00", False),
+        ("b", "http://b.example:8080", "", True),
+    ]
+    assert load().peers == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        pytest.param('[peers]\nname = "a"', "write \\[\\[peers\\]\\]", id="one table"),
+        pytest.param("peers = 1", "write \\[\\[peers\\]\\]", id="no table"),
+        pytest.param('[[peers]]\nname = "a"', "has a name and a url", id="no url"),
+        pytest.param(PEER + PEER, "names of their own", id="name twice"),
+        pytest.param(PEER + "privat = true", "no setting 'privat'.*'private'", id="key"),
+        pytest.param(PEER + "private = 1", "private must be true or false", id="type"),
+        pytest.param(PEER.replace('"a"', '"A b"'), "name must be 1 to 64", id="name"),
+        pytest.param(PEER.replace("example", "example/x"), "url must look like", id="path"),
+    ],
+)
+def test_a_peer_that_is_set_up_wrongly_stops_the_start(document: str, says: str) -> None:
+    with pytest.raises(BadSettings, match=says):
+        load(document)
+
+
+def test_peers_cannot_be_given_in_the_environment() -> None:
+    with pytest.raises(BadSettings, match="MYLIST_PEERS_URL"):
+        load("", {"MYLIST_PEERS_URL": "https://a.example"})

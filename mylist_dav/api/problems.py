@@ -7,13 +7,11 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from mylist_dav.api.bodies import model_response
-from mylist_dav.errors import MylistError, problem_name
-from mylist_dav.outcomes import OUTCOMES, outcome, problem_of
+from mylist_dav.errors import problem_name
+from mylist_dav.outcomes import OUTCOMES, PROBLEM_PREFIX, problem_document
 from mylist_dav.wire.documents import Told
 from mylist_dav.wire.messages import Response
 from mylist_dav.wire.refusals import refusal_headers
-
-TYPE_PREFIX = "urn:mylist:problem:"
 
 
 class Problem(Told):
@@ -21,7 +19,7 @@ class Problem(Told):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    type: str = Field(description="what kind of problem, for programs", pattern=f"^{TYPE_PREFIX}[a-z-]+$")
+    type: str = Field(description="what kind of problem, for programs", pattern=f"^{PROBLEM_PREFIX}[a-z-]+$")
     title: str
     status: int
     detail: str = Field(description="what, which, and what to do next, for people")
@@ -33,7 +31,7 @@ PROBLEMS = {problem_name(cls): found.http for cls, found in OUTCOMES.items()}
 
 def problem_types() -> list[str]:
     """All types that there are."""
-    return [TYPE_PREFIX + name for name in PROBLEMS]
+    return [PROBLEM_PREFIX + name for name in PROBLEMS]
 
 
 def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None = None) -> Response:
@@ -41,15 +39,7 @@ def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None 
 
     allowed: the methods there are, for 405. members: further ones of the document.
     """
-    status = outcome(error).http
-    name = problem_of(error)
-    document = Problem(
-        type=TYPE_PREFIX + name,
-        title=name.replace("-", " ").capitalize(),
-        status=status,
-        detail=str(error) if isinstance(error, MylistError) else "an unexpected error",
-        **(members or {}),
-    )
-    response = model_response(document, status, *refusal_headers(error, allowed))
+    document = Problem.model_validate({**problem_document(error), **(members or {})})
+    response = model_response(document, document.status, *refusal_headers(error, allowed))
     response.headers[0] = ("content-type", "application/problem+json")
     return response

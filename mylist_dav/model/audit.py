@@ -32,6 +32,10 @@ class Action(StrEnum):
     IMPORT = "import"
     ROLLBACK = "rollback"
     CHANGE = "change"
+    COMMIT = "commit"
+    RENAME = "rename"
+    LABEL = "label"
+    UNLABEL = "unlabel"
     DOWNLOAD = "download"
     EXPORT = "export"
     PRIVATE = "private"
@@ -45,6 +49,8 @@ class Action(StrEnum):
     TOKEN_ADD = "token-add"
     TOKEN_REVOKE = "token-revoke"
     SERVER_KEY = "server-key"
+    JOB_START = "job-start"
+    JOB_CANCEL = "job-cancel"
 
 
 class Audited(NamedTuple):

@@ -19,6 +19,7 @@ from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
+from mylist_dav.server.syncing import Syncing
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
@@ -53,6 +54,8 @@ def build(settings: Settings) -> App:
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
+    library.jobs.register(Syncing(library).kind())
+    library.start_jobs()
     doors: dict[str, FrontEnd] = {OWNER: RpcFrontEnd(library, as_owner), TOKEN: routes["rpc"]}
     return App(front_end, library.blocks, library.close, doors)
 

@@ -56,7 +56,9 @@ class Asked(NamedTuple):
     @property
     def whole(self) -> Response | None:
         response = self.answer.response
-        return response if response is not None and isinstance(response.body, bytes) else None
+        if response is None or response.again is not None or not isinstance(response.body, bytes):
+            return None
+        return response
 
 
 class _Unsendable(Exception):
@@ -76,6 +78,7 @@ class Exchanges:
         self._bodies = BodyBudget(limits.body_budget_bytes)
         self._held = HeldBytes(limits.held_blocks_bytes)
         self._running = 0
+        self._in_hurry = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -83,6 +86,10 @@ class Exchanges:
         """Wait until no exchange runs, at most so long."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), within_seconds)
+
+    def stop_waiting(self) -> None:
+        """Whatever waits for a better answer is to send the one it has."""
+        self._in_hurry = True
 
     def close(self) -> None:
         """Let the threads end."""
@@ -131,9 +138,17 @@ class Exchanges:
         if answer.reader is not None or answer.response is None:
             return answer
         try:
-            return await self._opened(answer.response, request)
+            return await self._opened(await self._awaited(answer.response), request)
         except Exception as error:  # noqa: BLE001 whatever a body raises at once becomes an answer
             return await self._opened(self._refused(request, error), request)
+
+    async def _awaited(self, response: Response) -> Response:
+        """The answer that is worth waiting for, or the last one there was. No thread is held between two of them."""
+        first = response
+        while (again := response.again) is not None and not self._in_hurry:
+            await asyncio.sleep(again.after_seconds)
+            response = await self._threads.admit(again.ask)
+        return response if response is first else replace(response, account=first.account, meter=first.meter)
 
     def _enter(self, request: Request) -> float:
         request.request_id = request.request_id or new_request_id()

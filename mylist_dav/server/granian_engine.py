@@ -77,6 +77,7 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
     sweeping = asyncio.ensure_future(_sweep(application, runtime.limits.sweep_seconds))
     ready()
     await stopped.wait()
+    exchanges.stop_waiting()
     application.stopping = True
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call]

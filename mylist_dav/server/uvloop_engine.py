@@ -52,6 +52,7 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
     ]
     ready()
     await stopped.wait()
+    exchanges.stop_waiting()
     for server in servers:
         server.close()
     stopping = asyncio.ensure_future(connections.stop())

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import BadSettings, Invalid, NotFound
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import Limits
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
+from mylist_dav.model.peers import Peer
 from mylist_dav.services.audit import Audit
+from mylist_dav.services.changes import Changes
+from mylist_dav.services.differences import Differences
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
@@ -20,6 +23,10 @@ from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.job_kinds import import_kind, verify_kind
+from mylist_dav.services.job_running import Runner
+from mylist_dav.services.jobs import JobLimits, Jobs
+from mylist_dav.services.labels import Labels
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
@@ -30,12 +37,15 @@ from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
-from mylist_dav.settings import Settings
+from mylist_dav.settings import PeerSettings, Settings
+from mylist_dav.store.bodies import Bodies
 from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.disk import Disk
 from mylist_dav.store.filer import Filer
 from mylist_dav.store.files import Durability, FileBlocks
 from mylist_dav.store.intake import Intake, IntakeBlocks
+from mylist_dav.store.owners import Owners
 from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
 
@@ -81,6 +91,9 @@ class Library:
         self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
+        self.labels = Labels(self.catalog)
+        self.differences = Differences(self.catalog)
+        self.changes = Changes(self.catalog, self.blocks, clock, limits.entries_max, self.differences)
         self.locks = Locks(
             self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )
@@ -93,6 +106,32 @@ class Library:
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
         self._open_accounts(root)
+        self._open_jobs(root)
+
+    def _open_jobs(self, root: Path) -> None:
+        """Work that outlives a request."""
+        asked, disk = self.settings.jobs, Disk()
+        limits = self.settings.limits
+        self.jobs = Jobs(
+            self.catalog,
+            Owners(root / "run" / "owners", disk),
+            Bodies(
+                root / "jobs", disk, min(limits.body_bytes_max, asked.body_bytes_max), asked.body_bytes_max
+            ),
+            JobLimits(
+                asked.unfinished_max,
+                asked.unfinished_per_account_max,
+                asked.waiters_max,
+                self.settings.server.threads // 4,
+                asked.days,
+                asked.rows_max,
+            ),
+            self_service=self.settings.accounts.self_service,
+        )
+        self.peers = tuple(map(_peer, self.settings.peers))
+        self.jobs.register(import_kind(self.imports))
+        self.jobs.register(verify_kind(self.upkeep))
+        self._runner = Runner(self.jobs, self.clock, asked.threads)
 
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
@@ -136,8 +175,13 @@ class Library:
         self._filer.start()
         self.ledger.start()
 
+    def start_jobs(self) -> None:
+        """Have threads run jobs. For a process that stays; to be called after any fork, when all kinds are known."""
+        self._runner.start()
+
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
+        self._runner.close()
         self._filer.close()
         self.ledger.close()
         self.identity.close()
@@ -146,3 +190,10 @@ class Library:
         self.exports.close()
         self.files.close()
         self.stop_sign.close()
+
+
+def _peer(asked: PeerSettings) -> Peer:
+    try:
+        return Peer.checked(asked.name, asked.url, asked.key, private=asked.private)
+    except Invalid as error:
+        raise BadSettings(f"[[peers]] {asked.name}: {error}") from error

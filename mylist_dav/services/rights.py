@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable
 
 from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
 from mylist_dav.model.accounts import Right
-from mylist_dav.model.actors import EVERYTHING, Actor, Role
+from mylist_dav.model.actors import EVERYTHING, Actor, Reach, Role
 from mylist_dav.model.entries import Flist
+from mylist_dav.model.jobs import Job, JobsWanted
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import View
 
@@ -128,10 +129,45 @@ def may_write(view: View, actor: Actor, flist: Flist) -> bool:
     return actor.role is Role.USER and view.granted(flist.flist_id, actor.account) is Right.WRITE
 
 
+def reach(actor: Actor) -> Reach:
+    """All that the actor may read, for the catalog to look for contents in. Raises Unauthenticated for a guest.
+
+    The catalog asks the same of each flist as may_read does; a test compares the two.
+    """
+    require_known(actor)
+    return Reach(actor.account, actor.role is _ADMIN, actor.scope.flist_name)
+
+
 def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
     """Those flists that may be read, in the same order. It asks for all grants at once."""
     granted = {} if actor.role is not Role.USER else view.granted_to(actor.account)
     return [flist for flist in flists if _may_read(actor, flist, granted.get)]
+
+
+# -- of jobs ---------------------------------------------------------------------------------------------------
+
+
+def jobs_of(actor: Actor, wanted: JobsWanted) -> JobsWanted:
+    """Of the jobs that are wanted those that the actor may list: the own ones, and for an admin all.
+
+    Raises Unauthenticated for a guest.
+    """
+    require_known(actor)
+    if not is_admin(actor):
+        only = actor.scope.flist_name
+        wanted = wanted._replace(account=actor.account, flist=wanted.flist if only is None else str(only))
+    return wanted
+
+
+def require_job(actor: Actor, job: Job) -> None:
+    """For ending a job that was begun. Raises Unauthenticated, Forbidden (of another account, a limited token)."""
+    require_known(actor)
+    if is_admin(actor):
+        return
+    only = actor.scope.flist_name
+    in_scope = not actor.scope.read_only and (only is None or str(only) == job.flist)
+    if actor.account != job.account or not in_scope:
+        raise Forbidden("only who began a job may end it, or an admin")
 
 
 # -- inside ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mylist_dav.model.contents import BlockSlice
 
@@ -55,6 +55,17 @@ class Request:
         return found
 
 
+class Again(NamedTuple):
+    """An answer that is better given later. ask: called in a thread, gives the next answer, which may have another.
+
+    An engine waits after_seconds before it asks, and holds no thread meanwhile. One that cannot wait so, or is about to
+    stop, sends the answer it has: that must be a good one too.
+    """
+
+    after_seconds: float
+    ask: Callable[[], Response]
+
+
 class Meter(Protocol):
     """What counts an answer once it was sent."""
 
@@ -70,6 +81,7 @@ class Response:
     body: all of it, or its pieces in order; an iterable is pulled in a thread, one piece at a time.
     content_length: set for an iterable body whose size is known: then exactly so many bytes are sent.
     close: end the connection after this response.
+    again: how to get an answer that is worth waiting for; account and meter are those of the first one.
     account: who asked, for the access log. meter: what the engine tells how much was sent.
     encoded: the headers as an engine has written them out, kept by it on a response from memory that may be given
     again; whoever changes headers makes a new response.
@@ -80,6 +92,7 @@ class Response:
     body: bytes | Iterable[Piece] = field(default=b"", repr=False)
     content_length: int | None = None
     close: bool = False
+    again: Again | None = field(default=None, compare=False, repr=False)
     account: str = ""
     meter: Meter | None = field(default=None, compare=False, repr=False)
     encoded: bytes | None = field(default=None, compare=False, repr=False)

@@ -10,13 +10,18 @@ views.py         View: everything that is read
 accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
+spans.py         what changed between two revisions
+claims.py        which blocks and contents somebody may name
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
+jobs.py          work that outlives a request
 rows.py          rows to values and back
 """
 
+from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.records import Detail
+from mylist_dav.store.catalog.spans import Span
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
@@ -26,11 +31,13 @@ __all__ = [
     "WALK_PAGE",
     "Ahead",
     "Catalog",
+    "Claims",
     "Detail",
     "Draft",
     "IntakeRow",
     "NewEntry",
     "Pulse",
+    "Span",
     "TreeDraft",
     "TreeView",
     "View",

@@ -49,6 +49,15 @@ class Records:
         )
         return [Audited(*row) for row in rows]
 
+    def committed_by(self, request_id: str, flist: str, action: Action, since_ns: int) -> int | None:
+        """The jid of the newest commit that was made so: as this request, to this flist, since then; None if none."""
+        rows = self._sql.execute(
+            "SELECT json_extract(detail, '$.jid') FROM audit WHERE flist = ? AND flist <> '' AND action = ?"
+            " AND at_ns >= ? AND request_id = ? ORDER BY at_ns DESC LIMIT 1",
+            (flist, action.value, since_ns, request_id),
+        ).fetchall()
+        return rows[0][0] if rows else None
+
     def tallies(self, kind: TallyKind) -> list[Tally]:
         """All sums of a kind, in order of name."""
         rows = self._sql.execute(
@@ -149,6 +158,12 @@ class Recorder(Records):
     def remove_tally(self, kind: TallyKind, name: str) -> None:
         """Forget the sums of what is no more."""
         self._sql.execute("DELETE FROM tally WHERE kind = ? AND name = ?", (kind.value, name))
+
+    def rename_tally(self, kind: TallyKind, old: str, new: str) -> None:
+        """Let the sums follow what has another name now. What was counted under that name before is gone."""
+        self._sql.execute(
+            "UPDATE OR REPLACE tally SET name = ? WHERE kind = ? AND name = ?", (new, kind.value, old)
+        )
 
     def forget_before(self, at_ns: int, rows_max: int) -> int:
         """Remove the oldest rows from before a time, at most rows_max; returns how many."""

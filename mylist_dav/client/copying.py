@@ -1,0 +1,78 @@
+"""A revision as the operations that make a peer's tree the same, and blocks as bundles. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mylist_dav.client.peer import Node
+from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padding
+from mylist_dav.model.contents import BlockRef, Recipe
+from mylist_dav.model.entries import Entry
+
+BUNDLE_BYTES = 8 * 1024 * 1024
+BUNDLE_BLOCKS = 2_000
+Operation = dict[str, Any]
+
+
+def node_of(entry: Entry) -> Node:
+    """An entry of ours as the peer shows its own."""
+    digest = str(entry.digest) if entry.digest is not None else ""
+    return Node(
+        entry.kind.name.lower(), entry.mode, entry.mtime_ns, digest, entry.target or "", entry.content_type
+    )
+
+
+def must_go(was: Node, now: Node) -> bool:
+    """Whether what is there has to be removed before what is wanted can be made: it cannot become that."""
+    loses_type = now.content_type is None and was.content_type is not None
+    return was.kind != now.kind or (was.kind == "file" and loses_type)
+
+
+def topmost(paths: set[str]) -> list[str]:
+    """Those that lie below none of the others, in order."""
+    return sorted(path for path in paths if path.rpartition("/")[0] not in paths)
+
+
+def operation(path: str, was: Node | None, now: Node, recipe: Recipe | None) -> Operation | None:
+    """What makes `now` of `was`; None when nothing is to be done. recipe: of a file."""
+    if was is not None and _same(was, now):
+        return None
+    attributes: Operation = {"mode": now.mode, "mtime_ns": now.mtime_ns}
+    if now.content_type is not None:
+        attributes["content_type"] = now.content_type
+    if now.kind == "symlink":
+        return {"op": "symlink", "path": path, "target": now.target, "mtime_ns": now.mtime_ns}
+    if was is not None and was.digest == now.digest:
+        return {"op": "attributes", "path": path, **attributes}
+    if now.kind == "directory":
+        return {"op": "mkdir", "path": path, "mode": now.mode, "mtime_ns": now.mtime_ns}
+    assert recipe is not None, "a file has one"
+    put: Operation = {"op": "put", "path": path, "digest": now.digest, "size_bytes": recipe.size_bytes}
+    if len(recipe.blocks) > 1:
+        put["blocks"] = [{"id": str(ref.digest), "size_bytes": ref.size_bytes} for ref in recipe.blocks]
+    return {**put, **attributes}
+
+
+def _same(was: Node, now: Node) -> bool:
+    if now.kind == "symlink":
+        return (was.target, was.mtime_ns) == (now.target, now.mtime_ns)
+    if now.kind == "directory":
+        return (was.mode, was.mtime_ns) == (now.mode, now.mtime_ns)
+    return was == now
+
+
+def bundles(blocks: Iterable[tuple[BlockRef, bytes]]) -> Iterator[tuple[bytes, int, int]]:
+    """Tar archives of blocks named by their ids, of some 8 MiB each: (archive, blocks, bytes of blocks)."""
+    parts: list[bytes] = []
+    count = size_bytes = tar_bytes = 0
+    for ref, data in blocks:
+        header, padding = tar_file_header(str(ref.digest), len(data)), tar_padding(len(data))
+        parts += (header, data, padding)
+        tar_bytes += len(header) + len(data) + len(padding)
+        count, size_bytes = count + 1, size_bytes + len(data)
+        if size_bytes >= BUNDLE_BYTES or count >= BUNDLE_BLOCKS:
+            yield b"".join((*parts, tar_end(tar_bytes))), count, size_bytes
+            parts, count, size_bytes, tar_bytes = [], 0, 0, 0
+    if parts:
+        yield b"".join((*parts, tar_end(tar_bytes))), count, size_bytes
