@@ -17,25 +17,36 @@ from mylist_dav.wire.documents.calls import (
     AccountQuota,
     AuditList,
     ExposureSet,
+    FlistCommit,
     FlistCreate,
+    FlistDiff,
+    FlistList,
     FlistPrivate,
+    FlistRename,
     FlistRollback,
     GrantSet,
+    JobList,
+    JobWait,
     KeyAdd,
+    LabelSet,
     Nothing,
     OfAccount,
     OfFlist,
     OneAccount,
     OneFlist,
+    OneJob,
     OneKey,
+    OneLabel,
     OneToken,
     Paged,
     Place,
     TokenCreate,
     VerifyRun,
 )
+from mylist_dav.wire.documents.changes import CommitTold, DiffTold, OperationAsked
 from mylist_dav.wire.documents.exposures import Exposure, Exposures
-from mylist_dav.wire.documents.flists import Commits, FlistDetails, Flists, Head
+from mylist_dav.wire.documents.flists import Commits, FlistDetails, FlistsFound, Head, LabelPage, LabelTold
+from mylist_dav.wire.documents.jobs import JobPage, JobTold, PeersTold, SyncAsked
 from mylist_dav.wire.documents.records import Stats, TrafficTable
 from mylist_dav.wire.documents.upkeep import Checked, Done, Health, OpenRpc, Server, ServerKey, Verified
 
@@ -182,6 +193,23 @@ class RpcMethods:
             visitors=visitors,
         )
 
+    def flist_commit(
+        self, flist: str, operations: list[OperationAsked], *, base_jid: int | None = None, note: str = ""
+    ) -> CommitTold:
+        """Do many operations as one commit, or none of them.
+
+        What is in the way stands in the data of the error.
+        """
+        return self.result_of(
+            "flist.commit",
+            FlistCommit,
+            CommitTold,
+            flist=flist,
+            operations=operations,
+            base_jid=base_jid,
+            note=note,
+        )
+
     def flist_create(self, flist: str, *, private: bool = False, make_account: bool = False) -> FlistDetails:
         """Make an empty flist.
 
@@ -198,16 +226,62 @@ class RpcMethods:
         """
         return self.result_of("flist.delete", OneFlist, Done, flist=flist)
 
+    def flist_diff(
+        self,
+        flist: str,
+        from_jid: int,
+        *,
+        to_jid: int | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> DiffTold:
+        """How two revisions of a flist differ.
+
+        The cursor holds both, so pages fit together when the head moves on.
+        """
+        return self.result_of(
+            "flist.diff",
+            FlistDiff,
+            DiffTold,
+            flist=flist,
+            from_jid=from_jid,
+            to_jid=to_jid,
+            after=after,
+            limit=limit,
+        )
+
     def flist_get(self, flist: str) -> FlistDetails:
-        """What there is to know of a flist."""
+        """What there is to know of a flist.
+
+        Where it is shown and its labels too.
+        """
         return self.result_of("flist.get", OneFlist, FlistDetails, flist=flist)
 
-    def flist_list(self, *, account: str | None = None, after: str | None = None, limit: int = 100) -> Flists:
-        """The flists that you may see, or those of one account.
+    def flist_list(
+        self,
+        *,
+        account: str | None = None,
+        name_contains: str | None = None,
+        private: bool | None = None,
+        exposed: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> FlistsFound:
+        """The flists that you may see, by account.
 
-        In order of name.
+        In order of account and name.
         """
-        return self.result_of("flist.list", OfAccount, Flists, account=account, after=after, limit=limit)
+        return self.result_of(
+            "flist.list",
+            FlistList,
+            FlistsFound,
+            account=account,
+            name_contains=name_contains,
+            private=private,
+            exposed=exposed,
+            after=after,
+            limit=limit,
+        )
 
     def flist_log(self, flist: str, *, after: str | None = None, limit: int = 100) -> Commits:
         """The commits of a flist, newest first."""
@@ -219,6 +293,13 @@ class RpcMethods:
         For admins. What it is exposed as is not touched by this.
         """
         return self.result_of("flist.private", FlistPrivate, Done, flist=flist, private=private)
+
+    def flist_rename(self, flist: str, new_name: str) -> FlistDetails:
+        """Give a flist another name in its account.
+
+        Its history, exposures, grants and labels stay with it.
+        """
+        return self.result_of("flist.rename", FlistRename, FlistDetails, flist=flist, new_name=new_name)
 
     def flist_rollback(self, flist: str, jid: int) -> Head:
         """Make a flist what it was at a revision, as a new revision.
@@ -241,6 +322,37 @@ class RpcMethods:
         """
         return self.result_of("grant.set", GrantSet, Done, account=account, flist=flist, right=right)
 
+    def job_cancel(self, job_id: str) -> JobTold:
+        """End a job: one that waits at once, one that runs as soon as it can."""
+        return self.result_of("job.cancel", OneJob, JobTold, job_id=job_id)
+
+    def job_get(self, job_id: str) -> JobTold:
+        """How a job stands, and what came of it.
+
+        For whoever knows its id.
+        """
+        return self.result_of("job.get", OneJob, JobTold, job_id=job_id)
+
+    def job_list(
+        self,
+        *,
+        state: Literal["queued", "active", "done", "failed", "cancelled"] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> JobPage:
+        """Your own jobs, newest first.
+
+        For admins all.
+        """
+        return self.result_of("job.list", JobList, JobPage, state=state, after=after, limit=limit)
+
+    def job_wait(self, job_id: str, *, seconds: int = 30) -> JobTold:
+        """A job when it has ended, or after so many seconds.
+
+        Few may wait at a time; who comes beyond them is answered at once.
+        """
+        return self.result_of("job.wait", JobWait, JobTold, job_id=job_id, seconds=seconds)
+
     def key_add(self, account: str, key: str, *, label: str = "") -> Done:
         """Let an account log in with this key too."""
         return self.result_of("key.add", KeyAdd, Done, account=account, key=key, label=label)
@@ -258,6 +370,40 @@ class RpcMethods:
         Tokens that were handed out for it live on: revoke them too.
         """
         return self.result_of("key.remove", OneKey, Done, key=key)
+
+    def label_list(self, flist: str, *, after: str | None = None, limit: int = 100) -> LabelPage:
+        """The named revisions of a flist, in order of name."""
+        return self.result_of("label.list", OfFlist, LabelPage, flist=flist, after=after, limit=limit)
+
+    def label_remove(self, flist: str, label: str) -> Done:
+        """Forget a label.
+
+        Its revision is kept no longer than others.
+        """
+        return self.result_of("label.remove", OneLabel, Done, flist=flist, label=label)
+
+    def label_set(self, flist: str, label: str, *, jid: int | None = None) -> LabelTold:
+        """Name a revision, which is kept from then on.
+
+        A label that is there moves.
+        """
+        return self.result_of("label.set", LabelSet, LabelTold, flist=flist, label=label, jid=jid)
+
+    def peer_list(self) -> PeersTold:
+        """The servers that this one is set up to copy to.
+
+        For admins.
+        """
+        return self.result_of("peer.list", Nothing, PeersTold)
+
+    def peer_sync(
+        self, peer: str, *, flist: str | None = None, at: int | None = None, blocks: list[str] | None = None
+    ) -> JobTold:
+        """Copy a flist, or blocks, to a peer, as a job: only what it misses is sent.
+
+        For admins.
+        """
+        return self.result_of("peer.sync", SyncAsked, JobTold, peer=peer, flist=flist, at=at, blocks=blocks)
 
     def rpc_discover(self) -> OpenRpc:
         """This document.
@@ -346,3 +492,10 @@ class RpcMethods:
         For admins. Call it again with `after`, as long as there is a `next`, to read all.
         """
         return self.result_of("verify.run", VerifyRun, Verified, after=after, limit=limit)
+
+    def verify_start(self) -> JobTold:
+        """Have all blocks read and hashed, as a job.
+
+        For admins.
+        """
+        return self.result_of("verify.start", Nothing, JobTold)

@@ -7,6 +7,7 @@ import logging
 from mylist_dav.errors import MylistError, TooMany
 from mylist_dav.outcomes import outcome, problem_of
 from mylist_dav.rpc.messages import ErrorObject
+from mylist_dav.wire.documents.changes import refusal_members
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +15,9 @@ log = logging.getLogger(__name__)
 def error_object(error: Exception) -> ErrorObject:
     """What a caller is told of an error."""
     message = str(error) if isinstance(error, MylistError) else "an unexpected error"
-    more = {"retry_after_seconds": error.retry_after_seconds} if isinstance(error, TooMany) else {}
+    more = refusal_members(error)
+    if isinstance(error, TooMany):
+        more["retry_after_seconds"] = error.retry_after_seconds
     return ErrorObject(outcome(error).rpc, message, problem_of(error), more)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from mylist_dav.model.actors import Actor
-from mylist_dav.rpc.calls import accounts, exposures, flists, records, upkeep
+from mylist_dav.rpc.calls import accounts, exposures, flists, jobs, records, upkeep
 from mylist_dav.rpc.discover import document
 from mylist_dav.rpc.methods import Method, Table, table_of
 from mylist_dav.services.opening import Library
@@ -24,6 +24,7 @@ METHODS: Table = table_of(
         *accounts.METHODS,
         *exposures.METHODS,
         *flists.METHODS,
+        *jobs.METHODS,
         *records.METHODS,
         *upkeep.METHODS,
     ]

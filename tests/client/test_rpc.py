@@ -16,6 +16,7 @@ from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, NotFoun
 from mylist_dav.outcomes import OUTCOMES
 from mylist_dav.rpc.faults import error_object
 from mylist_dav.rpc.messages import error_bytes
+from mylist_dav.wire.documents.changes import DeleteAsked, MkdirAsked
 from tests.serving import Served, serving
 
 SOCKET = "run/rpc.sock"
@@ -44,7 +45,7 @@ def test_a_typed_function_gives_a_checked_result(client: RpcClient) -> None:
     told = client.server_info()
     assert len(told.key) == 64
     assert client.rpc_discover().openrpc == "1.3.2"
-    assert [each.name for each in client.flist_list().flists] == ["admin/welcome"]
+    assert [each.name for one in client.flist_list().accounts for each in one.flists] == ["admin/welcome"]
     assert client.flist_log("admin/welcome", limit=1).commits[0].jid == 1
 
 
@@ -159,22 +160,36 @@ def test_words_of_a_server_are_made_printable_and_bounded() -> None:
     assert "\x1b" not in str(raised.value) and len(str(raised.value)) < 3000
 
 
-SAMPLES = [
-    cls(7) if cls is errors.RangeNotSatisfiable else cls("what happened")  # type: ignore[arg-type]
-    for cls in OUTCOMES
-]
+MADE_OTHERWISE: dict[type[MylistError], MylistError] = {
+    errors.RangeNotSatisfiable: errors.RangeNotSatisfiable(7),
+    errors.Refused: errors.Refused("what happened", 3),
+    errors.Outdated: errors.Outdated("what happened", 3),
+}
+NOT_MADE_AGAIN: dict[type[MylistError], type[MylistError]] = {errors.RangeNotSatisfiable: MylistError}
+"""Errors that need more than words come back as what they are a kind of."""
 
 
-@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
-def test_each_error_comes_back_as_the_class_it_was(error: MylistError) -> None:
+@pytest.mark.parametrize("cls", OUTCOMES, ids=lambda cls: str(cls.__name__))
+def test_each_error_comes_back_as_the_class_it_was(cls: type[MylistError]) -> None:
+    error = MADE_OTHERWISE.get(cls) or cls("what happened")
     sent: Any = json.loads(error_bytes(1, error_object(error)))
     with (
         strange(lambda request: httpx.Response(200, json=sent)) as client,
         pytest.raises(MylistError) as raised,
     ):
         client.call("server.health")
-    expected = MylistError if isinstance(error, errors.RangeNotSatisfiable) else type(error)
-    assert (type(raised.value), str(raised.value)) == (expected, str(error))
+    assert (type(raised.value), str(raised.value)) == (NOT_MADE_AGAIN.get(cls, cls), str(error))
+
+
+def test_what_is_in_the_way_of_a_commit_comes_along(client: RpcClient) -> None:
+    with pytest.raises(errors.Refused) as raised:
+        client.flist_commit("admin/welcome", [DeleteAsked(op="delete", path="nothing")])
+    assert raised.value.head_jid == 1
+    (conflict,) = raised.value.conflicts
+    assert isinstance(conflict, dict) and (conflict["index"], conflict["path"]) == (0, "nothing")
+    with pytest.raises(errors.Outdated) as outdated:
+        client.flist_commit("admin/welcome", [MkdirAsked(op="mkdir", path="a")], base_jid=0)
+    assert outdated.value.head_jid == 1
 
 
 def test_how_long_to_wait_comes_along() -> None:

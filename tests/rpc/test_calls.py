@@ -112,14 +112,97 @@ def test_flists_are_made_listed_rolled_back_and_deleted(desk: Desk) -> None:
     made = desk.call("flist.create", flist="alice/site", make_account=True)
     assert (made["name"], made["head_jid"], made["entries"]) == ("alice/site", 1, 0)
     assert desk.problem("flist.create", "alice/site") == "exists"
-    assert [each["name"] for each in desk.call("flist.list", "alice")["flists"]] == ["alice/site"]
+    (found,) = desk.call("flist.list", "alice")["accounts"]
+    assert (found["account"], [each["name"] for each in found["flists"]]) == ("alice", ["alice/site"])
     (commit,) = desk.call("flist.log", "alice/site")["commits"]
     assert (commit["jid"], commit["note"]) == (1, "created")
     assert desk.call("flist.rollback", "alice/site", 1) == {"head_jid": 1}
     assert desk.problem("flist.rollback", "alice/site", 9) == "not-found"
     desk.call("flist.delete", "alice/site")
-    assert desk.call("flist.list")["flists"] == []
+    assert desk.call("flist.list")["accounts"] == []
     assert desk.problem("flist.get", "alice/site") == "not-found"
+
+
+def test_flists_are_found_page_by_page_and_renamed(desk: Desk, alice: Actor) -> None:
+    for name in "abc":
+        desk.call("flist.create", flist=f"alice/{name}", private=name == "b")
+    page = desk.call("flist.list", limit=2)
+    rest = desk.call("flist.list", after=page["next"], limit=2)
+    shown = [each["name"] for one in page["accounts"] + rest["accounts"] for each in one["flists"]]
+    assert (shown, rest["next"]) == (["alice/a", "alice/b", "alice/c"], None)
+    (found,) = desk.call("flist.list", private=True)["accounts"]
+    assert [each["name"] for each in found["flists"]] == ["alice/b"]
+    assert desk.call("flist.rename", "alice/a", "alice/z")["name"] == "alice/z"
+    assert desk.problem("flist.get", "alice/a") == "not-found"
+
+
+def test_a_commit_is_done_wholly_or_not_at_all_and_compared(desk: Desk, alice: Actor) -> None:
+    desk.call("flist.create", "alice/site")
+    made = desk.call(
+        "flist.commit",
+        flist="alice/site",
+        operations=[{"op": "mkdir", "path": "a"}, {"op": "symlink", "path": "a/l", "target": "x"}],
+        base_jid=1,
+        note="first",
+    )
+    assert made == {"jid": 2, "head_jid": 2, "changed": True}
+    assert desk.call("flist.log", "alice/site")["commits"][0]["note"] == "first"
+    refused = desk.send(
+        {
+            "jsonrpc": "2.0",
+            "method": "flist.commit",
+            "params": ["alice/site", [{"op": "mkdir", "path": "b"}, {"op": "delete", "path": "c"}]],
+            "id": 1,
+        }
+    )["error"]
+    assert (refused["code"], refused["data"]["problem"], refused["data"]["head_jid"]) == (
+        -32020,
+        "refused",
+        2,
+    )
+    assert [(each["index"], each["path"]) for each in refused["data"]["conflicts"]] == [(1, "c")]
+    page = desk.call("flist.diff", flist="alice/site", from_jid=1, limit=1)
+    rest = desk.call("flist.diff", flist="alice/site", from_jid=1, after=page["next"])
+    found = [(each["change"], each["path"]) for each in page["changes"] + rest["changes"]]
+    assert found == [("added", "a"), ("added", "a/l")]
+    assert (page["from"], page["to"], rest["next"]) == (1, 2, None)
+
+
+def test_labels_are_set_listed_and_removed(desk: Desk, alice: Actor) -> None:
+    desk.call("flist.create", "alice/site")
+    assert desk.call("label.set", "alice/site", "v1")["jid"] == 1
+    desk.call("label.set", flist="alice/site", label="v2", jid=1)
+    page = desk.call("label.list", flist="alice/site", limit=1)
+    rest = desk.call("label.list", flist="alice/site", after=page["next"])
+    assert [each["label"] for each in page["labels"] + rest["labels"]] == ["v1", "v2"]
+    assert [each["label"] for each in desk.call("flist.get", "alice/site")["labels"]] == ["v1", "v2"]
+    desk.call("label.remove", "alice/site", "v1")
+    assert desk.problem("label.remove", "alice/site", "v1") == "not-found"
+    assert desk.problem("label.set", "alice/site", "v3", 7) == "not-found"
+
+
+def test_jobs_are_begun_listed_waited_for_and_cancelled(desk: Desk, alice: Actor) -> None:
+    job = desk.call("verify.start")
+    assert (job["kind"], job["state"]) == ("verify", "queued")
+    assert desk.call("job.wait", job["job_id"], 0)["state"] == "queued"
+    other = desk.call("verify.start")
+    page = desk.call("job.list", limit=1)
+    rest = desk.call("job.list", after=page["next"])
+    assert {each["job_id"] for each in page["jobs"] + rest["jobs"]} == {job["job_id"], other["job_id"]}
+    assert desk.problem("job.cancel", other["job_id"], actor=alice) in ("forbidden", "not-found")
+    assert desk.call("job.cancel", other["job_id"])["state"] == "cancelled"
+    assert [each["job_id"] for each in desk.call("job.list", state="cancelled")["jobs"]] == [other["job_id"]]
+    desk.library.start_jobs()
+    done = desk.call("job.wait", job["job_id"], 60)
+    assert (done["state"], done["result"]["blocks"]) == ("done", 0)
+    assert desk.problem("job.get", "0" * 32) == "not-found"
+
+
+def test_nothing_is_copied_to_who_is_no_peer(desk: Desk, alice: Actor) -> None:
+    desk.call("flist.create", "alice/site")
+    assert desk.call("peer.list") == {"peers": []}
+    assert desk.problem("peer.sync", "https://elsewhere.example", "alice/site") == "forbidden"
+    assert desk.problem("peer.sync", "backup") == "invalid"
 
 
 def test_a_log_is_read_page_by_page(desk: Desk) -> None:
@@ -247,6 +330,9 @@ ADMINS_ONLY = {
     "server.resume_writes": [],
     "server.rotate_key": [],
     "verify.run": [],
+    "verify.start": [],
+    "peer.list": [],
+    "peer.sync": ["backup", "alice/site"],
     "check.run": [],
 }
 
@@ -259,8 +345,9 @@ def test_what_is_for_admins_is_refused_to_users(desk: Desk, alice: Actor, method
     assert len(desk.call("audit.list")["rows"]) == before, "nothing was done"
 
 
-FOR_ANYBODY = {"rpc.discover", "server.info", "server.health"}
-"""They tell nothing that /healthz and the server's key do not; a transport asks for a token all the same."""
+FOR_ANYBODY = {"rpc.discover", "server.info", "server.health", "job.get", "job.wait"}
+"""They tell nothing that /healthz and the server's key do not, or want an id that
+nobody guesses; a transport asks for a token all the same."""
 
 
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - FOR_ANYBODY))
@@ -274,6 +361,13 @@ def test_a_guest_gets_nothing(desk: Desk, alice: Actor, method: str) -> None:
         "flist.get": ["alice/site"],
         "flist.log": ["alice/site"],
         "flist.rollback": ["alice/site", 1],
+        "flist.rename": ["alice/site", "alice/other"],
+        "flist.commit": ["alice/site", [{"op": "mkdir", "path": "a"}]],
+        "flist.diff": ["alice/site", 1],
+        "label.list": ["alice/site"],
+        "label.set": ["alice/site", "v1"],
+        "label.remove": ["alice/site", "v1"],
+        "job.cancel": ["0" * 32],
     }
     params = {**ADMINS_ONLY, **some}.get(method, [])
     assert desk.problem(method, *params, actor=GUEST) == "unauthenticated"

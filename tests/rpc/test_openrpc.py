@@ -75,7 +75,7 @@ def test_each_error_stands_in_it_with_its_code() -> None:
 
 def references(found: object) -> set[str]:
     if isinstance(found, dict):
-        own = {found["$ref"]} if isinstance(found.get("$ref"), str) else set()
+        own = {found["$ref"]} if isinstance(found.get("$ref"), str) else set[str]()
         return own.union(*map(references, found.values()))
     return set().union(*map(references, found)) if isinstance(found, list) else set()
 
@@ -85,14 +85,18 @@ def test_all_references_lead_somewhere_and_no_schema_is_left_over() -> None:
     assert references(DOCUMENT) == told
 
 
-@pytest.mark.parametrize("method", DOCUMENT["methods"], ids=lambda method: str(method["name"]))
+EACH_ON_ITS_OWN = [method for method in DOCUMENT["methods"] if method["name"] != "peer.sync"]
+"""Methods whose params depend on each other are not among them: no JSON Schema of one of them says so."""
+
+
+@pytest.mark.parametrize("method", EACH_ON_ITS_OWN, ids=lambda method: str(method["name"]))
 def test_params_that_the_document_refuses_are_refused(method: Json) -> None:
     """And those it allows are not: each param is tried with values of every JSON type."""
     good = {param["name"]: a_value(param["schema"]) for param in method["params"] if param["required"]}
     checked_params(METHODS[method["name"]], good)
     for param in method["params"]:
         for value in ("x", "", 1, -1, 1.5, 10**30, True, None, [], ["x"], {}, "x" * 20_000):
-            fits = Draft202012Validator(param["schema"]).is_valid(value)
+            fits = is_allowed(param["schema"], value)
             assert is_taken(method["name"], {**good, param["name"]: value}) == fits, (param["name"], value)
 
 
@@ -106,12 +110,20 @@ def is_taken(name: str, params: Json) -> bool:
 
 def a_value(schema: Json) -> object:
     """Something that fits."""
-    tried: tuple[object, ...] = ("a/b", 1, True, None, "a" * 64, *schema.get("enum", ()))
-    return next(value for value in tried if Draft202012Validator(schema).is_valid(value))
+    texts = ("a/b", "a" * 64, "a" * 32, *schema.get("enum", ()))
+    tried: tuple[object, ...] = (*texts, 1, True, None, [{"op": "delete", "path": "a"}])
+    return next(value for value in tried if is_allowed(schema, value))
+
+
+def is_allowed(schema: Json, value: object) -> bool:
+    """Whether a value is what a schema of the document allows."""
+    whole = {"allOf": [schema], "components": DOCUMENT["components"]}
+    return bool(Draft202012Validator(whole).is_valid(value))
 
 
 # -- the typed client ------------------------------------------------------------------------------------------
 
+REFERENCE = "#/components/schemas/{model}"
 BOUNDS = {
     "description", "examples", "title", "pattern", "maxLength", "minLength", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "maxItems", "minItems", "default",
@@ -141,7 +153,7 @@ def differences(client: type, methods: list[Json], schemas: Json) -> list[str]:
 
 
 def _differences(call: Any, method: Json, schemas: Json) -> list[str]:
-    hints = get_type_hints(call)
+    hints = get_type_hints(call, include_extras=True)
     parameters = dict(inspect.signature(call).parameters)
     parameters.pop("self")
     params = {param["name"]: param for param in method["params"]}
@@ -151,13 +163,15 @@ def _differences(call: Any, method: Json, schemas: Json) -> list[str]:
         default = inspect.Parameter.empty if params[name]["required"] else schema["default"]
         if default != given:
             found.append(f"{name} is {given!r} by default")
-        if bare(TypeAdapter(hints[name]).json_schema()) != bare(schema):
+        own = TypeAdapter(hints[name]).json_schema(ref_template=REFERENCE)
+        own.pop("$defs", None)
+        if bare(own) != bare(schema):
             found.append(f"{name} is of another type")
     result: type[BaseModel] = hints["return"]
     told = schemas[method["result"]["schema"]["$ref"].rpartition("/")[2]]
-    own = result.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
-    own.pop("$defs", None)
-    return found if own == told else [*found, "the result is of another type"]
+    shown = result.model_json_schema(ref_template=REFERENCE, mode="serialization")
+    shown.pop("$defs", None)
+    return found if shown == told else [*found, "the result is of another type"]
 
 
 def test_the_client_has_a_function_for_each_method_with_its_params_and_result() -> None:
@@ -179,7 +193,7 @@ CHANGES = [
     ("key.add", lambda one: one["params"].pop(), ["key.add: label"]),
     ("key.add", lambda one: one["params"][2].update(required=True), ["key.add: label is '' by default"]),
     ("key.add", lambda one: one["params"][0]["schema"].update(type="null"), ["key.add: account is of another type"]),
-    ("flist.list", lambda one: one["params"][2]["schema"].update(default=7), ["flist.list: limit is 100 by default"]),
+    ("flist.list", lambda one: one["params"][5]["schema"].update(default=7), ["flist.list: limit is 100 by default"]),
     ("flist.list", _keys, ["flist.list: the result is of another type"]),
 ]  # fmt: skip
 

@@ -15,6 +15,8 @@ from mylist_dav.errors import problem_name
 from mylist_dav.outcomes import OUTCOMES
 from mylist_dav.rpc.methods import AnyMethod
 from mylist_dav.rpc.table import METHODS
+from mylist_dav.wire.documents import changes
+from mylist_dav.wire.documents.changes import OperationAsked
 from tests.tidy.sources import ROOT
 
 CLIENT = ROOT / "mylist_dav" / "client" / "rpc_methods.py"
@@ -46,7 +48,7 @@ class RpcMethods:
 
 def client_text() -> str:
     """The text of client/rpc_methods.py."""
-    models: dict[str, set[str]] = {"mylist_dav.wire.documents": {"Asked"}}
+    models = {"mylist_dav.wire.documents": {"Asked"}, changes.__name__: {"OperationAsked"}}
     for method in METHODS.values():
         for model in (method.params, method.result):
             models.setdefault(model.__module__, set()).add(model.__name__)
@@ -120,6 +122,8 @@ def _docstring(method: AnyMethod) -> str:
 
 def _type(annotation: Any) -> str:
     """The source of a type, without what bounds its values: the model checks these."""
+    if annotation == OperationAsked:
+        return "OperationAsked"
     if annotation is types.NoneType:
         return "None"
     origin, arguments = get_origin(annotation), get_args(annotation)

@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mylist_dav.model.operations import NOTE_CHARS_MAX, OPERATIONS_MAX
 from mylist_dav.wire.documents import PAGE_DEFAULT, PAGE_MAX, Asked, Cursor, FlistText, Jid, SizeBytes, TimeNs
+from mylist_dav.wire.documents.changes import OperationAsked
+from mylist_dav.wire.documents.flists import LabelText
+from mylist_dav.wire.documents.jobs import JobId
 
 NAME_CHARS_MAX = 400
 TEXT_CHARS_MAX = 8000
@@ -101,6 +105,48 @@ class OneFlist(Asked):
     flist: FlistText
 
 
+class FlistList(Asked):
+    account: Annotated[AccountName | None, Field(description="Of this account.")] = None
+    name_contains: Annotated[str | None, Field(max_length=255, description="Whose name has this in it.")] = (
+        None
+    )
+    private: Annotated[bool | None, Field(description="Those that are private, or are not.")] = None
+    exposed: Annotated[bool | None, Field(description="Those that are shown somewhere, or are not.")] = None
+    after: After = None
+    limit: Limit = PAGE_DEFAULT
+
+
+class FlistRename(Asked):
+    flist: FlistText
+    new_name: FlistText
+
+
+class FlistCommit(Asked):
+    flist: FlistText
+    operations: Annotated[list[OperationAsked], Field(min_length=1, max_length=OPERATIONS_MAX)]
+    base_jid: Annotated[Jid | None, Field(description="The head must be this revision still.")] = None
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, description="What for, for the log.")] = ""
+
+
+class FlistDiff(Asked):
+    flist: FlistText
+    from_jid: Annotated[Jid, Field(description="A revision.")]
+    to_jid: Annotated[Jid | None, Field(description="Another one; null: the head.")] = None
+    after: After = None
+    limit: Limit = PAGE_DEFAULT
+
+
+class LabelSet(Asked):
+    flist: FlistText
+    label: LabelText
+    jid: Annotated[Jid | None, Field(description="A revision; null: the head.")] = None
+
+
+class OneLabel(Asked):
+    flist: FlistText
+    label: LabelText
+
+
 class FlistCreate(Asked):
     flist: FlistText
     private: Annotated[bool, Field(description="For its account and those with a grant only.")] = False
@@ -155,3 +201,24 @@ class AuditList(Asked):
 class VerifyRun(Asked):
     after: After = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX, description="Read at most so many blocks.")] = PAGE_DEFAULT
+
+
+# -- jobs ------------------------------------------------------------------------------------------------------
+
+
+class JobList(Asked):
+    state: Annotated[
+        Literal["queued", "active", "done", "failed", "cancelled"] | None,
+        Field(description="Of one state only."),
+    ] = None
+    after: After = None
+    limit: Limit = PAGE_DEFAULT
+
+
+class OneJob(Asked):
+    job_id: JobId
+
+
+class JobWait(Asked):
+    job_id: JobId
+    seconds: Annotated[int, Field(ge=0, le=60, description="At most so long.")] = 30
