@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from mylist_dav.client.peer import Node
 from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padding
@@ -62,17 +62,27 @@ def _same(was: Node, now: Node) -> bool:
     return was == now
 
 
-def bundles(blocks: Iterable[tuple[BlockRef, bytes]]) -> Iterator[tuple[bytes, int, int]]:
-    """Tar archives of blocks named by their ids, of some 8 MiB each: (archive, blocks, bytes of blocks)."""
+class Bundle(NamedTuple):
+    """Blocks in a tar archive, named by their ids. size_bytes: of the blocks."""
+
+    tar: bytes
+    ids: set[str]
+    size_bytes: int
+
+
+def bundles(blocks: Iterable[tuple[BlockRef, bytes]]) -> Iterator[Bundle]:
+    """Archives of some 8 MiB each."""
     parts: list[bytes] = []
-    count = size_bytes = tar_bytes = 0
+    ids: set[str] = set()
+    size_bytes = tar_bytes = 0
     for ref, data in blocks:
         header, padding = tar_file_header(str(ref.digest), len(data)), tar_padding(len(data))
         parts += (header, data, padding)
         tar_bytes += len(header) + len(data) + len(padding)
-        count, size_bytes = count + 1, size_bytes + len(data)
-        if size_bytes >= BUNDLE_BYTES or count >= BUNDLE_BLOCKS:
-            yield b"".join((*parts, tar_end(tar_bytes))), count, size_bytes
-            parts, count, size_bytes, tar_bytes = [], 0, 0, 0
+        ids.add(str(ref.digest))
+        size_bytes += len(data)
+        if size_bytes >= BUNDLE_BYTES or len(ids) >= BUNDLE_BLOCKS:
+            yield Bundle(b"".join((*parts, tar_end(tar_bytes))), ids, size_bytes)
+            parts, ids, size_bytes, tar_bytes = [], set(), 0, 0
     if parts:
-        yield b"".join((*parts, tar_end(tar_bytes))), count, size_bytes
+        yield Bundle(b"".join((*parts, tar_end(tar_bytes))), ids, size_bytes)

@@ -24,7 +24,6 @@ from mylist_dav.errors import (
     NotFound,
     OutOfSpace,
     TooLarge,
-    TooMany,
     Unauthenticated,
 )
 from mylist_dav.model.keys import PublicKey, verify
@@ -40,8 +39,9 @@ _SAID_CHARS_MAX = 500
 _COMMIT_SECONDS = 900.0
 _KINDS: dict[int, type[MylistError]] = {
     400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict, 413: TooLarge,
-    422: LimitExceeded, 429: TooMany, 507: OutOfSpace,
+    422: LimitExceeded, 507: OutOfSpace,
 }  # fmt: skip
+_LATER = frozenset((408, 429, 502, 503, 504))
 
 
 class Unreachable(Busy):
@@ -107,8 +107,8 @@ class PeerSession:
         known = {each for each in present if isinstance(each, str)}
         return [each for each in ids if each not in known]
 
-    def upload(self, bundle: bytes) -> None:
-        """Send a tar of blocks. Raises MylistError when the peer does not take one of them."""
+    def upload(self, bundle: bytes, ids: set[str]) -> None:
+        """Send a tar of blocks. Raises MylistError unless the peer says of each that it has it now."""
         found = self._json("POST", "/blocks/upload", content=bundle).get("blocks")
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise _not_of_mylist(self._peer)
@@ -117,6 +117,8 @@ class PeerSession:
                 raise MylistError(
                     f"the peer does not take block {_printable(each.get('id'))}: {_printable(each.get('detail'))}"
                 )
+        if not ids <= {each.get("id") for each in found}:
+            raise MylistError(f"the peer {self._peer.name} does not say that it has all blocks it was sent")
 
     # -- flists ------------------------------------------------------------------------------------------------
 
@@ -237,7 +239,7 @@ class PeerSession:
         )
         if 300 <= status < 400:
             return Forbidden(f"the peer {self._peer.name} sends elsewhere, where nothing is sent")
-        if status in (502, 503, 504):
+        if status in _LATER or (status == 401 and self._token):  # a login ends, and the next one begins anew
             return Unreachable(said)
         if status == 412:
             return Conflict(said)

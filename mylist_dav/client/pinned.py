@@ -36,8 +36,11 @@ def pinned_client(
     timeout_seconds: float,
     resolve: Resolve = resolve_by_system,
     context: ssl.SSLContext | None = None,
+    turn: int = 0,
 ) -> httpx.Client:
     """A client for the server at url. allow: gets its host name and addresses, and raises for what may not be.
+
+    turn: which of its addresses is taken, from 0 and round.
 
     Raises MylistError (no such host), and what allow raises.
     """
@@ -52,7 +55,13 @@ def pinned_client(
     allow(host, addresses)
     return httpx.Client(
         base_url=url,
-        transport=_Pinned(parts.scheme, host, port, addresses[0], context or ssl.create_default_context()),
+        transport=_Pinned(
+            parts.scheme,
+            host,
+            port,
+            addresses[turn % len(addresses)],
+            context or ssl.create_default_context(),
+        ),
         timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,

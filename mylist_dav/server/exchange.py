@@ -147,7 +147,7 @@ class Exchanges:
         first = response
         while (again := response.again) is not None and not self._in_hurry:
             await asyncio.sleep(again.after_seconds)
-            response = await self._threads.admit(again.ask)
+            response = await self._threads.start(again.ask)
         return response if response is first else replace(response, account=first.account, meter=first.meter)
 
     def _enter(self, request: Request) -> float:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import TypeVar
 
 import httpx
@@ -60,6 +60,7 @@ class Sent:
     sent_bytes: int = 0
     operations: int = 0
     commits: int = 0
+    absent_blocks: int = 0
     absent: list[str] = field(default_factory=list)
 
 
@@ -89,29 +90,35 @@ class Syncing:
         else:
             work = partial(_copy_blocks, self._library, run, sent)
         told = self._repeat(run, peer, sent, work)
-        counts = {name: value for name, value in vars(sent).items() if name != "absent"}
-        return {"peer": peer.name, **told, **counts, **({"absent": sent.absent} if sent.absent else {})}
+        return {
+            "peer": peer.name,
+            **told,
+            **{name: count for name, count in vars(sent).items() if name != "absent"},
+        }
 
     def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[PeerSession], Fields]) -> Fields:
         """Log in and work, again after a while when the peer is away or its tree has changed meanwhile."""
         attempt = 0
-        while True:
+        for turn in count():
             before = vars(sent).copy()
             try:
-                with contextlib.closing(self._log_in(peer)) as session:
+                with contextlib.closing(self._log_in(peer, turn)) as session:
                     return work(session)
             except (Unreachable, Lost):
                 attempt = 0 if vars(sent) != before else attempt + 1
                 if attempt > len(self._pauses_seconds):
                     raise
             _pause(run, self._pauses_seconds[max(attempt - 1, 0)] if self._pauses_seconds else 0.0)
+        raise AssertionError("turns do not end")
 
-    def _log_in(self, peer: Peer) -> PeerSession:
+    def _log_in(self, peer: Peer, turn: int) -> PeerSession:
+        """turn: its addresses are taken one after the other."""
         http: httpx.Client = pinned_client(
             peer.url,
             (lambda host, addresses: None) if peer.private else refuse_private,
             timeout_seconds=TIMEOUT_SECONDS,
             resolve=self._resolve,
+            turn=turn,
         )
         return PeerSession(peer, http, self._library.server_key)
 
@@ -121,13 +128,18 @@ class Syncing:
 
 def _copy_blocks(library: Library, run: Run, sent: Sent, session: PeerSession) -> Fields:
     ids = [Digest.parse(each) for each in run.asked["blocks"]]
-    sent.absent = []
+    sent.absent, sent.absent_blocks = [], 0
     done = 0
-    for piece in _slices(ids, _ASK_AT_ONCE):
-        _send_missing(library, run, sent, session, [BlockRef(each, 0) for each in piece], skip_absent=True)
-        done += len(piece)
+
+    def show(_: int = 0) -> None:
         run.progress("sending", done_bytes=sent.sent_bytes, done_entries=done, total_entries=len(ids))
-    return {"blocks": len(ids), "absent_blocks": len(sent.absent)}
+
+    for piece in _slices(ids, _ASK_AT_ONCE):
+        refs = [BlockRef(each, 0) for each in piece]
+        _send_missing(library, run, sent, session, refs, show, skip_absent=True)
+        done += len(piece)
+        show()
+    return {"blocks": len(ids), "absent": sent.absent}
 
 
 def _send_missing(
@@ -136,10 +148,11 @@ def _send_missing(
     sent: Sent,
     session: PeerSession,
     refs: list[BlockRef],
+    show: Callable[[int], None],
     *,
     skip_absent: bool = False,
 ) -> None:
-    """Send those of these blocks that the peer does not have."""
+    """Send those of these blocks that the peer does not have. show: told how many bytes of them were sent, so far."""
     missing = set(session.missing([str(ref.digest) for ref in refs]))
     sent.asked_blocks += len(refs)
 
@@ -153,13 +166,16 @@ def _send_missing(
             except NotFound:
                 if not skip_absent:
                     raise
+                sent.absent_blocks += 1
                 if len(sent.absent) < _NOTED_MAX:
                     sent.absent.append(str(ref.digest))
 
-    for bundle, count, size_bytes in bundles(read()):
-        session.upload(bundle)
-        sent.sent_blocks += count
-        sent.sent_bytes += size_bytes
+    before_bytes = sent.sent_bytes
+    for bundle in bundles(read()):
+        session.upload(bundle.tar, bundle.ids)
+        sent.sent_blocks += len(bundle.ids)
+        sent.sent_bytes += bundle.size_bytes
+        show(sent.sent_bytes - before_bytes)
 
 
 # -- a flist -----------------------------------------------------------------------------------------------------
@@ -241,18 +257,19 @@ class _Flist:
                     refs.update({ref.digest: ref for ref in recipe.blocks})
                 if (made := operation(path, was, now, recipe)) is not None:
                     found.append(made)
-                self._done_entries += 1
-                self._done_bytes += entry.size_bytes
                 if len(refs) >= _ASK_AT_ONCE:
                     self._send(session, refs)
             self._send(session, refs)
+            self._done_entries += len(page)
+            self._done_bytes += sum(entry.size_bytes for _, entry in page)
             yield from found
 
     def _send(self, session: PeerSession, refs: dict[Digest, BlockRef]) -> None:
         for piece in _slices(list(refs.values()), _ASK_AT_ONCE):
-            _send_missing(self._library, self._run, self._sent, session, piece)
+            _send_missing(
+                self._library, self._run, self._sent, session, piece, lambda sent: self._show("sending", sent)
+            )
         refs.clear()
-        self._show("sending")
 
     def _commit(self, session: PeerSession, base_jid: int, operations: list[Operation]) -> int:
         self._show("committing")
@@ -267,10 +284,10 @@ class _Flist:
             self._run.raise_if_cancelled()
             yield str(path), entry
 
-    def _show(self, phase: str) -> None:
+    def _show(self, phase: str, more_bytes: int = 0) -> None:
         self._run.progress(
             phase,
-            done_bytes=self._done_bytes,
+            done_bytes=self._done_bytes + more_bytes,
             total_bytes=self._bytes,
             done_entries=self._done_entries,
             total_entries=self._entries,

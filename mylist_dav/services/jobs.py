@@ -20,7 +20,7 @@ from mylist_dav.model.actors import OPERATOR, Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.jobs import JOB_ID_BYTES, LIST_MAX, Job, JobsWanted, Standing, State, job_tag
 from mylist_dav.outcomes import problem_document
-from mylist_dav.services.rights import is_admin, jobs_of, require_job, require_known
+from mylist_dav.services.rights import jobs_of, require_job, require_known
 from mylist_dav.store.bodies import Bodies, NewBody
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.owners import Owners
@@ -262,12 +262,6 @@ class Jobs:
                 self.bodies.remove(job_id)
             self.wake()
         return job
-
-    def counts(self, actor: Actor) -> dict[str, int]:
-        """How many jobs there are in each state. For admins."""
-        with self.catalog.glance() as view:
-            found = view.jobs.counts() if is_admin(actor) else {}
-        return {state.value: found.get(state.value, 0) for state in State}
 
     # -- for those who run jobs ----------------------------------------------------------------------------------
 

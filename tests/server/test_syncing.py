@@ -220,6 +220,21 @@ def test_a_peer_that_breaks_off_is_asked_again(
     assert peer.flists["anna/site"] == ours(library)
 
 
+def test_a_login_that_ends_on_the_way_is_followed_by_another(library: Library, peer: SmallPeer) -> None:
+    def misbehave(method: str, path: str, body: bytes) -> None:
+        if path == "/blocks/upload" and sum(seen == "/api/v1/login" for _, seen in peer.seen) == 1:
+            peer.tokens.clear()
+
+    peer.misbehave = misbehave
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_key_that_the_peer_does_not_know_ends_the_job(library: Library, peer: SmallPeer) -> None:
+    once(peer, "/api/v1/login", (401, {}, b'{"detail":"no account has this key"}'))
+    assert "no account has this key" in detail(copy(library))
+
+
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(library: Library, peer: SmallPeer) -> None:
     def misbehave(method: str, path: str, body: bytes) -> Any:
         if path.endswith("/commits") and peer.heads["anna/site"] == 1:
@@ -323,6 +338,20 @@ def test_a_block_that_the_peer_does_not_take_ends_the_job(library: Library, peer
         peer, "/blocks/upload", (200, {}, b'{"blocks":[{"id":"x","state":"bad","detail":"another digest"}]}')
     )
     assert "another digest" in detail(copy(library))
+
+
+def test_a_peer_that_does_not_say_what_it_took_ends_the_job(library: Library, peer: SmallPeer) -> None:
+    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[]}'))
+    assert "does not say" in detail(copy(library))
+
+
+def test_an_address_that_does_not_answer_is_followed_by_the_next(library: Library, peer: SmallPeer) -> None:
+    found = ["127.0.0.2", "127.0.0.1"]
+    library.jobs.register(
+        Syncing(library, resolve=lambda host, port: found, pauses_seconds=(0.0, 0.0)).kind()
+    )
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"present":1}', b"\xff", b"[" * 100_000])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import signal
 import tarfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from mylist_dav.services.jobs import Kind
+from tests.server.small_peer import small_peer
 from tests.services.job_bench import ADMIN, library_in
 from tests.serving import running, serving
 
@@ -66,6 +71,20 @@ def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path, engine: str)
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+def test_a_client_that_leaves_while_it_waits_harms_nobody(tmp_path: Path, engine: str) -> None:
+    data = tmp_path / "data"
+    job_id = waiting_job(data)
+    with serving(data, *no_jobs(data), engine=engine) as served:
+        request = f"GET /api/v1/jobs/{job_id}?wait=60 HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+        for _ in range(WAITERS):
+            with served.connect() as connection:
+                connection.sendall(request)
+        found = httpx.get(f"{served.url}/api/v1/jobs/{job_id}?wait=1", timeout=30)
+        assert found.json()["state"] == "queued"
+    assert "Traceback" not in served.log.read_text()
+
+
 def test_cheroot_answers_at_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     job_id = waiting_job(data)
@@ -106,3 +125,42 @@ def test_an_import_that_waits_is_done_after_a_restart(tmp_path: Path) -> None:
     with running(data, served.token) as again, again.client() as client:
         job = client.get(taken.headers["location"], params={"wait": "60"}).json()
         assert (job["state"], job["result"]["added"]) == ("done", 1)
+
+
+def test_a_job_whose_worker_is_killed_is_run_by_the_next_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    held, let_go = threading.Event(), threading.Event()
+    with small_peer() as peer:
+
+        def misbehave(method: str, path: str, body: bytes) -> None:
+            if path == "/blocks/exists":
+                held.set()
+                assert let_go.wait(60)
+
+        peer.misbehave = misbehave
+        settings = tmp_path / "settings.toml"
+        settings.write_text(f'[[peers]]\nname = "small"\nurl = "{peer.url}"\nprivate = true\n')
+        with serving(data, "--config", str(settings), workers=2) as served, served.client() as client:
+            asked = {"peer": "small", "blocks": ["0" * 64]}
+            address = client.post("/sync", json=asked).headers["location"]
+            assert held.wait(60)
+            assert client.get(address).json()["state"] == "active"
+            children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+            for worker in children.read_text().split():
+                os.kill(int(worker), signal.SIGKILL)
+            let_go.set()
+            with served.client(transport=httpx.HTTPTransport(retries=5)) as again:
+                found = until_ended(again, address)
+            assert (found["state"], found["result"]["absent"]) == ("done", ["0" * 64])
+            assert sum(path == "/blocks/exists" for _, path in peer.seen) == 2
+
+
+def until_ended(client: httpx.Client, address: str) -> dict[str, Any]:
+    """The job when it has ended, of a server whose workers are just coming back."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(httpx.TransportError):
+            found: dict[str, Any] = client.get(address, params={"wait": "5"}).json()
+            if found["ended_ns"] is not None:
+                return found
+    raise AssertionError("it never ended")

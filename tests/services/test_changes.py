@@ -285,6 +285,13 @@ def test_paths_that_would_be_too_long_are_refused(shelf: Shelf) -> None:
     assert refusals(shelf, exchange("d", f"{deep}/d"))[0][2] is Reason.TOO_DEEP
 
 
+def test_the_deepest_paths_can_be_compared(shelf: Shelf) -> None:
+    shelf.commit(mkdir("/".join(["e"] * DEPTH_MAX), parents=True))
+    shelf.commit(SetAttributes(path=p("/".join(["e"] * DEPTH_MAX)), mode=0o700))
+    page = shelf.differences.page(ADMIN, NAME, 2, 3)
+    assert [len(one.path) for one in page.differences] == [DEPTH_MAX]
+
+
 def test_every_reason_is_told_with_what_is_there(shelf: Shelf) -> None:
     f = shelf.put("f", b"f").entry
     with pytest.raises(Refused) as caught:

@@ -65,10 +65,6 @@ class JobReads:
         ).fetchall()
         return int(rows[0][0])
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs there are in each state that has any."""
-        return dict(self._sql.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
-
     def has_queued(self) -> bool:
         """Whether any job waits."""
         return bool(self._sql.execute("SELECT 1 FROM job WHERE state = 'queued' LIMIT 1").fetchall())
