@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mylist_dav.errors import Outdated, Refused
 from mylist_dav.model import operations as model
@@ -33,7 +33,13 @@ class BlockAsked(Asked):
     size_bytes: SizeBytes
 
 
-class PutAsked(Asked):
+class _Aliased(Asked):
+    """Fields that cannot be called in Python what they are called in JSON go by that name alone."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+
+class PutAsked(_Aliased):
     """The file at a path, which may be there, has this content. `blocks` is needed for a content of several blocks that
     the server does not know yet. `if`: the digest that must be there, or "absent"."""
 
@@ -102,7 +108,7 @@ class DeleteAsked(Asked):
         return model.Delete(path=TreePath.parse(self.path))
 
 
-class MoveAsked(Asked):
+class MoveAsked(_Aliased):
     """An entry to another place; it keeps its id."""
 
     op: Literal["move"]
@@ -116,7 +122,7 @@ class MoveAsked(Asked):
         )
 
 
-class CopyAsked(Asked):
+class CopyAsked(_Aliased):
     """A copy of an entry and of all below it, under new ids."""
 
     op: Literal["copy"]
