@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-from mylist_dav.api.health import HealthFrontEnd
+from mylist_dav.api.health import HealthFrontEnd, MetricsFrontEnd
 from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
@@ -15,11 +16,14 @@ from mylist_dav.server.app import App
 from mylist_dav.server.cores import usable_cores
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.measures import Measures
+from mylist_dav.server.metrics import metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.server.syncing import Syncing
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
+from mylist_dav.store.boards import Board
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.wire.clear import InClear
@@ -32,6 +36,7 @@ def build(settings: Settings) -> App:
     """The app of one worker process, over a library of its own. Raises BadSettings, OutOfSpace, WritesStopped."""
     library = Library(settings, time.time_ns)
     library.start_filing()
+    measures = Measures([partial(note_library, library)])
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,
@@ -46,14 +51,16 @@ def build(settings: Settings) -> App:
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         **dict.fromkeys(SEGMENTS, api(library)),
-        "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
+        "healthz": HealthFrontEnd(library),
+        "metrics": MetricsFrontEnd(library, partial(metrics_text, measures)),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
     library.jobs.register(Syncing(library).kind())
     library.start_jobs()
-    return App(front_end, library.blocks, library.close)
+    root = Path(settings.store.data)
+    return App(front_end, library.blocks, library.close, measures, partial(Board, root))
 
 
 def service(settings: Settings) -> Service:
