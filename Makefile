@@ -5,6 +5,7 @@
 #   make test     all tests but the three at right  make slow     long or large runs
 #   make check    format, lint, types, tidy         make bench    measurements, into bench/results/
 #   make lock     newest versions into the locks    make reference  conf/ and docs from the settings
+#   make fuzz     many odd requests and archives    (EXAMPLES=5000 of each kind; a few are part of make test)
 #
 # ARGS is handed on: make test ARGS='-k locked', make serve ARGS='--listen 0.0.0.0:8080'.
 
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV_VERSION := 0.13.8
 ARGS ?=
 
-.PHONY: setup serve test check format litmus power slow bench lock reference clean
+.PHONY: setup serve test check format litmus power slow fuzz bench lock reference clean
 
 setup: $(READY)
 
@@ -46,6 +47,11 @@ format: $(READY)
 
 litmus power slow: $(READY)
 	$(BIN)/python -m pytest -m $@ $(ARGS)
+
+EXAMPLES ?= 5000
+
+fuzz: $(READY)
+	FUZZ_EXAMPLES=$(EXAMPLES) SCHEMATHESIS_EXAMPLES=300 $(BIN)/python -m pytest tests/fuzz tests/api/test_described.py $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py $(ARGS)

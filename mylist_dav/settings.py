@@ -327,6 +327,58 @@ class AuditSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthSettings(Section):
+    """What /healthz and /metrics say, and to whom."""
+
+    section: ClassVar[str] = "health"
+
+    metrics_from: tuple[str, ...] = _setting(
+        ("127.0.0.0/8", "::1/128"),
+        "Networks that may read /metrics without a token; admins may from anywhere.",
+        _networks,
+    )
+    free_bytes_min: int = _setting(
+        GIB, "With less room on the disk than this, /healthz says that it is short.", between(0, 2**53)
+    )
+    free_inodes_min: int = _setting(
+        10_000, "With fewer free inodes than this, /healthz says that room is short.", between(0, 2**53)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateSettings(Section):
+    """How often one worker may be asked at /api, /flist, /blocks, /files, /sync and /rpc; WebDAV and sites are free."""
+
+    section: ClassVar[str] = "rates"
+
+    account_requests: int = _setting(
+        60_000,
+        "Requests of one account that may come at once, and again in each minute; 0 is no limit.",
+        between(0, 1_000_000_000),
+    )
+    address_requests: int = _setting(
+        60_000,
+        "The same for one address (a /64 of IPv6); all that come through an untrusted proxy share one.",
+        between(0, 1_000_000_000),
+    )
+    guest_requests: int = _setting(
+        6_000, "The same for what one address asks without credentials.", between(0, 1_000_000_000)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings(Section):
+    """Single files by their digest, at /files."""
+
+    section: ClassVar[str] = "files"
+
+    digests_are_keys: bool = _setting(
+        False,
+        "Whoever knows the digest of a file in a flist that is not private may read it, without a login.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobSettings(Section):
     """Work that outlives a request."""
 
@@ -414,6 +466,9 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
     rpc: RpcSettings = field(default_factory=RpcSettings)
+    files: FileSettings = field(default_factory=FileSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    rates: RateSettings = field(default_factory=RateSettings)
     peers: tuple[PeerSettings, ...] = ()
 
 
@@ -430,6 +485,9 @@ SECTIONS: dict[str, type[Section]] = {
         JobSettings,
         SiteSettings,
         RpcSettings,
+        FileSettings,
+        HealthSettings,
+        RateSettings,
     )
 }
 """The sections in the order of the reference."""

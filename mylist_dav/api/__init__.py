@@ -7,5 +7,6 @@ commits.py       commits, differences, rollback
 entries.py       trees, entries, recipes, content
 archives.py      flists as archives, down and up
 bodies.py        JSON in and out        problems.py   errors as problem documents
+files.py         single files by their digest
 credentials.py   who sends a request    health.py     /healthz
 """

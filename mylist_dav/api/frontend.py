@@ -40,7 +40,8 @@ class ApiFrontEnd:
         return None
 
     def respond(self, request: Request) -> Response | BodySink:
-        """Raises NotFound, NotAllowed, Unauthenticated, Forbidden (plain HTTP, where that is refused), Invalid, ..."""
+        """Raises TooMany, NotFound, NotAllowed, Unauthenticated, Forbidden (plain HTTP, where refused), Invalid, ..."""
+        self._library.throttle.come(request.client, guest=not says_who(request))
         found = self._found(request)
         operation = found.operations.get(_method(request)) if isinstance(found, Found) else None
         if operation is None and request.target.startswith("/api/"):
@@ -79,6 +80,7 @@ class ApiFrontEnd:
             return GUEST
         actor = authenticate(self._library.identity, request)
         self._in_clear.note(request, actor.account)
+        self._library.throttle.known(actor.account)
         return actor
 
     def _run(self, operation: Operation, call: Call) -> Response | BodySink:

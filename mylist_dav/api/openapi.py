@@ -112,7 +112,11 @@ def _described(operation: Operation, schemas: _Schemas) -> Json:
     if operation.open:
         found["security"] = [{}, {"bearer": []}, {"basic": []}]
     if operation.body is not None:
-        found["requestBody"] = {"required": True, "content": _content(operation.body, schemas, asked=True)}
+        required = not (isinstance(operation.body, Media) and operation.body.may_be_empty)
+        found["requestBody"] = {
+            "required": required,
+            "content": _content(operation.body, schemas, asked=True),
+        }
     return found
 
 

@@ -26,10 +26,11 @@ class NoQuery(Asked):
 
 
 class Media(NamedTuple):
-    """A body that is no JSON: its types, and what it is."""
+    """A body that is no JSON: its types, and what it is. may_be_empty: no bytes are a body too."""
 
     types: tuple[str, ...]
     what: str
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,16 @@ from mylist_dav.wire.documents.exposures import Exposure, Exposures
 from mylist_dav.wire.documents.flists import Commits, FlistDetails, FlistsFound, Head, LabelPage, LabelTold
 from mylist_dav.wire.documents.jobs import JobPage, JobTold, PeersTold, SyncAsked
 from mylist_dav.wire.documents.records import Stats, TrafficTable
-from mylist_dav.wire.documents.upkeep import Checked, Done, Health, OpenRpc, Server, ServerKey, Verified
+from mylist_dav.wire.documents.upkeep import (
+    Checked,
+    Done,
+    Health,
+    HealthDetails,
+    OpenRpc,
+    Server,
+    ServerKey,
+    Verified,
+)
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -411,6 +420,13 @@ class RpcMethods:
         It is made of what the server checks and answers by.
         """
         return self.result_of("rpc.discover", Nothing, OpenRpc)
+
+    def server_details(self) -> HealthDetails:
+        """All that is known of the health of the server.
+
+        For admins.
+        """
+        return self.result_of("server.details", Nothing, HealthDetails)
 
     def server_health(self) -> Health:
         """Whether the server can do its work."""

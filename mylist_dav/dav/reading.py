@@ -7,23 +7,17 @@ from mylist_dav.dav.levels import level_entry, level_members
 from mylist_dav.dav.listing import listing
 from mylist_dav.dav.live import content_type_of, last_modified_s
 from mylist_dav.dav.locations import Level
-from mylist_dav.errors import Forbidden, NotFound
+from mylist_dav.errors import NotFound
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Entry, Kind
-from mylist_dav.wire.messages import Headers, Response
+from mylist_dav.wire.messages import Response
 from mylist_dav.wire.responder import Representation, file_response
-
-_FILE_HEADERS: Headers = [
-    ("Content-Security-Policy", "sandbox"),
-    ("Cache-Control", "private, no-cache"),
-]
-"""What strangers have stored shares its origin with the console: it runs nothing and reaches nothing."""
+from mylist_dav.wire.strangers import FILE_HEADERS, refuse_service_worker
 
 
 def read(call: Call) -> Response:
     """Raises NotFound, Forbidden."""
-    if call.header("service-worker") is not None:
-        raise Forbidden("stored files do not serve as service workers")
+    refuse_service_worker(call.request)
     if call.location.level < Level.FLIST:
         top = level_entry(call)
         return listing(call, top, level_members(call))
@@ -43,7 +37,7 @@ def _file(call: Call, entry: Entry) -> Response:
         content_type_of(entry),
         call.library.trees.pieces(entry),
     )
-    response = file_response(call.request, representation, _FILE_HEADERS)
+    response = file_response(call.request, representation, FILE_HEADERS)
     if call.request.method == "GET":
         response.meter = call.meter(path=str(call.location.place.path))
     return response

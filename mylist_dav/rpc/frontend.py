@@ -42,6 +42,9 @@ class RpcFrontEnd:
 
     def respond(self, request: Request) -> WholeBody:
         """Raises NotFound, NotAllowed, UnsupportedMedia, Invalid, and what `who` raises."""
+        request.chosen = (
+            request.chosen or self
+        )  # where no router has chosen, requests are counted as ours too
         if request.target != TARGET:
             raise NotFound(f"JSON-RPC is at {TARGET}")
         if request.method != "POST":
@@ -68,13 +71,16 @@ class RpcFrontEnd:
 def by_token(library: Library) -> Callable[[Request], Actor]:
     """The account whose token came as Bearer, or as the password of Basic. Cookies do not count.
 
-    Raises Unauthenticated; over plain HTTP from other machines Forbidden, where that is refused.
+    Raises Unauthenticated, TooMany; over plain HTTP from other machines Forbidden, where that is refused.
     """
     in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
 
     def who(request: Request) -> Actor:
+        guest = request.header("authorization") is None
+        library.throttle.come(request.client, guest=guest)
         in_clear.check(request)
         actor = _holder(library, request)
+        library.throttle.known(actor.account)
         in_clear.note(request, actor.account)
         return actor
 

@@ -49,6 +49,7 @@ class AsgiApplication:
         self._sockets = PeerSockets()
         self.ahead = HeldBytes(_QUICK_CLIENTS * AHEAD_BYTES)
         self.limits = exchanges.runtime.limits
+        self.measures = exchanges.runtime.measures
         self.stopping = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

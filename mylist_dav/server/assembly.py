@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-from mylist_dav.api.health import HealthFrontEnd
+from mylist_dav.api.health import HealthFrontEnd, MetricsFrontEnd
 from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.rpc.frontend import RpcFrontEnd, as_owner, by_token
@@ -17,11 +18,14 @@ from mylist_dav.server.cores import usable_cores
 from mylist_dav.server.doors import OWNER, TOKEN, open_doors
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.measures import Measures
+from mylist_dav.server.metrics import metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.server.syncing import Syncing
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
+from mylist_dav.store.boards import Board
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.wire.clear import InClear
@@ -34,6 +38,7 @@ def build(settings: Settings) -> App:
     """The app of one worker process, over a library of its own. Raises BadSettings, OutOfSpace, WritesStopped."""
     library = Library(settings, time.time_ns)
     library.start_filing()
+    measures = Measures([partial(note_library, library)])
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,
@@ -49,7 +54,8 @@ def build(settings: Settings) -> App:
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         **dict.fromkeys(SEGMENTS, api(library)),
         "rpc": RpcFrontEnd(library, by_token(library)),
-        "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
+        "healthz": HealthFrontEnd(library),
+        "metrics": MetricsFrontEnd(library, partial(metrics_text, measures)),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)
     if settings.server.trusted_proxies:
@@ -57,7 +63,8 @@ def build(settings: Settings) -> App:
     library.jobs.register(Syncing(library).kind())
     library.start_jobs()
     doors: dict[str, FrontEnd] = {OWNER: RpcFrontEnd(library, as_owner), TOKEN: routes["rpc"]}
-    return App(front_end, library.blocks, library.close, doors)
+    root = Path(settings.store.data)
+    return App(front_end, library.blocks, library.close, measures, partial(Board, root), doors)
 
 
 def service(settings: Settings) -> Service:

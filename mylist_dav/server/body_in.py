@@ -102,6 +102,7 @@ class BodyCollector:
             if not data:
                 break
             self._received_bytes += len(data)
+            self._request.received_bytes = self._received_bytes
             check_received(self._received_bytes, self._sink, self._request, complete=False)
             await self._gather(data)
         check_received(self._received_bytes, self._sink, self._request, complete=True)

@@ -50,7 +50,9 @@ class Connections:
 
     def look(self) -> None:
         """One sweep; the next is a second later."""
-        self.now = self.runtime.monotonic()
+        before, self.now = self.now, self.runtime.monotonic()
+        if before:
+            self.runtime.measures.lag.add(max(0.0, self.now - before - self.limits.sweep_seconds))
         self.date_lines = b"Date: %b\r\nServer: %b\r\n" % (self._date.encoded(), SERVER_NAME.encode())
         for connection in tuple(self.open):
             connection.sweep(self.now)

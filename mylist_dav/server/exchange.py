@@ -9,6 +9,7 @@ No thread ever waits for a client.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from mylist_dav.server.body_in import BodyCollector, check_declared, check_recei
 from mylist_dav.server.body_out import BodyReader, Slice
 from mylist_dav.server.budget import BodyBudget, HeldBytes
 from mylist_dav.server.heads import Framing, framing_of
+from mylist_dav.server.measures import Notes
 from mylist_dav.server.runtime import Runtime, log, new_request_id
 from mylist_dav.server.streams import Gone, Stream
 from mylist_dav.server.threads import CallThreads
@@ -77,6 +79,7 @@ class Exchanges:
         self._reading = CallThreads(max(limits.threads // 4, 2), limits.queued_calls)
         self._bodies = BodyBudget(limits.body_budget_bytes)
         self._held = HeldBytes(limits.held_blocks_bytes)
+        runtime.measures.sources.append(self._note)
         self._running = 0
         self._in_hurry = False
         self._idle = asyncio.Event()
@@ -95,6 +98,13 @@ class Exchanges:
         """Let the threads end."""
         self._threads.close()
         self._reading.close()
+
+    def _note(self, notes: Notes) -> None:
+        """In a thread: how busy the threads are. A process may have several of these, one for each kind of socket."""
+        process = str(os.getpid())
+        running = self._threads.calls + self._reading.calls
+        for name, level in (("calls_running", running), ("call_threads", self.runtime.limits.threads)):
+            notes.levels[name, process] = notes.levels.get((name, process), 0) + level
 
     async def run(self, request: Request, stream: Stream, given: Response | None = None) -> None:
         """Answer one request (with `given`, if the front end has answered already). Never raises.

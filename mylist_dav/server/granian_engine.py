@@ -93,6 +93,10 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
 
 
 async def _sweep(application: AsgiApplication, seconds: float) -> None:
+    measures, before = application.measures, application.now()
     while True:
         await asyncio.sleep(seconds)
+        now = application.now()
+        measures.lag.add(max(0.0, now - before - seconds))
+        before = now
         application.sweep()

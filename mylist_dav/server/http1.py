@@ -224,7 +224,9 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         runtime = self.shared.runtime
         if runtime.access_log is not None:
             runtime.note(request, response, sent_bytes, runtime.monotonic())
-        elif response.meter is not None:
+            return
+        runtime.measures.count_now(request, response.status, sent_bytes)
+        if response.meter is not None:
             response.meter.sent(response.status, sent_bytes)
 
     def _write_whole(self, request: Request, response: Response, keep_alive: bool) -> int:

@@ -43,6 +43,7 @@ class Service:
     factory: 'module:function', called as function(settings) in each worker; gives an App. listen: HOST:PORT each.
     settled: gives the settings for the workers, from those here and the addresses as bound.
     access_log_file: None for standard error; reopened at SIGHUP.
+    run: names what the workers have in common; serve() gives it.
     one_core_each: every worker keeps to one core (cores.py).
     doors: opens further sockets (doors.py) for as long as the server runs; called with the backlog.
     """
@@ -58,6 +59,7 @@ class Service:
     access_log: LogFormat = "off"
     access_log_file: Path | None = None
     doors: Callable[[int], AbstractContextManager[list[Door]]] = lambda backlog: nullcontext([])
+    run: str = ""
 
 
 def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
@@ -71,7 +73,8 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
     bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
     names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
     try:
-        service = replace(service, settings=service.settled(service.settings, names))
+        run = f"{os.getpid():x}{time.time_ns():x}"
+        service = replace(service, settings=service.settled(service.settings, names), run=run)
         shares = [list(share) for share in zip(*bound, strict=True)]
         with service.doors(service.limits.backlog) as doors:
             return _serve(service, shares, doors, lambda: ready(names))
@@ -110,9 +113,12 @@ def work(
         signal.signal(signal.SIGHUP, lambda *_: access_log.reopen_soon())
     app: App = _named(service.factory)(service.settings)
     try:
+        if app.board is not None:
+            app.measures.begin(app.board(service.run))
         with holes_given_back(), _doors_served(app, doors, service.limits, access_log):
             engine(Runtime(app, service.limits, access_log), sockets, ready)
     finally:
+        app.measures.end()
         app.close()
         if access_log is not None:
             access_log.close()

@@ -40,6 +40,7 @@ class Runtime:
     ) -> None:
         self.app = app
         self.front_end = app.front_end
+        self.measures = app.measures
         self.limits = limits
         self.access_log = access_log
         self.monotonic = monotonic
@@ -62,7 +63,9 @@ class Runtime:
         return response
 
     def note(self, request: Request, response: Response, size_bytes: int, began: float) -> None:
-        """Tell the meter and the access log of an answer that was sent, as far as it was."""
+        """Tell who counts, the meter and the access log of an answer that was sent, as far as it was."""
+        seconds = self.monotonic() - began
+        self.measures.count(request, response.status, size_bytes, seconds)
         if response.meter is not None:
             response.meter.sent(response.status, size_bytes)
         if self.access_log is None:
@@ -76,7 +79,7 @@ class Runtime:
             http_version=request.http_version,
             status=response.status,
             size_bytes=size_bytes,
-            duration_ms=(self.monotonic() - began) * 1000,
+            duration_ms=seconds * 1000,
             request_id=request.request_id,
             referer=(request.header("referer") or "").partition("?")[0],
             agent=request.header("user-agent") or "",

@@ -87,6 +87,7 @@ class ThreadExchanges:
             check_declared(sink, request)
             while data := stream.read(message):
                 received += len(data)
+                request.received_bytes = received
                 check_received(received, sink, request, complete=False)
                 piece += data
                 while len(piece) >= size:

@@ -36,6 +36,11 @@ class CallThreads:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def calls(self) -> int:
+        """Calls that have begun or wait. May be asked from any thread."""
+        return self._calls
+
     def start(self, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Begin a call that must be made however long the queue is (it continues or ends something)."""
         answer: asyncio.Future[T] = self._loop.create_future()

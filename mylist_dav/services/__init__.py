@@ -19,7 +19,10 @@ logins.py       a signature gives a token     rates.py   how often one may ask
 server_key.py   the server's own key
 manifests.py    what a revision holds, signed     manifest_checks.py  the same of what was downloaded
 revisions.py    one revision, read from beginning to end
+quotas.py        what a quota leaves for an import
 imports.py      a directory or an archive becomes a tree: ingest.py, comparing.py, publishing.py, staging.py
 exports.py      a revision becomes an archive
+files.py        single files by their digest
+health.py       whether the server can do its work, and figures of it
 opening.py      Library: all of them over one data directory
 """

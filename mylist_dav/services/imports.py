@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor, Role
-from mylist_dav.model.archives.members import Found, Limits, Source
+from mylist_dav.model.archives.members import Found, Limits, Member, Source
 from mylist_dav.model.archives.streams import (
     MAGIC_BYTES,
     PIECE_BYTES,
@@ -35,9 +36,10 @@ from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.publishing import Order, Published, Publisher
+from mylist_dav.services.quotas import Allowance, allowance
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
 from mylist_dav.services.staging import remove_leftovers
-from mylist_dav.store.assembly import Assembly
+from mylist_dav.store.assembly import ROOT_NODE, Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.disk import Disk, turned
@@ -151,10 +153,10 @@ class Imports:
         Raises BadArchive, Incomplete, LimitExceeded, Conflict (all of these name the member), NotFound, Locked, ...
         """
         name = FlistName.checked(*name)
-        self.check(actor, name, make=make)
+        allowed = self.check(actor, name, make=make)
         remove_leftovers(self._catalog, actor, self._scratch)
         with contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly:
-            size_bytes, ingest = self._read(source, assembly, progress)
+            size_bytes, ingest = self._read(source, assembly, progress, allowed)
             entries = assembly.entries
             flist, made = self._open(actor, name, make)
             order = Order(
@@ -186,24 +188,33 @@ class Imports:
         """Let go of the folder of temporary files. Imports that still run end with an error."""
         self._scratch.close()
 
-    def check(self, actor: Actor, name: FlistName, *, make: bool) -> None:
-        """Raise what can be known before anything is read: NotFound, Forbidden, Unauthenticated."""
+    def check(self, actor: Actor, name: FlistName, *, make: bool) -> Allowance | None:
+        """What can be known before anything is read; returns how much may come.
+
+        Raises NotFound, Forbidden, Unauthenticated.
+        """
         require_known(actor)
         with self._catalog.view() as view:
+            flist = None
             try:
-                writable(view, actor, name)
+                flist = writable(view, actor, name)
             except NotFound:
                 if not make:
                     raise
                 require_creation(actor, name)
+            return allowance(view, name.account, flist)
 
-    def _read(self, source: Source, assembly: Assembly, progress: Show) -> tuple[int, Ingest]:
+    def _read(
+        self, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
+    ) -> tuple[int, Ingest]:
         """Take in all members; returns the bytes of their contents, and what has taken these in."""
         size_bytes = 0
         with contextlib.closing(Ingest(self._catalog, self._blocks, Pace())) as ingest:
             for member, pieces in source.members():
                 digest = None
                 if member.kind is Kind.FILE:
+                    if allowed is not None:
+                        allowed.require(size_bytes + member.size_bytes, partial(_counted, assembly, member))
                     shown = _showing(pieces, progress, assembly.entries, size_bytes)
                     digest = ingest.add(member.name, member.size_bytes, shown)
                     size_bytes += member.size_bytes
@@ -303,6 +314,11 @@ class _Checked:
             return self._file.seek(offset, whence)
         except OSError as error:
             raise turned(error, "read the archive") from error
+
+
+def _counted(assembly: Assembly, coming: Member) -> int:
+    """The bytes of a tree with a member that is still to come, and takes the place of what has its name."""
+    return assembly.totals(ROOT_NODE)[1] - assembly.size_at(coming.path) + coming.size_bytes
 
 
 def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: int) -> Iterator[bytes]:

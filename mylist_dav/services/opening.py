@@ -18,9 +18,11 @@ from mylist_dav.services.differences import Differences
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
+from mylist_dav.services.files import Files
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
+from mylist_dav.services.health import Watch
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.job_kinds import import_kind, verify_kind
@@ -32,6 +34,7 @@ from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
 from mylist_dav.services.manifests import Manifests
 from mylist_dav.services.properties import Properties
+from mylist_dav.services.rates import Throttle
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
@@ -105,6 +108,15 @@ class Library:
         self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
         self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
+        self.single_files = Files(
+            self.catalog,
+            stored,
+            self.flists,
+            self.uploads,
+            digests_are_keys=settings.files.digests_are_keys,
+        )
+        self.throttle = Throttle(settings.rates, clock)
+        self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
         self._open_accounts(root)
         self._open_jobs(root)
 

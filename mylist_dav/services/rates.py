@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from mylist_dav.errors import TooMany
+from mylist_dav.settings import RateSettings
 
 KEYS_MAX = 10_000
+_MINUTE_SECONDS = 60
 
 
 class Rate:
@@ -47,6 +49,39 @@ class Rate:
         if over_ns > 0:
             wait_seconds = max(1, math.ceil(over_ns / 1e9))
             raise TooMany(f"{self._what}: try again in {wait_seconds} s", wait_seconds)
+
+
+class Throttle:
+    """How often one may call what programs call: of each address, each account, and without saying who one is.
+
+    Each worker counts what comes to it. What has no address is of this machine, and free.
+    """
+
+    def __init__(self, settings: RateSettings, clock: Callable[[], int]) -> None:
+        self._of_address = _rate(settings.address_requests, clock, "too many requests come from here")
+        self._of_guest = _rate(
+            settings.guest_requests, clock, "too many requests without a login come from here"
+        )
+        self._of_account = _rate(settings.account_requests, clock, "too many requests of this account")
+
+    def come(self, address: str, *, guest: bool) -> None:
+        """A request has come; guest: without credentials. Raises TooMany."""
+        if not address or (self._of_address is None and (self._of_guest is None or not guest)):
+            return
+        place = origin(address)
+        if self._of_address is not None:
+            self._of_address.take(place)
+        if guest and self._of_guest is not None:
+            self._of_guest.take(place)
+
+    def known(self, account: str) -> None:
+        """It is one of this account. Raises TooMany."""
+        if self._of_account is not None and account:
+            self._of_account.take(account)
+
+
+def _rate(requests: int, clock: Callable[[], int], what: str) -> Rate | None:
+    return Rate(requests, _MINUTE_SECONDS, clock, what) if requests else None
 
 
 def origin(address: str) -> str:

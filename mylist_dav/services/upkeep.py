@@ -13,6 +13,8 @@ from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.stopping import StopSign
 
+VERIFY = "verify"
+
 
 class Verified(NamedTuple):
     """One block that was read; problem is '' when it is whole."""
@@ -37,8 +39,21 @@ class Upkeep:
             return view.totals()
 
     def verify(self, actor: Actor, after: Digest | None = None) -> Iterator[Verified]:
-        """Read every registered block, in order of digest, past after; damaged ones are set aside by the store."""
+        """Read every registered block, in order of digest, past after; damaged ones are set aside by the store.
+
+        A run over all of them that ends is noted (VERIFY).
+        """
         require_admin(actor)
+        found = {"blocks": 0, "size_bytes": 0, "bad": 0}
+        for one in self._verified(after):
+            found["blocks"] += 1
+            found["size_bytes"] += one.size_bytes
+            found["bad"] += bool(one.problem)
+            yield one
+        if after is None and not self._stop_sign.is_set:
+            self._catalog.change(lambda draft: draft.note_upkept(VERIFY, found))
+
+    def _verified(self, after: Digest | None) -> Iterator[Verified]:
         while True:
             with self._catalog.view() as view:
                 page = view.blocks_registered(after)

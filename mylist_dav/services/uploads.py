@@ -30,6 +30,13 @@ class Stored(NamedTuple):
     created: bool
 
 
+class _Room(NamedTuple):
+    """free_bytes: the largest file that there is room for, when the upload begins."""
+
+    free_bytes: int
+    quota_bytes: int
+
+
 class _Content(NamedTuple):
     """A content that has arrived; unstored: its one block, if that is still to be taken in."""
 
@@ -77,13 +84,16 @@ class Uploads:
             raise NotAllowed(f"{place.flist_name} is a folder: it has no content")
         check_time(mtime_ns)
         check_content_type(content_type)
+        room = None
         if check_now or not is_admin(actor):  # who may not write here leaves no block behind, however small
             with self._catalog.view() as view:
                 tree = view.tree(writable(view, actor, place.flist_name))
-                if check_now:
+                if check_now or tree.flist.quota_bytes is not None:
                     existing = _check(view, tree, place, actor, conditions, self._clock())
-                    _refuse_over_quota(view, tree.flist, existing, size_bytes)
-        return Upload(self, actor, place, size_bytes, mtime_ns, content_type, conditions)
+                    room = _room(view, tree.flist, existing)
+        upload = Upload(self, actor, place, size_bytes, mtime_ns, content_type, conditions, room)
+        upload.require_room(size_bytes or 0)
+        return upload
 
     def writer(self) -> ContentWriter:
         """A writer of content into the block store."""
@@ -130,8 +140,10 @@ class Upload:
         mtime_ns: int | None,
         content_type: str | None,
         conditions: Conditions,
+        room: _Room | None = None,
     ) -> None:
         self._uploads = uploads
+        self._room = room
         self.actor = actor
         self.place = place
         self.size_bytes = size_bytes
@@ -147,7 +159,16 @@ class Upload:
         self._received_bytes += len(piece)
         if self.size_bytes is not None and self._received_bytes > self.size_bytes:
             raise Incomplete(f"more than the declared {self.size_bytes} bytes arrived; nothing was kept")
+        self.require_room(self._received_bytes)
         self._writer.write(piece)
+
+    def require_room(self, size_bytes: int) -> None:
+        """Raises OutOfQuota when it is clear that a file of so many bytes cannot be committed."""
+        if self._room is not None and size_bytes > self._room.free_bytes:
+            raise OutOfQuota(
+                f"the flists of {self.place.flist_name.account} may hold {self._room.quota_bytes} bytes together, and"
+                f" there is no room for a file of {size_bytes}"
+            )
 
     def finish(self, place: Place | None = None) -> Stored:
         """Everything has arrived: commit it. Raises Incomplete when it is less than declared; nothing is kept then.
@@ -195,17 +216,16 @@ def put_content(
     return Stored(existing if changed == existing else tree.replace(existing, changed), False)
 
 
-def _refuse_over_quota(view: View, flist: Flist, existing: Entry | None, size_bytes: int | None) -> None:
-    """Raises OutOfQuota when it is clear that a file of this size cannot be committed."""
-    if flist.quota_bytes is None or size_bytes is None:
-        return
+def _room(view: View, flist: Flist, existing: Entry | None) -> _Room | None:
+    """What the quota leaves for a file in the place of what is there; None: there is no quota.
+
+    What makes the flists no larger is allowed, however large they are.
+    """
     room_bytes = view.room_bytes(flist)
+    if room_bytes is None or flist.quota_bytes is None:
+        return None
     freed_bytes = existing.size_bytes if existing is not None else 0
-    if room_bytes is not None and room_bytes + freed_bytes < size_bytes > freed_bytes:
-        raise OutOfQuota(
-            f"the flists of {flist.flist_name.account} may hold {flist.quota_bytes} bytes together, and there is no"
-            f" room for a file of {size_bytes}"
-        )
+    return _Room(max(room_bytes, 0) + freed_bytes, flist.quota_bytes)
 
 
 def _check(

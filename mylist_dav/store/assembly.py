@@ -248,6 +248,17 @@ class Assembly:
             entries, size_bytes = self._sql.execute(_TOTALS, (node_id,)).fetchall()[0]
         return entries, size_bytes
 
+    def size_at(self, path: TreePath) -> int:
+        """The bytes of the file at a path; 0 when there is none."""
+        node_id, found = ROOT_NODE, None
+        with sql_errors():
+            for name in path:
+                found = self._child(node_id, name)
+                if found is None:
+                    return 0
+                node_id = found.node_id
+        return found.size_bytes if found is not None else 0
+
     # -- what it means for the head ----------------------------------------------------------------------------
 
     def forget_head(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from mylist_dav.errors import Corrupt, TooLarge
+from mylist_dav.errors import Corrupt, NotFound, TooLarge
 from mylist_dav.model.digest import Digest
 
 BLOCK_BYTES_MAX = 4 * 1024 * 1024
@@ -67,6 +67,13 @@ class BlockStore(ABC):
     @abstractmethod
     def has(self, digest: Digest) -> bool:
         """Whether there is a block of that name; its bytes are not read."""
+
+    def stored_bytes(self, digest: Digest) -> int | None:
+        """How many bytes a block has where it is stored, without a look at them if that can be; None: there is none."""
+        try:
+            return len(self.get(digest))
+        except NotFound:
+            return None
 
     @abstractmethod
     def delete(self, digest: Digest) -> bool:

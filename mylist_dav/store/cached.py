@@ -19,6 +19,7 @@ class CachedBlocks(BlockStore):
     """A store in front of another one: the blocks used last stay in memory. Thread-safe.
 
     Who asks for a block that is just being read waits for that one reading. Writes go through and are not kept.
+    hits, misses: how often a block was in memory, and how often not; a peek that finds none is not counted.
     """
 
     def __init__(self, inner: BlockStore, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -28,6 +29,8 @@ class CachedBlocks(BlockStore):
         self._kept_bytes = 0
         self._readings: dict[Digest, Future[bytes]] = {}
         self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
 
     @property
     def kept_bytes(self) -> int:
@@ -39,6 +42,7 @@ class CachedBlocks(BlockStore):
         with self._lock:
             data = self._kept.get(digest)
             if data is not None:
+                self.hits += 1
                 self._kept.move_to_end(digest)
             return data
 
@@ -46,8 +50,10 @@ class CachedBlocks(BlockStore):
         with self._lock:
             data = self._kept.get(digest)
             if data is not None:
+                self.hits += 1
                 self._kept.move_to_end(digest)
                 return data
+            self.misses += 1
             reading = self._readings.get(digest)
             mine: Future[bytes] | None = None
             if reading is None:
@@ -65,6 +71,9 @@ class CachedBlocks(BlockStore):
 
     def has(self, digest: Digest) -> bool:
         return self._inner.has(digest)
+
+    def stored_bytes(self, digest: Digest) -> int | None:
+        return self._inner.stored_bytes(digest)
 
     def delete(self, digest: Digest) -> bool:
         """Remove a block; also a reading that is under way does not bring it back into memory."""

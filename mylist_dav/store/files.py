@@ -81,6 +81,14 @@ class FileBlocks(BlockStore):
         except OSError as error:
             raise turned(error, f"look for block {digest}") from error
 
+    def stored_bytes(self, digest: Digest) -> int | None:
+        try:
+            return os.stat(self._filing.folders.path(digest)).st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise turned(error, f"look for block {digest}") from error
+
     def delete(self, digest: Digest) -> bool:
         self._filing.stop_sign.check()
         try:

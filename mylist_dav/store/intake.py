@@ -64,6 +64,13 @@ class IntakeBlocks(BlockStore):
                 return True
         return self._files.has(digest)
 
+    def stored_bytes(self, digest: Digest) -> int | None:
+        size_bytes = self._files.stored_bytes(digest)
+        if size_bytes is None:
+            data = self._taken_in(digest)
+            size_bytes = len(data) if data is not None else self._files.stored_bytes(digest)
+        return size_bytes
+
     def delete(self, digest: Digest) -> bool:
         """Remove a block; of one that is just being filed the file may stay."""
         with self._catalog.glance() as view:

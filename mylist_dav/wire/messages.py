@@ -28,7 +28,8 @@ class Request:
     query: what follows the first '?', as sent, or ''.
     host: the checked Host without port, in lower case; authority: with the port, as sent.
     client: the address of the peer (of the client, where a trusted proxy says so). content_length: None if chunked
-    or if there is no body; has_body tells which. chosen: the front end that a router has found for it, kept by it.
+    or if there is no body; has_body tells which. received_bytes: of a body that was received in pieces.
+    chosen: the front end that a router has found for it, kept by it.
     Its repr, which may end up in a log, holds no header and no query: credentials and cookies come in these.
     """
 
@@ -44,6 +45,7 @@ class Request:
     request_id: str = ""
     content_length: int | None = None
     has_body: bool = False
+    received_bytes: int = 0
     chosen: FrontEnd | None = field(default=None, compare=False, repr=False)
 
     def header(self, name: str) -> str | None:

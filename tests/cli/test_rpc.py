@@ -35,7 +35,7 @@ def test_without_a_method_all_are_listed(served: Served) -> None:
 
 
 def test_a_result_is_printed_as_json(served: Served) -> None:
-    assert json.loads(run(served, "server.health").stdout) == {"status": "ok", "reason": ""}
+    assert json.loads(run(served, "server.health").stdout) == {"status": "ok", "ready": True, "writes": True}
 
 
 @pytest.mark.parametrize("params", ['{"flist": "admin/welcome", "limit": 1}', '["admin/welcome", null, 1]'])

@@ -287,9 +287,12 @@ def test_the_server_tells_of_itself(desk: Desk, alice: Actor) -> None:
 
 
 def test_stopped_writes_are_told_of_and_resumed(desk: Desk) -> None:
-    assert desk.call("server.health") == {"status": "ok", "reason": ""}
+    assert desk.call("server.health") == {"status": "ok", "ready": True, "writes": True}
     desk.library.stop_sign.stop("the disk failed")
-    assert desk.call("server.health") == {"status": "read-only", "reason": "the disk failed"}
+    assert desk.call("server.health") == {"status": "read-only", "ready": True, "writes": False}
+    details = desk.call("server.details")
+    assert (details["stopped"], details["problem"]) == ("the disk failed", None)
+    assert details["disk"]["total_bytes"] > 0
     assert desk.problem("account.add", "alice") == "writes-stopped"
     assert desk.call("check.run")["problems"] == ["writes are stopped: the disk failed"]
     desk.call("server.resume_writes")
@@ -312,6 +315,7 @@ def test_blocks_are_verified_some_at_a_time_and_damage_is_named(desk: Desk, alic
 
 
 ADMINS_ONLY = {
+    "server.details": [],
     "account.list": [],
     "account.add": ["x"],
     "account.disable": ["x"],

@@ -98,6 +98,19 @@ def test_a_token_over_plain_http_is_refused_where_the_setting_says_so(library: L
     assert ask(front_end, HEALTH, bearer(token), client="::1").status == 200
 
 
+def test_who_asks_too_often_is_told_to_wait(tmp_path: Path) -> None:
+    limits = {"rates.guest_requests": 2, "rates.account_requests": 3}
+    library = Library(load(given={"store.data": str(tmp_path / "data"), **limits}), Clock())
+    library.identity.add_account(OPERATOR, "alice", Role.USER)
+    token = library.identity.new_token(OPERATOR, "alice")
+    front_end = RpcFrontEnd(library, by_token(library))
+    assert [ask(front_end, client="192.0.2.7").status for _ in range(3)] == [401, 401, 429]
+    answers = [ask(front_end, HEALTH, bearer(token), client="192.0.2.7") for _ in range(4)]
+    assert [each.status for each in answers] == [200, 200, 200, 429]
+    assert "retry-after" in dict(answers[-1].headers)
+    library.close()
+
+
 def test_on_the_socket_of_the_owner_no_token_is_asked_for(library: Library) -> None:
     front_end = RpcFrontEnd(library, as_owner)
     response = ask(front_end, WHO)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import OutOfQuota
+from mylist_dav.model.accounts import Right
+from mylist_dav.model.actors import Role
 from mylist_dav.model.names import FlistName
 from mylist_dav.outcomes import outcome
-from tests.shelf import ADMIN, NAME, Shelf, shelf_in
+from tests.shelf import ADMIN, NAME, USER, Shelf, shelf_in
 
 SECOND = FlistName("anna", "second")
 
@@ -64,3 +66,29 @@ def test_a_copy_counts_and_other_accounts_do_not(shelf: Shelf) -> None:
         shelf.copy("f", "h")
     shelf.copy("f", "h", to=other)
     assert shelf.flists.room_bytes(ADMIN, other) is None
+
+
+def test_a_body_of_no_declared_size_is_refused_as_soon_as_it_is_past_the_quota(shelf: Shelf) -> None:
+    upload = shelf.uploads.open(ADMIN, shelf.place("g"))
+    upload.write(b"12345")
+    with pytest.raises(
+        OutOfQuota, match="anna may hold 10 bytes together, and there is no room for a file of 6"
+    ):
+        upload.write(b"6")
+    upload.abort()
+    replacing = shelf.uploads.open(ADMIN, shelf.place("f"))
+    replacing.write(b"1234567890")
+    assert replacing.finish().entry.size_bytes == 10
+
+
+def test_of_a_file_past_the_quota_no_block_is_stored(shelf: Shelf) -> None:
+    large = bytes(range(256)) * 4096 * 3
+    before = list(shelf.blocks.digests())
+    shelf.identity.add_account(ADMIN, "ulla", Role.USER)
+    shelf.grants.grant(ADMIN, "ulla", NAME, Right.WRITE)
+    for check_now in (True, False):
+        upload = shelf.uploads.open(USER, shelf.place("g"), check_now=check_now)
+        with pytest.raises(OutOfQuota):
+            upload.write(large)
+        upload.abort()
+    assert list(shelf.blocks.digests()) == before

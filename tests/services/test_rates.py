@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mylist_dav.errors import TooMany
-from mylist_dav.services.rates import Rate, origin
+from mylist_dav.services.rates import Rate, Throttle, origin
+from mylist_dav.settings import RateSettings
 from tests.shelf import Clock
 
 
@@ -79,3 +80,29 @@ def test_memory_is_bounded_and_who_asked_longest_ago_is_forgotten() -> None:
 )
 def test_a_site_counts_as_one_place(address: str, place: str) -> None:
     assert origin(address) == place
+
+
+def refused(throttle: Throttle, address: str, *, guest: bool = False, account: str = "") -> bool:
+    try:
+        throttle.come(address, guest=guest)
+        throttle.known(account)
+    except TooMany:
+        return True
+    return False
+
+
+def test_addresses_guests_and_accounts_each_have_their_own_bound() -> None:
+    clock = Clock()
+    throttle = Throttle(RateSettings(address_requests=4, guest_requests=2, account_requests=3), clock)
+    assert [refused(throttle, "192.0.2.1", guest=True) for _ in range(3)] == [False, False, True]
+    assert [refused(throttle, "192.0.2.1") for _ in range(2)] == [False, True]  # those of the guest count too
+    assert [refused(throttle, f"192.0.2.{n}", account="anna") for n in range(2, 6)] == [False] * 3 + [True]
+    clock.advance(60)
+    assert not refused(throttle, "192.0.2.1", guest=True, account="anna")
+
+
+def test_a_bound_of_0_is_none_and_what_has_no_address_is_free() -> None:
+    unbound = Throttle(RateSettings(address_requests=0, guest_requests=0, account_requests=0), Clock())
+    assert not any(refused(unbound, "192.0.2.1", guest=True, account="anna") for _ in range(50))
+    bound = Throttle(RateSettings(address_requests=1, guest_requests=1, account_requests=0), Clock())
+    assert not any(refused(bound, "", guest=True) for _ in range(50))

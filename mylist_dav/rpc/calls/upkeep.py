@@ -10,7 +10,16 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.rpc.methods import AnyMethod, Method
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.documents.calls import Nothing, VerifyRun
-from mylist_dav.wire.documents.upkeep import BadBlock, Checked, Done, Health, Server, ServerKey, Verified
+from mylist_dav.wire.documents.upkeep import (
+    BadBlock,
+    Checked,
+    Done,
+    Health,
+    HealthDetails,
+    Server,
+    ServerKey,
+    Verified,
+)
 
 
 def info(library: Library, actor: Actor, asked: Nothing) -> Server:
@@ -27,9 +36,25 @@ def info(library: Library, actor: Actor, asked: Nothing) -> Server:
 
 def health(library: Library, actor: Actor, asked: Nothing) -> Health:
     """Whether the server can do its work."""
-    if library.stop_sign.is_set:
-        return Health(status="read-only", reason=library.stop_sign.reason)
-    return Health(status="ok", reason="")
+    found = library.watch.health()
+    return Health(status=found.status, ready=found.is_ready, writes=found.takes_writes)  # type: ignore[arg-type]
+
+
+def details(library: Library, actor: Actor, asked: Nothing) -> HealthDetails:
+    """All that is known of the health of the server. For admins."""
+    found = library.watch.details(actor)
+    return HealthDetails.model_validate(
+        {
+            "status": found.status,
+            "ready": found.is_ready,
+            "writes": found.takes_writes,
+            "problem": found.problem or None,
+            "stopped": found.stopped or None,
+            "disk": None if found.room is None else {**found.room._asdict(), "short": found.short},
+            "schema_version": found.schema_version,
+            "upkeep": {kind: {"at_ns": one.at_ns, **one.found} for kind, one in found.upkept.items()},
+        }
+    )
 
 
 def resume_writes(library: Library, actor: Actor, asked: Nothing) -> Done:
@@ -67,6 +92,7 @@ def check(library: Library, actor: Actor, asked: Nothing) -> Checked:
 METHODS: list[AnyMethod] = [
     Method("server.info", Nothing, Server, info),
     Method("server.health", Nothing, Health, health),
+    Method("server.details", Nothing, HealthDetails, details),
     Method("server.resume_writes", Nothing, Done, resume_writes),
     Method("server.rotate_key", Nothing, ServerKey, rotate_key),
     Method("verify.run", VerifyRun, Verified, verify),

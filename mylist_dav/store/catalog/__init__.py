@@ -14,15 +14,19 @@ spans.py         what changed between two revisions
 claims.py        which blocks and contents somebody may name
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
+holders.py       which flists hold a content, and show it
+figures.py       counts for those who watch a server
 jobs.py          work that outlives a request
 rows.py          rows to values and back
 """
 
 from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.drafts import Draft
+from mylist_dav.store.catalog.figures import Upkept
+from mylist_dav.store.catalog.holders import Shown
 from mylist_dav.store.catalog.records import Detail
 from mylist_dav.store.catalog.spans import Span
-from mylist_dav.store.catalog.transactions import Catalog, Pulse
+from mylist_dav.store.catalog.transactions import Catalog, Pulse, Writes
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
 from mylist_dav.store.catalog.views import IntakeRow, View
@@ -37,8 +41,11 @@ __all__ = [
     "IntakeRow",
     "NewEntry",
     "Pulse",
+    "Shown",
     "Span",
     "TreeDraft",
     "TreeView",
+    "Upkept",
     "View",
+    "Writes",
 ]

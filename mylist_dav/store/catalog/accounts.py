@@ -42,6 +42,15 @@ class AccountReads:
         """Whether there is an account of this name."""
         return bool(self._sql.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchall())
 
+    def room_of(self, account: str) -> tuple[int, int] | None:
+        """(bytes that the flists of an account may hold together, bytes they hold); None: no quota, or no account."""
+        rows = self._sql.execute(
+            "SELECT a.quota_bytes, (SELECT coalesce(sum(f.size_bytes), 0) FROM flist f"
+            " WHERE f.account_id = a.account_id) FROM account a WHERE a.name = ?",
+            (account,),
+        ).fetchall()
+        return None if not rows or rows[0][0] is None else (int(rows[0][0]), int(rows[0][1]))
+
     def account_role(self, name: str) -> Role | None:
         """The role of an account that may log in; None when it is unknown or disabled."""
         rows = self._sql.execute(

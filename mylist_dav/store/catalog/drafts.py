@@ -14,6 +14,7 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
+from mylist_dav.store.catalog.figures import Upkept, note_upkept
 from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
@@ -75,6 +76,10 @@ class Draft(View, AccountWrites):
         Commits of trees are recorded by themselves, with the action and the note of the tree.
         """
         self.records.record(actor, action, flist, detail, size_bytes)
+
+    def note_upkept(self, kind: str, found: dict[str, int]) -> None:
+        """Note that upkeep of a kind has just been done, and what it counted."""
+        note_upkept(self._sql, kind, Upkept(self.now_ns, found))
 
     def _refuse_over_quota(self, trees: list[TreeDraft]) -> None:
         """trees: those of one account. What makes them no larger together is allowed, however large they are."""

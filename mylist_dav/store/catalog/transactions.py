@@ -8,6 +8,7 @@ into the database by a thread of its own (checkpoints.py).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 import apsw
 
+from mylist_dav.model.spreads import SECONDS, SIZES, Spread
 from mylist_dav.store.catalog.checkpoints import RESTART_BUSY_SECONDS, Checkpointer
 from mylist_dav.store.catalog.commits import Group, GroupCommits, Waiting
 from mylist_dav.store.catalog.connections import connect, open_migrated, patience, sql_errors
@@ -30,6 +32,19 @@ WRITE_POLL_SECONDS = 0.00002
 """How long the one process that has the turn sleeps at first between two looks at the write lock."""
 
 _log = logging.getLogger(__name__)
+
+
+class Writes:
+    """How the transactions of one process went. Written by whoever leads a group, so by one thread at a time.
+
+    group_changes: how many changes shared a transaction that was made durable. seconds: from the turn to the end of the
+    sync. waited_seconds: for the turn among the processes.
+    """
+
+    def __init__(self) -> None:
+        self.group_changes = Spread(SIZES)
+        self.seconds = Spread(SECONDS)
+        self.waited_seconds = Spread(SECONDS)
 
 
 class Pulse:
@@ -70,6 +85,7 @@ class Catalog:
     busy_seconds: how long a change waits for other processes at most.
     may_write: called before anything is acknowledged; raises WritesStopped.
     on_write_failure: called with a reason when the disk refuses a write or a sync.
+    writes: how they went.
     """
 
     def __init__(
@@ -88,6 +104,7 @@ class Catalog:
         self._may_write = may_write
         self._on_write_failure = on_write_failure
         self._closed = False
+        self.writes = Writes()
         with sql_errors():
             self._writer = open_migrated(path, durability=durability, busy_seconds=busy_seconds, clock=clock)
         self._turn = Turn(path.with_name(path.name + "-turn"), busy_seconds)
@@ -158,13 +175,18 @@ class Catalog:
         """Run a group as one transaction."""
         with sql_errors():
             self._may_write()
+            asked = time.monotonic()
             with self._turn.taken():
                 self._writer.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            self.writes.waited_seconds.add(begun - asked)
             try:
                 while (waiting := group.take()) is not None:
                     if not self._make(waiting, alone=len(group.members) == 1):
                         return
                 self._commit()
+                self.writes.group_changes.add(len(group.members))
+                self.writes.seconds.add(time.monotonic() - begun)
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")

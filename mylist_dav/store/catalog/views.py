@@ -15,6 +15,8 @@ from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
 from mylist_dav.store.catalog.claims import Claims
+from mylist_dav.store.catalog.figures import Figures
+from mylist_dav.store.catalog.holders import Holders
 from mylist_dav.store.catalog.jobs import JobReads
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
@@ -277,6 +279,16 @@ class View(AccountReads):
     def records(self) -> Records:
         """The audit and the sums of traffic."""
         return Records(self._sql)
+
+    @property
+    def figures(self) -> Figures:
+        """Counts for those who watch, and when upkeep was last done."""
+        return Figures(self._sql)
+
+    @property
+    def holders(self) -> Holders:
+        """Which flists hold a content."""
+        return Holders(self._sql)
 
     @property
     def jobs(self) -> JobReads:

@@ -29,10 +29,34 @@ class ServerKey(Told):
 
 
 class Health(Told):
-    """read-only: writes are stopped after a failed sync, for this reason."""
+    """status: one word. ready: what is stored can be read; writes: changes are taken."""
 
-    status: Literal["ok", "read-only"]
-    reason: str
+    status: Literal["ok", "damaged", "short-of-room", "read-only", "unavailable"]
+    ready: bool
+    writes: bool
+
+
+class Room(Told):
+    """Of the disk. short: there is less than the settings ask for."""
+
+    total_bytes: int
+    free_bytes: int
+    total_inodes: int
+    free_inodes: int
+    short: bool
+
+
+class HealthDetails(Health):
+    """problem: why the catalog cannot be read. stopped: why no change is taken. disk: null when it cannot be told.
+
+    upkeep: the last run of each kind of upkeep to its end, with at_ns and its counts.
+    """
+
+    problem: str | None
+    stopped: str | None
+    disk: Room | None
+    schema_version: int
+    upkeep: dict[str, dict[str, Any]]
 
 
 class Checked(Told):

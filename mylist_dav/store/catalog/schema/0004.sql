@@ -59,3 +59,10 @@ CREATE TABLE job (
 ) WITHOUT ROWID;
 CREATE INDEX job_by_state ON job (state, created_ns);
 CREATE INDEX job_by_account ON job (account, created_ns);
+
+-- When each kind of upkeep was last done, and what it counted: a JSON object of numbers.
+CREATE TABLE upkeep (
+  kind TEXT PRIMARY KEY,
+  at_ns INTEGER NOT NULL,
+  found TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,152 @@
+"""/files/: single files by the digest of their content."""
+
+from __future__ import annotations
+
+import re
+
+from mylist_dav.api.bodies import model_response
+from mylist_dav.api.conditions import conditions_of
+from mylist_dav.api.operations import Call, Media, Operation
+from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.entries import Entry
+from mylist_dav.services.uploads import Upload
+from mylist_dav.wire.checksums import Checksums, checksums_of
+from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FileTold
+from mylist_dav.wire.media import UNKNOWN, media_type, worth_keeping
+from mylist_dav.wire.messages import Response
+from mylist_dav.wire.responder import Representation, file_response
+from mylist_dav.wire.strangers import FILE_HEADERS, refuse_service_worker
+
+PIECE_BYTES = 1024 * 1024
+_TAG = "Files"
+_ADDRESS = re.compile(r"([0-9a-f]{64})(?:\.([A-Za-z0-9]{1,20}))?")
+
+
+def operations() -> list[Operation]:
+    return [
+        Operation(
+            "PUT", "/files/{name}", "putFile", _TAG,
+            "Store a file in the flist for files of the account, and learn its digest",
+            put, body=Media(("*/*",), "the file", may_be_empty=True), told=FileTold, status=201,
+            also={200: "a file was replaced"},
+        ),
+        Operation(
+            "GET", "/files/{name}", "getFile", _TAG,
+            "The file of a digest, as {digest} or {digest}.{extension}; HEAD tells whether there is one",
+            get, told=Media(("*/*",), "the file"), open=True,
+        ),
+        Operation(
+            "POST", "/api/v1/files/check", "checkFile", _TAG,
+            "Whether all of a file is there: its blocks with their sizes, or their bytes read and hashed",
+            check, body=FileCheckAsked, told=FileCheckTold,
+        ),
+    ]  # fmt: skip
+
+
+def put(call: Call) -> FileSink:
+    """Raises what can be known before the body has come."""
+    request = call.request
+    if request.header("content-range") is not None:
+        raise Invalid("a PUT of a part is not accepted: send the whole file (RFC 9110, 14.5)")
+    if (request.header("content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedMedia("send the file as it is, without a Content-Encoding")
+    if request.content_length is None and not request.has_body:
+        raise Invalid("send the file as the body; an empty one with Content-Length: 0")
+    name = call.names["name"]
+    checksums = checksums_of(request)
+    upload = call.library.single_files.open(
+        call.actor,
+        name,
+        size_bytes=request.content_length if request.has_body else 0,
+        content_type=worth_keeping(request.header("content-type"), name),
+        conditions=conditions_of(request),
+    )
+    return FileSink(call, upload, checksums)
+
+
+def get(call: Call) -> Response:
+    """Raises NotFound: for what is not there, and for what may not be read."""
+    refuse_service_worker(call.request)
+    found = _ADDRESS.fullmatch(call.names["name"])
+    if found is None:
+        raise NotFound("there is no such file: an address here is a digest of 64 lower-case hex digits")
+    file = call.library.single_files.find(call.actor, Digest.parse(found[1]))
+    representation = Representation(
+        file.entry.etag,
+        None,
+        file.entry.size_bytes,
+        media_type(f"x.{found[2]}") if found[2] else content_type_of(file.entry),
+        file.pieces,
+    )
+    response = file_response(call.request, representation, FILE_HEADERS)
+    if call.request.method == "GET" and call.actor.account:
+        response.meter = call.library.ledger.request(call.actor, file.flist_name, path=found[1])
+    return response
+
+
+def check(call: Call) -> FileCheckTold:
+    asked: FileCheckAsked = call.body
+    found = call.library.single_files.check(call.actor, Digest.parse(asked.digest), hard=asked.hard)
+    return FileCheckTold(
+        digest=asked.digest,
+        size=found.recipe.size_bytes,
+        blocks=len(found.recipe.blocks),
+        hard=asked.hard,
+        whole=not (found.missing_count or found.bad_count),
+        missing=list(map(str, found.missing)),
+        bad=list(map(str, found.bad)),
+        missing_count=found.missing_count,
+        bad_count=found.bad_count,
+    )
+
+
+def content_type_of(entry: Entry) -> str:
+    """As given by whoever wrote it, else by its name."""
+    return entry.content_type or media_type(entry.name)
+
+
+class FileSink:
+    """A BodySink that makes a file of the flist for files."""
+
+    def __init__(self, call: Call, upload: Upload, checksums: Checksums) -> None:
+        self.limit_bytes = call.library.settings.limits.body_bytes_max
+        self.piece_bytes = PIECE_BYTES
+        self._ledger = call.library.ledger
+        self._upload = upload
+        self._checksums = checksums
+
+    def write(self, piece: bytes) -> None:
+        self._checksums.update(piece)
+        self._upload.write(piece)
+
+    def finish(self) -> Response:
+        try:
+            self._checksums.check()
+        except MylistError:
+            self._upload.abort()
+            raise
+        stored = self._upload.finish()
+        entry = stored.entry
+        told = FileTold(
+            digest=str(entry.digest),
+            name=entry.name,
+            size=entry.size_bytes,
+            content_type=content_type_of(entry),
+        )
+        location = ("location", f"/files/{address_of(entry)}")
+        response = model_response(told, 201 if stored.created else 200, location)
+        response.meter = self._ledger.request(
+            self._upload.actor, self._upload.place.flist_name, up_bytes=entry.size_bytes
+        )
+        return response
+
+    def abort(self) -> None:
+        self._upload.abort()
+
+
+def address_of(entry: Entry) -> str:
+    """The digest of a file, and the extension of its name if that says what it is."""
+    extension = entry.name.rpartition(".")[2]
+    known = media_type(entry.name) != UNKNOWN and re.fullmatch(r"[A-Za-z0-9]{1,20}", extension)
+    return f"{entry.digest}.{extension}" if known and "." in entry.name else str(entry.digest)

@@ -1,0 +1,62 @@
+"""An import past the quota of its account: refused while it arrives, and nothing past the quota is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mylist_dav.errors import OutOfQuota
+from mylist_dav.model.actors import OPERATOR
+from mylist_dav.model.digest import Digest
+from mylist_dav.services.identity import Identity
+from tests.services.trees_in_memory import NAME, Lab, file, special_tar, tar_info, tar_of
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path / "data")
+    lab.take(tar_of({"first": file(b"12345")}))
+    limit(lab, 20)
+    yield lab
+    lab.close()
+
+
+def limit(lab: Lab, quota_bytes: int) -> None:
+    identity = Identity(lab.catalog, lambda: 0, days_max=1)
+    identity.set_quota(OPERATOR, NAME.account, quota_bytes)
+    identity.close()
+
+
+def test_a_member_that_brings_the_tree_past_the_quota_is_not_stored_nor_any_after_it(lab: Lab) -> None:
+    tree = {"a": file(b"a" * 15), "b": file(b"b" * 6), "c": file(b"c" * 2_000_000)}
+    with pytest.raises(OutOfQuota, match="may hold 20 bytes together, and there is no room for a tree of 21"):
+        lab.take(tar_of(tree))
+    assert sorted(lab.tree()) == ["first"]
+    stored = set(lab.blocks.digests())
+    assert Digest.of(b"b" * 6) not in stored
+    assert len(stored) <= 2
+
+
+def test_a_tree_that_takes_the_place_of_another_may_be_as_large_as_the_quota(lab: Lab) -> None:
+    lab.take(tar_of({"a": file(b"a" * 20)}))
+    assert lab.counted() == (1, 20)
+    limit(lab, 7)
+    lab.take(tar_of({"b": file(b"b" * 20)}))  # no larger than what is there
+    with pytest.raises(OutOfQuota):
+        lab.take(tar_of({"b": file(b"c" * 21)}))
+
+
+def test_of_members_of_one_name_only_the_last_counts(lab: Lab) -> None:
+    infos = [tar_info("a", file(b"x" * 15)) for _ in range(4)]
+    lab.take(special_tar(*infos, content=b"x" * 15))
+    assert lab.counted() == (1, 15)
+
+
+def test_what_is_merged_counts_beside_what_is_there(lab: Lab) -> None:
+    with pytest.raises(OutOfQuota):
+        lab.take(tar_of({"a": file(b"a" * 16)}), merge=True)
+    assert sorted(lab.tree()) == ["first"]
+    lab.take(tar_of({"a": file(b"a" * 15)}), merge=True)
+    assert lab.counted() == (2, 20)
