@@ -33,6 +33,9 @@ MylistError
 └── Corrupt                 stored bytes do not match their digest, or an invariant is broken
 """
 
+from __future__ import annotations
+
+import re
 from collections.abc import Sequence
 
 
@@ -197,3 +200,8 @@ class Unsupported(MylistError):
 
 class Corrupt(MylistError):
     """Stored bytes do not match their digest, or an invariant of the store is broken."""
+
+
+def problem_name(cls: type[MylistError]) -> str:
+    """What an error is called outside, for ever: its class as words with hyphens; TooMany gives too-many."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()

@@ -1,6 +1,5 @@
 """What an error means outside: HTTP status, JSON-RPC code, exit code. The one table; front ends only read it."""
 
-import re
 from typing import NamedTuple
 
 from mylist_dav import errors
@@ -61,15 +60,15 @@ def outcome(error: BaseException) -> Outcome:
     return OUTCOMES[errors.MylistError]
 
 
-def problem_name(cls: type[errors.MylistError]) -> str:
-    """The class of an error as words with hyphens: TooMany gives too-many."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+def problem_of(error: BaseException) -> str:
+    """The name that an error has outside; anything foreign counts as MylistError."""
+    known = (cls for cls in type(error).__mro__ if cls in OUTCOMES)
+    return errors.problem_name(next(known, errors.MylistError))
 
 
 def problem_document(error: BaseException) -> dict[str, str | int]:
     """An error as a problem document (RFC 9457). The type never changes its meaning; foreign errors show nothing."""
-    known = next((cls for cls in type(error).__mro__ if cls in OUTCOMES), errors.MylistError)
-    name = problem_name(known)
+    name = problem_of(error)
     return {
         "type": PROBLEM_PREFIX + name,
         "title": name.replace("-", " ").capitalize(),

@@ -80,6 +80,27 @@ def _addresses(values: tuple[str, ...]) -> str | None:
     return "names the same address twice" if len(set(values)) < len(values) else None
 
 
+def parse_rpc_listen(text: str) -> tuple[str, int] | str:
+    """http://HOST:PORT as (host, port), unix:PATH as the path. Raises BadSettings."""
+    kind, colon, place = text.partition(":")
+    if colon and kind == "unix" and place and "\0" not in place:
+        return place
+    if colon and kind == "http" and place.startswith("//"):
+        return parse_listen(place[2:])
+    raise BadSettings(
+        f"{text!r} is not an address for JSON-RPC: http://127.0.0.1:8091 and unix:rpc.sock would be"
+    )
+
+
+def _rpc_addresses(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            parse_rpc_listen(value)
+        except BadSettings as error:
+            return f"is refused: {error}"
+    return "names the same address twice" if len(set(values)) < len(values) else None
+
+
 def _networks(values: tuple[str, ...]) -> str | None:
     for value in values:
         try:
@@ -410,6 +431,21 @@ class SiteSettings(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RpcSettings(Section):
+    """JSON-RPC, beside /rpc on the server's own hosts."""
+
+    section: ClassVar[str] = "rpc"
+
+    local_socket: bool = _setting(
+        True, "Answer the owner of the data directory on run/rpc.sock in it, without a token."
+    )
+    listen: tuple[str, ...] = _setting(
+        (), "Further addresses, for who has a token: http://HOST:PORT or unix:PATH each.", _rpc_addresses
+    )
+    batch_calls_max: int = _setting(100, "Most calls of one batch.", between(1, 10_000))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PeerSettings(Section):
     """Another server that this one may copy to: one table for each peer. This server logs in there with its own key."""
 
@@ -438,6 +474,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     sites: SiteSettings = field(default_factory=SiteSettings)
+    rpc: RpcSettings = field(default_factory=RpcSettings)
     files: FileSettings = field(default_factory=FileSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     rates: RateSettings = field(default_factory=RateSettings)
@@ -456,6 +493,7 @@ SECTIONS: dict[str, type[Section]] = {
         AuditSettings,
         JobSettings,
         SiteSettings,
+        RpcSettings,
         FileSettings,
         HealthSettings,
         RateSettings,

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +106,13 @@ def running(
     engine: str = "uvloop",
     workers: int = 1,
     environ: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Iterator[Served]:
-    """As serving, with the data as they are, or none."""
+    """As serving, with the data as they are, or none. before: words before the command, as of `ip netns exec`."""
     data.mkdir(exist_ok=True)
     log = data / "serve.log"
-    command = [sys.executable, "-m", "mylist_dav", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
+    command = [*before, sys.executable, "-m", "mylist_dav"]
+    command += ["serve", "--data", str(data), "--listen", "127.0.0.1:0"]
     command += ["--engine", engine, "--workers", str(workers), *options]
     with log.open("w") as errors:
         process = subprocess.Popen(

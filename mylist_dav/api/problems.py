@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from mylist_dav.api.bodies import model_response
-from mylist_dav.errors import Busy, TooMany
-from mylist_dav.outcomes import OUTCOMES, PROBLEM_PREFIX, problem_document, problem_name
+from mylist_dav.errors import problem_name
+from mylist_dav.outcomes import OUTCOMES, PROBLEM_PREFIX, problem_document
 from mylist_dav.wire.documents import Told
-from mylist_dav.wire.messages import Headers, Response
+from mylist_dav.wire.messages import Response
+from mylist_dav.wire.refusals import refusal_headers
 
 
 class Problem(Told):
@@ -39,19 +40,6 @@ def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None 
     allowed: the methods there are, for 405. members: further ones of the document.
     """
     document = Problem.model_validate({**problem_document(error), **(members or {})})
-    response = model_response(document, document.status, *_headers(error, document.status, allowed))
+    response = model_response(document, document.status, *refusal_headers(error, allowed))
     response.headers[0] = ("content-type", "application/problem+json")
     return response
-
-
-def _headers(error: Exception, status: int, allowed: str) -> Headers:
-    headers: Headers = []
-    if status == 401:
-        headers.append(("www-authenticate", 'Bearer realm="mylist"'))
-    if status == 405 and allowed:
-        headers.append(("allow", allowed))
-    if isinstance(error, TooMany):
-        headers.append(("retry-after", str(error.retry_after_seconds)))
-    if isinstance(error, Busy):
-        headers.append(("retry-after", "1"))
-    return headers

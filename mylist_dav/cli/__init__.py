@@ -38,6 +38,7 @@ _COMMANDS = {
     "rename": "rename:rename",
     "rollback": "rollback:rollback",
     "rotate-server-key": "rotate:rotate_server_key",
+    "rpc": "rpc:rpc",
     "serve": "serve:serve",
     "stats": "stats:stats",
     "token": "token:token",

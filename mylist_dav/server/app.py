@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mylist_dav.server.measures import Measures
@@ -21,6 +21,7 @@ class App:
 
     close is called once in each worker, after its last request, in the main thread. measures: what counts its requests.
     board: where the workers of a run (hex digits) leave their figures for each other, if they do.
+    doors: the front ends that answer at doors (doors.py), by name.
     """
 
     front_end: FrontEnd
@@ -28,3 +29,4 @@ class App:
     close: Callable[[], None] = _nothing
     measures: Measures = field(default_factory=Measures)
     board: Callable[[str], Board] | None = None
+    doors: Mapping[str, FrontEnd] = field(default_factory=dict)

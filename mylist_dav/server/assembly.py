@@ -11,9 +11,11 @@ from typing import cast
 from mylist_dav.api.health import HealthFrontEnd, MetricsFrontEnd
 from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
+from mylist_dav.rpc.frontend import RpcFrontEnd, as_owner, by_token
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import usable_cores
+from mylist_dav.server.doors import OWNER, TOKEN, open_doors
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.measures import Measures
@@ -52,6 +54,7 @@ def build(settings: Settings) -> App:
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
         **dict.fromkeys(SEGMENTS, api(library)),
+        "rpc": RpcFrontEnd(library, by_token(library)),
         "healthz": HealthFrontEnd(library),
         "metrics": MetricsFrontEnd(library, partial(metrics_text, measures)),
     }
@@ -68,8 +71,9 @@ def build(settings: Settings) -> App:
         front_end = Forwarded(front_end, settings.server.trusted_proxies)
     library.jobs.register(Syncing(library).kind())
     library.start_jobs()
+    doors: dict[str, FrontEnd] = {OWNER: RpcFrontEnd(library, as_owner), TOKEN: routes["rpc"]}
     root = Path(settings.store.data)
-    return App(front_end, library.blocks, library.close, measures, partial(Board, root))
+    return App(front_end, library.blocks, library.close, measures, partial(Board, root), doors)
 
 
 def service(settings: Settings) -> Service:
@@ -84,6 +88,7 @@ def service(settings: Settings) -> Service:
         workers=server.workers or one_per_core(),
         one_core_each=server.one_core_each,
         limits=engine_limits(settings),
+        doors=lambda backlog: open_doors(settings.rpc, Path(settings.store.data), backlog),
         access_log=cast(LogFormat, server.access_log),
         access_log_file=Path(server.access_log_file) if server.access_log_file else None,
     )

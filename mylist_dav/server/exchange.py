@@ -100,11 +100,11 @@ class Exchanges:
         self._reading.close()
 
     def _note(self, notes: Notes) -> None:
-        """In a thread: how busy the threads are."""
+        """In a thread: how busy the threads are. A process may have several of these, one for each kind of socket."""
         process = str(os.getpid())
-        calls = self._threads.calls + self._reading.calls
-        for name, number in (("calls_running", calls), ("call_threads", self.runtime.limits.threads)):
-            notes.levels[name, process] = notes.levels.get((name, process), 0) + number
+        running = self._threads.calls + self._reading.calls
+        for name, level in (("calls_running", running), ("call_threads", self.runtime.limits.threads)):
+            notes.levels[name, process] = notes.levels.get((name, process), 0) + level
 
     async def run(self, request: Request, stream: Stream, given: Response | None = None) -> None:
         """Answer one request (with `given`, if the front end has answered already). Never raises.

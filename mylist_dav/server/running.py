@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from mylist_dav.errors import BadSettings
 from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import keep_to_one_core
+from mylist_dav.server.doors import Door
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.memory import give_back_freed_blocks, holes_given_back
 from mylist_dav.server.runtime import Runtime
@@ -43,6 +45,7 @@ class Service:
     access_log_file: None for standard error; reopened at SIGHUP.
     run: names what the workers have in common; serve() gives it.
     one_core_each: every worker keeps to one core (cores.py).
+    doors: opens further sockets (doors.py) for as long as the server runs; called with the backlog.
     """
 
     factory: str
@@ -55,6 +58,7 @@ class Service:
     limits: EngineLimits = field(default_factory=EngineLimits)
     access_log: LogFormat = "off"
     access_log_file: Path | None = None
+    doors: Callable[[int], AbstractContextManager[list[Door]]] = lambda backlog: nullcontext([])
     run: str = ""
 
 
@@ -72,24 +76,34 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
         run = f"{os.getpid():x}{time.time_ns():x}"
         service = replace(service, settings=service.settled(service.settings, names), run=run)
         shares = [list(share) for share in zip(*bound, strict=True)]
-        first_core = os.getpid()  # servers that run side by side begin at different ones
-
-        def begin(number: int, told: Callable[[], None]) -> None:
-            if service.one_core_each:
-                keep_to_one_core(first_core + number)
-            work(service, shares[number], told)
-
-        if service.workers == 1:
-            begin(0, lambda: ready(names))
-            return 0
-        return Workers(service.limits, begin).run(service.workers, lambda: ready(names))
+        with service.doors(service.limits.backlog) as doors:
+            return _serve(service, shares, doors, lambda: ready(names))
     finally:
         for copies in bound:
             for each in copies:
                 each.close()
 
 
-def work(service: Service, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+def _serve(
+    service: Service, shares: list[list[socket.socket]], doors: list[Door], ready: Callable[[], None]
+) -> int:
+    """One worker for each share of the sockets, or this process if that is all; the first one has the doors too."""
+    first_core = os.getpid()  # servers that run side by side begin at different ones
+
+    def begin(number: int, told: Callable[[], None]) -> None:
+        if service.one_core_each:
+            keep_to_one_core(first_core + number)
+        work(service, shares[number], told, doors if number == 0 else [])
+
+    if service.workers == 1:
+        begin(0, ready)
+        return 0
+    return Workers(service.limits, begin).run(service.workers, ready)
+
+
+def work(
+    service: Service, sockets: list[socket.socket], ready: Callable[[], None], doors: Sequence[Door] = ()
+) -> None:
     """Be a worker: make the app, run the engine until it is stopped, close the app."""
     give_back_freed_blocks()
     engine: Engine = _named(_ENGINES[service.engine])
@@ -101,13 +115,23 @@ def work(service: Service, sockets: list[socket.socket], ready: Callable[[], Non
     try:
         if app.board is not None:
             app.measures.begin(app.board(service.run))
-        with holes_given_back():
+        with holes_given_back(), _doors_served(app, doors, service.limits, access_log):
             engine(Runtime(app, service.limits, access_log), sockets, ready)
     finally:
         app.measures.end()
         app.close()
         if access_log is not None:
             access_log.close()
+
+
+def _doors_served(
+    app: App, doors: Sequence[Door], limits: EngineLimits, access_log: AccessLog | None
+) -> AbstractContextManager[None]:
+    """Answer at the doors as long as the block runs."""
+    if not doors:
+        return nullcontext()
+    serving: Callable[..., AbstractContextManager[None]] = _named("mylist_dav.server.door_loop:serving")
+    return serving(app, doors, limits, access_log)
 
 
 def _named(text: str) -> Any:

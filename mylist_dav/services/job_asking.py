@@ -10,13 +10,19 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT
-from mylist_dav.model.peers import peer_called
+from mylist_dav.model.peers import Peer, peer_called
 from mylist_dav.services.jobs import Fields
 from mylist_dav.services.opening import Library
 from mylist_dav.services.rights import require_admin
 
 SYNC = "sync"
 BLOCKS_MAX = 10_000
+
+
+def known_peers(library: Library, actor: Actor) -> tuple[Peer, ...]:
+    """The servers that this one is set up to copy to. For admins. Raises Unauthenticated, Forbidden."""
+    require_admin(actor)
+    return library.peers
 
 
 def sync_asked(

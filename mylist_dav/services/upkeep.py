@@ -38,20 +38,22 @@ class Upkeep:
         with self._catalog.view() as view:
             return view.totals()
 
-    def verify(self, actor: Actor) -> Iterator[Verified]:
-        """Read every registered block; damaged ones are set aside by the store. A run that ends is noted (VERIFY)."""
+    def verify(self, actor: Actor, after: Digest | None = None) -> Iterator[Verified]:
+        """Read every registered block, in order of digest, past after; damaged ones are set aside by the store.
+
+        A run over all of them that ends is noted (VERIFY).
+        """
         require_admin(actor)
         found = {"blocks": 0, "size_bytes": 0, "bad": 0}
-        for one in self._verified():
+        for one in self._verified(after):
             found["blocks"] += 1
             found["size_bytes"] += one.size_bytes
             found["bad"] += bool(one.problem)
             yield one
-        if not self._stop_sign.is_set:
+        if after is None and not self._stop_sign.is_set:
             self._catalog.change(lambda draft: draft.note_upkept(VERIFY, found))
 
-    def _verified(self) -> Iterator[Verified]:
-        after: Digest | None = None
+    def _verified(self, after: Digest | None) -> Iterator[Verified]:
         while True:
             with self._catalog.view() as view:
                 page = view.blocks_registered(after)

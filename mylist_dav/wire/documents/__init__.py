@@ -60,15 +60,19 @@ class Paged(Asked):
     limit: QueryLimit = PAGE_DEFAULT
 
 
-def read_document(model: type[ModelT], data: bytes) -> ModelT:
-    """What a JSON body says (RFC 8259). Raises Invalid, which names the field."""
+def read_json(data: bytes) -> Any:
+    """Any JSON in UTF-8 (RFC 8259), in which no field stands twice. Raises Invalid."""
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_refused)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_refused)
     except RecursionError as error:
         raise Invalid("the body is nested too deeply") from error
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are
         raise Invalid("the body is not JSON in UTF-8") from error
-    if not isinstance(found, dict):
+
+
+def read_document(model: type[ModelT], data: bytes) -> ModelT:
+    """What a JSON body says. Raises Invalid, which names the field."""
+    if not isinstance(read_json(data), dict):
         raise Invalid("the body is not a JSON object")
     return checked(model, data)
 

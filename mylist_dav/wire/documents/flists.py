@@ -149,6 +149,12 @@ class LabelsTold(Told):
     labels: list[LabelTold]
 
 
+class LabelPage(LabelsTold):
+    """The same, page by page."""
+
+    next: Cursor | None
+
+
 class AtAsked(Asked):
     at: QueryNumber | None = Field(None, description="a revision; else the head")
 

@@ -88,3 +88,18 @@ class SyncAsked(Asked):
         if self.blocks is not None and self.at is not None:
             raise ValueError("blocks have no revisions")
         return self
+
+
+class PeerTold(Told):
+    """A server that this one may copy to. key: what its key must be; null takes whatever it shows."""
+
+    name: str
+    url: str
+    key: str | None
+    private: bool
+
+
+class PeersTold(Told):
+    """As they are set up."""
+
+    peers: list[PeerTold]
