@@ -34,7 +34,7 @@ _PAGE = (
 )
 _CONDEMN = (
     "UPDATE block AS b SET state = 'condemned', since_ns = ?1 WHERE b.digest IN (SELECT value FROM carray(?3))"
-    f" AND b.state = 'stored' AND b.added_ns <= ?2 AND NOT {_NEEDED} RETURNING b.digest, b.size_bytes"
+    f" AND b.state = 'stored' AND b.added_ns <= ?2 AND NOT {_NEEDED} RETURNING digest, size_bytes"
 )
 _OVERDUE = "SELECT digest FROM block WHERE state = 'condemned' AND since_ns <= ?2 ORDER BY since_ns LIMIT ?3"
 _REVIVE = (
