@@ -6,7 +6,7 @@ import io
 import os
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,10 +47,12 @@ class MovedClock:
 class Store:
     """A library at path, in which anna has two empty flists."""
 
-    def __init__(self, path: Path, clock: MovedClock | None = None) -> None:
-        self.clock = clock or MovedClock()
+    def __init__(self, path: Path, clock: Callable[[], int] | None = None) -> None:
+        """clock: one that may not move; by default that of `clock`, which does."""
+        self.clock = MovedClock()
+        now_ns = clock or self.clock
         self.path = path
-        self.library = Library(load("", {}, {"store.data": str(path), "store.durability": "os"}), self.clock)
+        self.library = Library(load("", {}, {"store.data": str(path), "store.durability": "os"}), now_ns)
         for name in (SITE, OTHER):
             if name not in [flist.flist_name for flist in self.library.flists.list(OPERATOR)]:
                 self.library.flists.create(OPERATOR, name, make_account=True)
