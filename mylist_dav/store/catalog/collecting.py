@@ -120,10 +120,12 @@ class Finder:
         return row[0], row[1]
 
     def unregistered(self, digests: Sequence[Digest]) -> list[Digest]:
-        """Those of these blocks that the catalog does not know, in the same order."""
+        """Those of these blocks that the catalog does not know, and that no flist may need all the same."""
         rows = self._sql.execute(
             "SELECT value FROM carray(?1) i WHERE NOT EXISTS (SELECT 1 FROM block b WHERE b.digest = i.value)"
-            " AND NOT EXISTS (SELECT 1 FROM intake n WHERE n.digest = i.value)",
+            " AND NOT EXISTS (SELECT 1 FROM intake n WHERE n.digest = i.value)"
+            " AND NOT EXISTS (SELECT 1 FROM held h WHERE h.digest = i.value)"
+            " AND NOT EXISTS (SELECT 1 FROM recipe_block r WHERE r.block_digest = i.value)",
             (array(digests),),
         )
         return [Digest(row[0]) for row in rows if row[0]]
