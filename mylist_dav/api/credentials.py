@@ -14,6 +14,7 @@ from mylist_dav.wire.messages import Request
 from mylist_dav.wire.sessions import comes_from_own_page, session_token
 
 _READS = frozenset(("GET", "HEAD"))
+_SESSIONS_AT = ("/api/", "/flist/")
 
 
 def token_of(request: Request, *, by_session: bool = True) -> tuple[str, str | None]:
@@ -26,7 +27,7 @@ def token_of(request: Request, *, by_session: bool = True) -> tuple[str, str | N
         return found.token, None
     if isinstance(found, Basic):
         return found.password, found.account
-    session = session_token(request) if by_session else None
+    session = _session_of(request) if by_session else None
     if session is not None:
         if request.method not in _READS and not comes_from_own_page(request):
             raise Forbidden(
@@ -40,7 +41,12 @@ def says_who(request: Request, *, by_session: bool = True) -> bool:
     """Whether a request says who sends it, rightly or not."""
     if request.header("authorization") is not None:
         return True
-    return by_session and session_token(request) is not None
+    return by_session and _session_of(request) is not None
+
+
+def _session_of(request: Request) -> str | None:
+    """The token of a session. It counts only where nothing is sent that strangers have stored."""
+    return session_token(request) if request.target.startswith(_SESSIONS_AT) else None
 
 
 def authenticate(identity: Identity, request: Request, *, by_session: bool = True) -> Actor:
