@@ -106,7 +106,7 @@ def is_taken(name: str, params: Json) -> bool:
 
 def a_value(schema: Json) -> object:
     """Something that fits."""
-    tried: tuple[object, ...] = ("a/b", 1, True, None, "a" * 64, *schema.get("enum", ()))
+    tried: tuple[object, ...] = ("a/b", 1, True, None, "a" * 64, [], *schema.get("enum", ()))
     return next(value for value in tried if Draft202012Validator(schema).is_valid(value))
 
 

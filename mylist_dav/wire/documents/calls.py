@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mylist_dav.wire.documents import PAGE_DEFAULT, PAGE_MAX, Asked, Cursor, FlistText, Jid, SizeBytes, TimeNs
+from mylist_dav.wire.documents import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Asked,
+    Cursor,
+    DigestText,
+    FlistText,
+    Jid,
+    SizeBytes,
+    TimeNs,
+)
 
 NAME_CHARS_MAX = 400
 TEXT_CHARS_MAX = 8000
@@ -155,3 +165,17 @@ class AuditList(Asked):
 class VerifyRun(Asked):
     after: After = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX, description="Read at most so many blocks.")] = PAGE_DEFAULT
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------
+
+
+class BlockVerify(Asked):
+    ids: Annotated[
+        list[DigestText], Field(max_length=PAGE_MAX, description="Of blocks; read at most so many.")
+    ]
+
+
+class CollectRun(Asked):
+    dry_run: Annotated[bool, Field(description="Only say what would be done.")] = False
+    wholly: Annotated[bool, Field(description="Go through all entries and files too.")] = False
