@@ -6,6 +6,7 @@ server answers is checked, and its errors are raised as the classes of errors.py
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import os
@@ -194,9 +195,22 @@ def _error_of(found: object, where: str) -> MylistError:
     problem = more.get("problem")
     if problem == "too-many":
         wait = more.get("retry_after_seconds")
-        seconds = wait if isinstance(wait, int) and 0 <= wait <= _WAIT_SECONDS_MAX else 60
-        return TooMany(said, seconds)
+        return TooMany(said, wait if isinstance(wait, int) and 0 <= wait <= _WAIT_SECONDS_MAX else 60)
     return _CLASSES.get(problem, MylistError)(said) if isinstance(problem, str) else MylistError(said)
+
+
+def _from_words(cls: type[MylistError]) -> Callable[[str], MylistError]:
+    """The class, or if it is made of more than a message the next above that is not."""
+    made_by = next(vars(each)["__init__"] for each in cls.__mro__ if "__init__" in vars(each))
+    if made_by is vars(Exception)["__init__"] or _needs(made_by) == ["self", "message"]:
+        return cls
+    return _from_words(cls.__bases__[0])
+
+
+def _needs(function: Callable[..., object]) -> list[str]:
+    """The parameters that it does not do without."""
+    parameters = inspect.signature(function).parameters.values()
+    return [each.name for each in parameters if each.default is each.empty]
 
 
 _OF_THE_PROTOCOL: dict[str, Callable[[str], MylistError]] = {
@@ -205,7 +219,7 @@ _OF_THE_PROTOCOL: dict[str, Callable[[str], MylistError]] = {
     "method-not-found": NotFound,
 }
 _CLASSES: dict[str, Callable[[str], MylistError]] = {
-    problem_name(cls): cls
+    problem_name(cls): _from_words(cls)
     for cls in vars(errors).values()
-    if isinstance(cls, type) and issubclass(cls, MylistError) and cls is not errors.RangeNotSatisfiable
+    if isinstance(cls, type) and issubclass(cls, MylistError)
 } | _OF_THE_PROTOCOL

@@ -161,7 +161,7 @@ def test_the_socket_lets_in_nobody_but_the_owner_and_root(tmp_path: Path) -> Non
 
 def test_the_local_socket_can_be_turned_off(tmp_path: Path) -> None:
     with served_with({"MYLIST_RPC_LOCAL_SOCKET": "false"}, tmp_path):
-        assert not (tmp_path / "run").exists()
+        assert not (tmp_path / LOCAL_SOCKET).exists()
 
 
 @contextmanager
