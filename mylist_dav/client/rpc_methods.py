@@ -12,10 +12,13 @@ from pydantic import BaseModel
 from mylist_dav.wire.documents import Asked
 from mylist_dav.wire.documents.accounts import Accounts, Grants, Keys, NewToken, Tokens
 from mylist_dav.wire.documents.audits import AuditPage
+from mylist_dav.wire.documents.blocks import BlocksAsked, CollectTold, DeleteTold, ExistTold, VerifiedBlocks
 from mylist_dav.wire.documents.calls import (
     AccountAdd,
     AccountQuota,
     AuditList,
+    BlockVerify,
+    CollectRun,
     ExposureSet,
     FlistCommit,
     FlistCreate,
@@ -149,12 +152,41 @@ class RpcMethods:
             limit=limit,
         )
 
+    def block_delete(self, ids: list[str]) -> DeleteTold:
+        """Delete blocks that nothing refers to.
+
+        For admins. The others are refused, each with the reason.
+        """
+        return self.result_of("block.delete", BlocksAsked, DeleteTold, ids=ids)
+
+    def block_exists(self, ids: list[str]) -> ExistTold:
+        """Which of these blocks need not be uploaded.
+
+        What is present stays for hours.
+        """
+        return self.result_of("block.exists", BlocksAsked, ExistTold, ids=ids)
+
+    def block_verify(self, ids: list[str]) -> VerifiedBlocks:
+        """Read these blocks from disk and hash them.
+
+        For admins.
+        """
+        return self.result_of("block.verify", BlockVerify, VerifiedBlocks, ids=ids)
+
     def check_run(self) -> Checked:
         """Check the catalog and look for reasons to worry.
 
         For admins. It reads all of the catalog.
         """
         return self.result_of("check.run", Nothing, Checked)
+
+    def collect_run(self, *, dry_run: bool = False, wholly: bool = False) -> CollectTold:
+        """Condemn blocks that nothing refers to any more, and delete those whose grace is over.
+
+        For admins. wholly: also go through all entries and all files, which takes a while. A server that
+        runs does all this by itself.
+        """
+        return self.result_of("collect.run", CollectRun, CollectTold, dry_run=dry_run, wholly=wholly)
 
     def exposure_list(self, *, after: str | None = None, limit: int = 100) -> Exposures:
         """What is published where, hosts first.
@@ -363,7 +395,10 @@ class RpcMethods:
         return self.result_of("job.wait", JobWait, JobTold, job_id=job_id, seconds=seconds)
 
     def key_add(self, account: str, key: str, *, label: str = "") -> Done:
-        """Let an account log in with this key too."""
+        """Let an account log in with this key too.
+
+        For admins; others show in the console that they have it.
+        """
         return self.result_of("key.add", KeyAdd, Done, account=account, key=key, label=label)
 
     def key_list(self, *, account: str | None = None, after: str | None = None, limit: int = 100) -> Keys:

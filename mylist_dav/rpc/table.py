@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from mylist_dav.model.actors import Actor
-from mylist_dav.rpc.calls import accounts, exposures, flists, jobs, records, upkeep
+from mylist_dav.rpc.calls import accounts, blocks, exposures, flists, jobs, records, upkeep
 from mylist_dav.rpc.discover import document
 from mylist_dav.rpc.methods import Method, Table, table_of
 from mylist_dav.services.opening import Library
@@ -22,6 +22,7 @@ METHODS: Table = table_of(
     [
         Method("rpc.discover", Nothing, OpenRpc, discover),
         *accounts.METHODS,
+        *blocks.METHODS,
         *exposures.METHODS,
         *flists.METHODS,
         *jobs.METHODS,

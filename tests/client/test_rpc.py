@@ -164,8 +164,14 @@ MADE_OTHERWISE: dict[type[MylistError], MylistError] = {
     errors.RangeNotSatisfiable: errors.RangeNotSatisfiable(7),
     errors.Refused: errors.Refused("what happened", 3),
     errors.Outdated: errors.Outdated("what happened", 3),
+    errors.BlocksMissing: errors.BlocksMissing([bytes(32)]),
+    errors.BlocksGone: errors.BlocksGone([bytes(32)]),
 }
-NOT_MADE_AGAIN: dict[type[MylistError], type[MylistError]] = {errors.RangeNotSatisfiable: MylistError}
+NOT_MADE_AGAIN: dict[type[MylistError], type[MylistError]] = {
+    errors.RangeNotSatisfiable: MylistError,
+    errors.BlocksMissing: NotFound,
+    errors.BlocksGone: errors.Busy,
+}
 """Errors that need more than words come back as what they are a kind of."""
 
 

@@ -70,7 +70,8 @@ def test_a_cursor_that_no_list_gave_is_refused(desk: Desk, method: str, after: s
 
 
 def test_keys_are_added_listed_and_removed(desk: Desk, alice: Actor) -> None:
-    desk.call("key.add", "alice", KEY, "laptop", actor=alice)
+    assert desk.problem("key.add", "alice", KEY, "laptop", actor=alice) == "forbidden"
+    desk.call("key.add", "alice", KEY, "laptop")
     (shown,) = desk.call("key.list", actor=alice)["keys"]
     assert (shown["key"], shown["account"], shown["label"]) == (KEY, "alice", "laptop")
     assert shown["fingerprint"].startswith("SHA256:")
@@ -314,8 +315,41 @@ def test_blocks_are_verified_some_at_a_time_and_damage_is_named(desk: Desk, alic
     assert [bad["id"] for each in seen for bad in each["bad"]] == [digests[2]]
 
 
+def test_blocks_are_looked_for_read_and_deleted_by_their_ids(desk: Desk, alice: Actor) -> None:
+    desk.call("flist.create", "alice/site")
+    digests = _stored(desk, [bytes([number]) * 100_000 for number in range(3)])
+    nothing = "ab" * 32
+    assert desk.call("block.exists", [nothing, digests[0], nothing], actor=alice) == {
+        "present": [digests[0]],
+        "missing": [nothing],
+    }
+    _damage(desk, digests[1])
+    found = desk.call("block.verify", [*digests, nothing])["blocks"]
+    assert [each["state"] for each in found] == ["ok", "corrupt", "ok", "missing"]
+    deletion = desk.call("block.delete", [digests[0], nothing])
+    assert (deletion["deleted"], deletion["missing"]) == ([], [nothing])
+    assert [each["id"] for each in deletion["refused"]] == [digests[0]]
+    assert desk.problem("block.exists", ["ab"]) == "invalid"
+
+
+def test_what_nobody_needs_is_collected(desk: Desk, alice: Actor) -> None:
+    desk.call("flist.create", "alice/site")
+    _stored(desk, [bytes([number]) * 100_000 for number in range(3)])
+    desk.call("flist.delete", "alice/site")
+    desk.clock.advance(48 * 3600)
+    assert desk.call("collect.run", True)["condemned"] == 3
+    done = desk.call("collect.run", dry_run=False, wholly=True)
+    assert (done["condemned"], done["condemned_bytes"], done["busy"]) == (3, 300_000, False)
+    desk.clock.advance(48 * 3600)
+    assert desk.call("collect.run", wholly=True)["deleted"] == 3
+    assert desk.call("server.stats")["blocks"] == 0
+
+
 ADMINS_ONLY = {
     "server.details": [],
+    "block.verify": [[]],
+    "block.delete": [[]],
+    "collect.run": [],
     "account.list": [],
     "account.add": ["x"],
     "account.disable": ["x"],
@@ -358,6 +392,7 @@ nobody guesses; a transport asks for a token all the same."""
 def test_a_guest_gets_nothing(desk: Desk, alice: Actor, method: str) -> None:
     desk.call("flist.create", "alice/site")
     some = {
+        "block.exists": [[]],
         "key.add": ["alice", KEY],
         "key.remove": [KEY],
         "token.create": ["alice"],

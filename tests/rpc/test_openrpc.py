@@ -111,7 +111,7 @@ def is_taken(name: str, params: Json) -> bool:
 def a_value(schema: Json) -> object:
     """Something that fits."""
     texts = ("a/b", "a" * 64, "a" * 32, *schema.get("enum", ()))
-    tried: tuple[object, ...] = (*texts, 1, True, None, [{"op": "delete", "path": "a"}])
+    tried: tuple[object, ...] = (*texts, 1, True, None, [{"op": "delete", "path": "a"}], [])
     return next(value for value in tried if is_allowed(schema, value))
 
 

@@ -86,7 +86,7 @@ def list_keys(library: Library, actor: Actor, asked: OfAccount) -> Keys:
 
 
 def add_key(library: Library, actor: Actor, asked: KeyAdd) -> Done:
-    """Let an account log in with this key too."""
+    """Let an account log in with this key too. For admins; others show in the console that they have it."""
     library.identity.add_key(actor, asked.account, parse_public_key(asked.key), asked.label)
     return Done()
 

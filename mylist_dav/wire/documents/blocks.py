@@ -59,3 +59,29 @@ class DeleteTold(Told):
     deleted: list[DigestText]
     missing: list[DigestText]
     refused: list[RefusedBlock]
+
+
+class VerifiedBlocks(Told):
+    """Each once, in the order they were named."""
+
+    blocks: list[VerifiedBlock]
+
+
+class CollectTold(Told):
+    """What was done, or by a dry run would be. waiting: blocks that are condemned and not deleted yet.
+
+    busy: something is under way that may need what no flist has yet, so that nothing more could be done.
+    """
+
+    leftovers: int
+    released: int
+    recipes: int
+    condemned: int
+    condemned_bytes: int
+    deleted: int
+    deleted_bytes: int
+    orphans: int
+    orphan_bytes: int
+    waiting: int
+    waiting_bytes: int
+    busy: bool

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mylist_dav.model.operations import NOTE_CHARS_MAX, OPERATIONS_MAX
-from mylist_dav.wire.documents import PAGE_DEFAULT, PAGE_MAX, Asked, Cursor, FlistText, Jid, SizeBytes, TimeNs
+from mylist_dav.wire.documents import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Asked,
+    Cursor,
+    DigestText,
+    FlistText,
+    Jid,
+    SizeBytes,
+    TimeNs,
+)
 from mylist_dav.wire.documents.changes import OperationAsked
 from mylist_dav.wire.documents.flists import LabelText
 from mylist_dav.wire.documents.jobs import JobId
@@ -222,3 +232,17 @@ class OneJob(Asked):
 class JobWait(Asked):
     job_id: JobId
     seconds: Annotated[int, Field(ge=0, le=60, description="At most so long.")] = 30
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------
+
+
+class BlockVerify(Asked):
+    ids: Annotated[
+        list[DigestText], Field(max_length=PAGE_MAX, description="Of blocks; read at most so many.")
+    ]
+
+
+class CollectRun(Asked):
+    dry_run: Annotated[bool, Field(description="Only say what would be done.")] = False
+    wholly: Annotated[bool, Field(description="Go through all entries and files too.")] = False
