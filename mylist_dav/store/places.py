@@ -56,12 +56,14 @@ class SharedPlaces:
             yield taken is not None
         finally:
             if taken is not None:
-                fcntl.flock(self._files[taken], fcntl.LOCK_UN)
+                with contextlib.suppress(OSError, ValueError):  # closed meanwhile, which let go of it too
+                    fcntl.flock(self._files[taken], fcntl.LOCK_UN)
                 self._here[taken].release()
 
     def close(self) -> None:
-        """Let go of the files."""
-        for each in self._files:
+        """Let go of the files. There are no places after that: the numbers of the files may be others' by then."""
+        files, self._files = self._files, [-1] * len(self._files)
+        for each in files:
             os.close(each)
 
     def _take(self) -> int | None:
@@ -71,7 +73,7 @@ class SharedPlaces:
                 continue
             try:
                 fcntl.flock(self._files[number], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:  # another process has it
+            except (OSError, ValueError):  # another process has it; or they are closed
                 here.release()
             else:
                 return number

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from blake3 import blake3
 
+from mylist_dav.errors import MylistError
 from mylist_dav.store.disk import turned
 
 NAMES_MAX = 10_000
@@ -94,6 +95,8 @@ class SharedTries:
     def step(self, name: bytes, step: Step) -> None:
         tag, offset = self._place(name)
         with self._lock:
+            if self._descriptor < 0:
+                raise MylistError("the server is stopping")
             try:
                 with self._alone():
                     self._step(tag, offset, step)
@@ -101,8 +104,10 @@ class SharedTries:
                 raise turned(error, "count a try") from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._descriptor)
+        """Let go of the file. A step that comes later fails: the number of the file may be another's by then."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def _step(self, tag: bytes, offset: int, step: Step) -> None:
         places = list(_PLACE.iter_unpack(os.pread(self._descriptor, _SET_BYTES, offset)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,3 +196,20 @@ def _hold(stem: Path, told: object) -> None:
         send: Callable[[bool], None] = told.send  # type: ignore[attr-defined]
         send(mine)
         threading.Event().wait()
+
+
+def test_what_comes_after_the_end_touches_no_other_file(tmp_path: Path) -> None:
+    """The system gives the numbers of closed files to the next ones that are opened."""
+    tries, places = SharedTries(tmp_path / "tries"), SharedPlaces(tmp_path / "place", 2)
+    with places.tried() as mine:
+        assert mine
+        tries.close()
+        places.close()
+        others = [os.open(tmp_path / str(number), os.O_RDWR | os.O_CREAT) for number in range(4)]
+        with pytest.raises(MylistError):
+            raised(tries, b"a")
+        with places.tried() as another:
+            assert not another
+    assert [os.fstat(each).st_size for each in others] == [0] * 4
+    for each in others:
+        os.close(each)
