@@ -1,0 +1,48 @@
+"""A plan as the operations of one commit, and back into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node
+from mylist_dav.client.planning import Plan, Step
+
+Recipes = Mapping[str, tuple[Block, ...]]
+"""The blocks of contents that are more than one block, by digest."""
+
+
+def operations(plan: Plan, recipes: Recipes) -> list[dict[str, Any]]:
+    """What goes first, so that names are free; then the rest, folders before what is in them."""
+    made: list[dict[str, Any]] = [{"op": "delete", "path": step.path} for step in plan.removed]
+    for step in plan.steps:
+        if step.replaces:
+            made.append({"op": "delete", "path": step.path})
+        made.append(_operation(step, recipes))
+    return made
+
+
+def _operation(step: Step, recipes: Recipes) -> dict[str, Any]:
+    now = step.now
+    assert now is not None, "what goes is no step"
+    if step.was is not None and not step.replaces and not step.brings_content:
+        return {"op": "attributes", "path": step.path, **_attributes(now)}
+    if now.kind == DIRECTORY:
+        return {"op": "mkdir", "path": step.path, **_attributes(now)}
+    if now.kind == FILE:
+        return {"op": "put", "path": step.path, **_content(now, recipes), **_attributes(now)}
+    return {"op": "symlink", "path": step.path, "target": now.target, "mtime_ns": now.mtime_ns}
+
+
+def _attributes(now: Node) -> dict[str, Any]:
+    if now.kind in (FILE, DIRECTORY):
+        return {"mode": now.mode, "mtime_ns": now.mtime_ns}
+    return {"mtime_ns": now.mtime_ns}
+
+
+def _content(now: Node, recipes: Recipes) -> dict[str, Any]:
+    blocks = recipes.get(now.digest, ())
+    content: dict[str, Any] = {"digest": now.digest, "size_bytes": now.size_bytes}
+    if len(blocks) > 1:
+        content["blocks"] = [{"id": block.id, "size_bytes": block.size_bytes} for block in blocks]
+    return content
