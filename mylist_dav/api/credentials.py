@@ -33,6 +33,11 @@ def token_of(request: Request) -> tuple[str, str | None]:
     raise Unauthenticated("log in with a token, as Authorization: Bearer")
 
 
+def says_who(request: Request) -> bool:
+    """Whether a request says who sends it, rightly or not."""
+    return request.header("authorization") is not None or session_token(request) is not None
+
+
 def authenticate(identity: Identity, request: Request) -> Actor:
     """The account that sends the request, from where, as which request. Raises Unauthenticated."""
     token, account = token_of(request)

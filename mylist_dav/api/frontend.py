@@ -1,61 +1,162 @@
-"""ApiFrontEnd: /api/v1/, from a request to the function that answers it."""
+"""ApiFrontEnd: from a request to the operation that answers it.
+
+In this order: the address, who asks, the method, the query, the body. Below /api/ an address that is not there is 404
+for everybody; elsewhere nobody learns anything before they have said who they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from mylist_dav.api.bodies import BODY_BYTES_MAX
+from pydantic import BaseModel
+
+from mylist_dav.api.bodies import model_response, require_json
+from mylist_dav.api.credentials import authenticate, says_who
+from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Table, query_names
 from mylist_dav.api.problems import problem
-from mylist_dav.api.records import Records
-from mylist_dav.api.sessions import Sessions
-from mylist_dav.errors import NotAllowed, NotFound
+from mylist_dav.api.queries import query_of
+from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
+from mylist_dav.model.actors import GUEST, Actor
+from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
+from mylist_dav.wire.documents import read_document, read_query
 from mylist_dav.wire.messages import BodySink, Request, Response, WholeBody
-
-Call = Callable[[Request, bytes], Response]
-
-ROOT = "/api/v1"
-SERVER_KEY = f"{ROOT}/server-key"
-"""No secret goes there or comes from there."""
+from mylist_dav.wire.targets import decode_path
 
 
 class ApiFrontEnd:
-    """The front end of /api/. Paths are taken as they are sent: no part of one needs percent-encoding."""
+    """The front end of every route that is in the table of operations."""
 
-    def __init__(self, library: Library) -> None:
-        self._in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
-        sessions = Sessions(library, self._in_clear)
-        records = Records(library)
-        self._calls: dict[str, dict[str, Call]] = {
-            f"{ROOT}/login/challenge": {"POST": sessions.challenge},
-            f"{ROOT}/login": {"POST": sessions.login},
-            f"{ROOT}/logout": {"POST": sessions.logout},
-            f"{ROOT}/whoami": {"GET": sessions.whoami},
-            SERVER_KEY: {"GET": sessions.server_key},
-            f"{ROOT}/audit": {"GET": records.audit},
-        }
+    def __init__(self, library: Library, table: Table, in_clear: InClear) -> None:
+        self._library = library
+        self._table = table
+        self._in_clear = in_clear
 
     def answer_now(self, request: Request) -> Response | None:
         return None
 
     def respond(self, request: Request) -> Response | BodySink:
-        """Raises NotFound, NotAllowed, Forbidden (plain HTTP, where that is refused), and what the function raises.
-
-        With a body, its sink does.
-        """
-        calls = self._calls.get(request.target)
-        if calls is None:
-            raise NotFound("there is nothing at this address of the API")
-        call = calls.get("GET" if request.method == "HEAD" else request.method)
-        if call is None:
-            raise NotAllowed(f"this address of the API takes {', '.join(calls)}")
-        if request.target != SERVER_KEY:
-            self._in_clear.check(request)
-        if not request.has_body:
-            return call(request, b"")
-        return WholeBody(BODY_BYTES_MAX, lambda body: call(request, body))
+        """Raises NotFound, NotAllowed, Unauthenticated, Forbidden (plain HTTP, where that is refused), Invalid, ..."""
+        found = self._found(request)
+        operation = found.operations.get(_method(request)) if isinstance(found, Found) else None
+        if operation is None and request.target.startswith("/api/"):
+            raise _refusal(found)
+        actor = self._actor(request, operation)
+        if operation is None:
+            raise _refusal(found)
+        assert isinstance(found, Found)
+        query = read_query(operation.query, query_of(request.query, query_names(operation.query)))
+        call = Call(self._library, request, actor, found.names, found.rest, query)
+        return self._run(operation, call)
 
     def render_error(self, request: Request, error: Exception) -> Response:
-        calls = self._calls.get(request.target, {})
-        return problem(error, ", ".join([*calls, *(["HEAD"] if "GET" in calls else [])]))
+        found = self._found(request) if isinstance(error, NotAllowed) else None
+        return problem(error, ", ".join(_methods(found)) if isinstance(found, Found) else "")
+
+    def _found(self, request: Request) -> Found | MylistError:
+        """What is at the address of a request, or why nothing is."""
+        try:
+            path = decode_path(request.target)
+        except (Invalid, UriTooLong) as error:
+            return error
+        found = self._table.find(path.names)
+        if found is None or path.empty_segments or (path.directory and not found.rest):
+            return NotFound("there is nothing at this address of the API")
+        return found
+
+    def _actor(self, request: Request, operation: Operation | None) -> Actor:
+        """Who asks; where anybody may, a guest if nobody says who."""
+        is_open = operation is not None and operation.open
+        if is_open and _method(request) == "GET" and not says_who(request):
+            return GUEST  # no secret goes there or comes from there
+        self._in_clear.check(request)
+        if is_open and not says_who(request):
+            return GUEST
+        actor = authenticate(self._library.identity, request)
+        self._in_clear.note(request, actor.account)
+        return actor
+
+    def _run(self, operation: Operation, call: Call) -> Response | BodySink:
+        request, body = call.request, operation.body
+        if isinstance(body, Media):
+            return self._finished(operation, call, operation.run(call))
+        if not request.has_body:
+            return self._with_body(operation, call, b"")
+        return WholeBody(operation.limit_bytes, partial(self._whole, operation, call))
+
+    def _whole(self, operation: Operation, call: Call, body: bytes) -> Response:
+        found = self._with_body(operation, call, body)
+        assert isinstance(found, Response), f"{operation.name} takes a second body"
+        return found
+
+    def _with_body(self, operation: Operation, call: Call, body: bytes) -> Response | BodySink:
+        """Run with all of the body at hand."""
+        model = operation.body
+        if model is None:
+            if body.strip() not in (b"", b"{}"):
+                raise Invalid("this takes no body")
+        elif not isinstance(model, Media):
+            require_json(call.request)
+            call = replace(call, body=read_document(model, body))
+        return self._finished(operation, call, operation.run(call))
+
+    def _finished(self, operation: Operation, call: Call, answer: Answer) -> Response | BodySink:
+        if isinstance(answer, BaseModel):
+            answer = model_response(answer, operation.status)
+        if not isinstance(answer, Response):
+            return Counted(answer, partial(self._counted, call))
+        return self._counted(call, answer)
+
+    def _counted(self, call: Call, response: Response) -> Response:
+        """The response with who asked, for the access log and the sums of traffic."""
+        if call.actor.account:
+            response.account = call.actor.account
+            response.meter = response.meter or self._library.ledger.request(
+                call.actor, _flist_name(call), up_bytes=call.request.content_length or 0
+            )
+        return response
+
+
+class Counted:
+    """A BodySink whose response is finished by `finished`."""
+
+    def __init__(self, sink: BodySink, finished: Callable[[Response], Response]) -> None:
+        self._sink = sink
+        self._finished = finished
+        self.limit_bytes = sink.limit_bytes
+        self.piece_bytes = sink.piece_bytes
+
+    def write(self, piece: bytes) -> None:
+        self._sink.write(piece)
+
+    def finish(self) -> Response:
+        return self._finished(self._sink.finish())
+
+    def abort(self) -> None:
+        self._sink.abort()
+
+
+def _method(request: Request) -> str:
+    """HEAD is a GET whose body is not sent (RFC 9110, 9.3.2)."""
+    return "GET" if request.method == "HEAD" else request.method
+
+
+def _methods(found: Found) -> list[str]:
+    return [*found.operations, *(["HEAD"] if "GET" in found.operations else [])]
+
+
+def _refusal(found: Found | MylistError) -> MylistError:
+    if isinstance(found, Found):
+        return NotAllowed(f"this address takes {', '.join(_methods(found))}")
+    return found
+
+
+def _flist_name(call: Call) -> FlistName | None:
+    """The flist that the address names, if it names one."""
+    try:
+        return call.flist_name if {"account", "name"} <= call.names.keys() else None
+    except NotFound:
+        return None

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from mylist_dav.errors import Invalid
-
-NUMBER_MAX = 2**63 - 1
+from mylist_dav.wire.documents import INTEGER_MAX
 
 
 def query_of(query: str, known: Collection[str]) -> dict[str, str]:
@@ -28,19 +27,11 @@ def query_of(query: str, known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def number(fields: dict[str, str], name: str) -> int | None:
-    """A whole number from 0 on, or None when it is not there. Raises Invalid."""
-    text = fields.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > NUMBER_MAX:
-        raise Invalid(f"{name!r} is a whole number")
-    return int(text)
+def time_ns(text: str | None, name: str) -> int | None:
+    """A time such as 2026-01-31T12:00:00Z (RFC 3339; UTC if it says nothing) in nanoseconds. Raises Invalid.
 
-
-def time_ns(fields: dict[str, str], name: str) -> int | None:
-    """A time such as 2026-01-31T12:00:00Z (RFC 3339; UTC if it says nothing) in nanoseconds. Raises Invalid."""
-    text = fields.get(name)
+    name: of the field that says it.
+    """
     if text is None:
         return None
     try:
@@ -48,4 +39,4 @@ def time_ns(fields: dict[str, str], name: str) -> int | None:
         seconds = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError) as error:
         raise Invalid(f"{name!r} is a time such as 2026-01-31T12:00:00Z") from error
-    return max(-NUMBER_MAX, min(seconds * 1_000_000_000, NUMBER_MAX))
+    return max(-INTEGER_MAX, min(seconds * 1_000_000_000, INTEGER_MAX))

@@ -1,50 +1,60 @@
-"""/api/v1/audit: what was done, newest first."""
+"""What was done: the audit, and the signed manifest of a revision."""
 
 from __future__ import annotations
 
 import json
+from typing import cast
 
-from mylist_dav.api.bodies import json_response
-from mylist_dav.api.credentials import authenticate
-from mylist_dav.api.queries import number, query_of, time_ns
+from mylist_dav.api.operations import Call, Operation
+from mylist_dav.api.queries import time_ns
 from mylist_dav.errors import Invalid
 from mylist_dav.model.audit import Action, Wanted
-from mylist_dav.services.opening import Library
-from mylist_dav.wire.messages import Request, Response
+from mylist_dav.wire.cursors import cursor, read_cursor
+from mylist_dav.wire.documents.audits import AuditAsked, AuditPage, AuditRow
+from mylist_dav.wire.documents.manifests import ManifestAsked, ManifestTold
 
-ROWS_MAX = 1_000
-_KNOWN = ("account", "flist", "action", "since", "until", "before", "limit")
-
-
-class Records:
-    """The functions behind the routes of records."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-
-    def audit(self, request: Request, body: bytes) -> Response:
-        """{"rows": [...], "before": id for the next page, or null}. Admins see all, users what they did themselves."""
-        actor = authenticate(self._library.identity, request)
-        wanted = _wanted(query_of(request.query, _KNOWN))
-        rows = self._library.audit.rows(actor, wanted)
-        shown = [{**row._asdict(), "detail": json.loads(row.detail)} for row in rows]
-        before = rows[-1].audit_id if len(rows) == wanted.limit else None
-        return json_response({"rows": shown, "before": before})
+_TAG = "Records"
 
 
-def _wanted(fields: dict[str, str]) -> Wanted:
-    action = fields.get("action")
-    if action is not None and action not in set(Action):
-        raise Invalid(f"there is no action {action[:40]!r}; there are: {', '.join(Action)}")
-    limit = number(fields, "limit")
-    if limit is not None and not 1 <= limit <= ROWS_MAX:
-        raise Invalid(f"1 to {ROWS_MAX} rows can be asked for at once")
+def operations() -> list[Operation]:
+    """Both only read."""
+    return [
+        Operation(
+            "GET", "/api/v1/audit", "listAudit", _TAG,
+            "What was done, newest first; admins see all, users what they did themselves",
+            audit, query=AuditAsked, told=AuditPage,
+        ),
+        Operation(
+            "GET", "/flist/{account}/{name}/manifest", "getManifest", _TAG,
+            "The signed manifest of a revision", manifest, query=ManifestAsked, told=ManifestTold,
+        ),
+    ]  # fmt: skip
+
+
+def audit(call: Call) -> AuditPage:
+    """One page."""
+    wanted = _wanted(call.query)
+    rows = call.library.audit.rows(call.actor, wanted)
+    shown = [AuditRow(**{**row._asdict(), "detail": json.loads(row.detail)}) for row in rows]
+    return AuditPage(rows=shown, next=cursor(rows[-1].audit_id) if len(rows) == wanted.limit else None)
+
+
+def manifest(call: Call) -> ManifestTold:
+    """Of the head, or of a revision."""
+    asked: ManifestAsked = call.query
+    found = call.library.manifests.manifest(call.actor, call.flist_name, asked.at)
+    return ManifestTold.model_validate(found.document())
+
+
+def _wanted(asked: AuditAsked) -> Wanted:
+    if asked.action is not None and asked.action not in set(Action):
+        raise Invalid(f"there is no action {asked.action!r}; there are: {', '.join(Action)}")
     return Wanted(
-        fields.get("account"),
-        fields.get("flist"),
-        Action(action) if action is not None else None,
-        time_ns(fields, "since"),
-        time_ns(fields, "until"),
-        number(fields, "before"),
-        limit or 100,
+        asked.account,
+        asked.flist,
+        Action(asked.action) if asked.action is not None else None,
+        time_ns(asked.since, "since"),
+        time_ns(asked.until, "until"),
+        cast(int, read_cursor(asked.after, int)[0]) if asked.after is not None else None,
+        asked.limit,
     )

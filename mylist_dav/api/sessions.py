@@ -1,119 +1,136 @@
-"""/api/v1/: logging in with a key, logging out, who one is, and the server's own key. docs/login.md is the contract."""
+"""Logging in with a key, logging out, who one is, and the server's own key. docs/login.md is the contract."""
 
 from __future__ import annotations
 
-from mylist_dav.api.bodies import check_fields, hex_bytes, json_response, read_object
-from mylist_dav.api.credentials import authenticate, token_of
-from mylist_dav.errors import Invalid
-from mylist_dav.model.keys import SIGNATURE_BYTES, parse_public_key
-from mylist_dav.model.login_text import NONCE_BYTES, canonical_server, utc_time
+from mylist_dav.api.credentials import token_of
+from mylist_dav.api.operations import Call, Operation
+from mylist_dav.model.keys import parse_public_key
+from mylist_dav.model.login_text import canonical_server, utc_time
 from mylist_dav.services.logins import Issued
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
-from mylist_dav.wire.messages import Request, Response
+from mylist_dav.wire.documents.logins import (
+    Challenge,
+    ChallengeAsked,
+    KeyChange,
+    LoggedIn,
+    LoginAsked,
+    LoginByChallenge,
+    LoginByTime,
+    ServerKeyTold,
+    Who,
+)
+from mylist_dav.wire.messages import Response
 
 _SECOND_NS = 1_000_000_000
-_BY_CHALLENGE = {"key": str, "challenge": str, "signature": str}
-_BY_TIME = {"key": str, "server": str, "time": int, "nonce": str, "signature": str}
+_TAG = "Logging in"
 
 
 class Sessions:
-    """The functions behind the routes; each takes a request and its body, and raises MylistError."""
+    """The functions behind the operations."""
 
     def __init__(self, library: Library, in_clear: InClear) -> None:
         self._library = library
         self._in_clear = in_clear
 
-    def challenge(self, request: Request, body: bytes) -> Response:
-        """{"key", "server"?} -> {"challenge", "expires", "signature"}: a text to be signed."""
-        fields = read_object(request, body)
-        check_fields(fields, {"key": str}, {"server": str})
-        server = canonical_server(fields["server"]) if "server" in fields else ""
+    def operations(self) -> list[Operation]:
+        """They take no token, but the last two."""
+        return [
+            Operation(
+                "POST", "/api/v1/login/challenge", "askForChallenge", _TAG, "Get a text to sign",
+                self.challenge, body=ChallengeAsked, told=Challenge, open=True,
+            ),
+            Operation(
+                "POST", "/api/v1/login", "logIn", _TAG, "Get a token for a signature",
+                self.login, body=LoginAsked, told=LoggedIn, open=True,
+            ),
+            Operation(
+                "GET", "/api/v1/server-key", "getServerKey", _TAG, "The server's own key, and how it came to be",
+                self.server_key, told=ServerKeyTold, open=True,
+            ),
+            Operation(
+                "GET", "/api/v1/whoami", "whoAmI", _TAG, "The account, and what the token may", self.whoami, told=Who
+            ),
+            Operation(
+                "POST", "/api/v1/logout", "logOut", _TAG, "Revoke the token that this is sent with",
+                self.logout, status=204,
+            ),
+        ]  # fmt: skip
+
+    def challenge(self, call: Call) -> Challenge:
+        asked: ChallengeAsked = call.body
+        server = "" if asked.server is None else canonical_server(asked.server)
         offer = self._library.logins.challenge(
-            parse_public_key(fields["key"]), server, address=request.client
+            parse_public_key(asked.key), server, address=call.request.client
         )
-        return json_response(
-            {"challenge": offer.text, "expires": _time(offer.expires_ns), "signature": offer.signature.hex()}
+        return Challenge(
+            challenge=offer.text, expires=_time(offer.expires_ns), signature=offer.signature.hex()
         )
 
-    def login(self, request: Request, body: bytes) -> Response:
-        """{"key", "challenge", "signature"}, or {"key", "server", "time", "nonce", "signature"} -> a token."""
-        fields = read_object(request, body)
-        issued = self._by_challenge if "challenge" in fields else self._by_time
-        done = issued(fields, request)
-        self._in_clear.note(request, done.account)
-        shown = {
-            "token": done.token,
-            "expires": _time(done.expires_ns),
-            "account": done.account,
-            "role": done.role.value,
-        }
-        return json_response(shown)
+    def login(self, call: Call) -> LoggedIn:
+        asked: LoginAsked = call.body
+        which = asked.root
+        done = (
+            self._by_challenge(which, call)
+            if isinstance(which, LoginByChallenge)
+            else self._by_time(which, call)
+        )
+        self._in_clear.note(call.request, done.account)
+        return LoggedIn(
+            token=done.token, expires=_time(done.expires_ns), account=done.account, role=done.role
+        )
 
-    def _by_challenge(self, fields: dict[str, str], request: Request) -> Issued:
-        check_fields(fields, _BY_CHALLENGE)
-        key, signature = parse_public_key(fields["key"]), hex_bytes(fields, "signature", SIGNATURE_BYTES)
+    def _by_challenge(self, asked: LoginByChallenge, call: Call) -> Issued:
         return self._library.logins.login(
-            key, fields["challenge"], signature, address=request.client, request_id=request.request_id
+            parse_public_key(asked.key),
+            asked.challenge,
+            bytes.fromhex(asked.signature),
+            address=call.request.client,
+            request_id=call.request.request_id,
         )
 
-    def _by_time(self, fields: dict[str, str], request: Request) -> Issued:
-        check_fields(fields, _BY_TIME)
-        seconds = fields["time"]
-        if not isinstance(seconds, int):
-            raise Invalid("the field 'time' is a whole number")
+    def _by_time(self, asked: LoginByTime, call: Call) -> Issued:
         return self._library.logins.login_at(
-            parse_public_key(fields["key"]),
-            fields["server"],
-            seconds,
-            hex_bytes(fields, "nonce", NONCE_BYTES),
-            hex_bytes(fields, "signature", SIGNATURE_BYTES),
-            address=request.client,
-            request_id=request.request_id,
+            parse_public_key(asked.key),
+            asked.server,
+            asked.time,
+            bytes.fromhex(asked.nonce),
+            bytes.fromhex(asked.signature),
+            address=call.request.client,
+            request_id=call.request.request_id,
         )
 
-    def logout(self, request: Request, body: bytes) -> Response:
-        """Revokes the token that the request came with, at once, in all processes. No body; 204."""
-        if body.strip() not in (b"", b"{}"):
-            raise Invalid("logging out takes no body")
-        authenticate(self._library.identity, request)
+    def logout(self, call: Call) -> Response:
+        """At once, in all processes."""
         self._library.identity.revoke_this(
-            token_of(request)[0], address=request.client, request_id=request.request_id
+            token_of(call.request)[0], address=call.request.client, request_id=call.request.request_id
         )
         return Response(204, [("cache-control", "no-store")])
 
-    def whoami(self, request: Request, body: bytes) -> Response:
-        """Account, role and what the token may: {"account", "role", "flist", "read_only"}."""
-        actor = authenticate(self._library.identity, request)
+    def whoami(self, call: Call) -> Who:
+        actor = call.actor
         flist = actor.scope.flist_name
-        return json_response(
-            {
-                "account": actor.account,
-                "role": actor.role.value,
-                "flist": None if flist is None else str(flist),
-                "read_only": actor.scope.read_only,
-            }
+        return Who(
+            account=actor.account,
+            role=actor.role,
+            flist=None if flist is None else str(flist),
+            read_only=actor.scope.read_only,
         )
 
-    def server_key(self, request: Request, body: bytes) -> Response:
-        """The server's own key, what it calls itself, and how its key came to be this one. For everybody."""
+    def server_key(self, call: Call) -> ServerKeyTold:
+        """For everybody."""
         key, logins = self._library.server_key, self._library.logins
-        changes = [
-            {
-                "old": str(each.old),
-                "new": str(each.new),
-                "time": each.seconds,
-                "signature": each.signature.hex(),
-            }
-            for each in key.changes
-        ]
-        shown = {
-            "key": str(key.public),
-            "openssh": key.public.openssh_line(),
-            "server": logins.addresses[0] if logins.addresses else None,
-            "changes": changes,
-        }
-        return json_response(shown)
+        return ServerKeyTold(
+            key=str(key.public),
+            openssh=key.public.openssh_line(),
+            server=logins.addresses[0] if logins.addresses else None,
+            changes=[
+                KeyChange(
+                    old=str(each.old), new=str(each.new), time=each.seconds, signature=each.signature.hex()
+                )
+                for each in key.changes
+            ],
+        )
 
 
 def _time(ns: int) -> str:

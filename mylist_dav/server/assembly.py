@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from mylist_dav.api.flists import FlistFrontEnd
-from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.health import HealthFrontEnd
+from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
@@ -45,8 +44,7 @@ def build(settings: Settings) -> App:
     routes: dict[str, FrontEnd] = {
         "dav": dav,
         **dict.fromkeys(ROUTES, ConsoleFrontEnd(library)),
-        "api": ApiFrontEnd(library),
-        "flist": FlistFrontEnd(library),
+        **dict.fromkeys(SEGMENTS, api(library)),
         "healthz": HealthFrontEnd(lambda: library.stop_sign.reason if library.stop_sign.is_set else ""),
     }
     front_end: FrontEnd = Router(sites, routes, dav, NowhereFrontEnd(), settings.server.hosts)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from mylist_dav.api.flists import FlistFrontEnd
-from mylist_dav.api.frontend import ApiFrontEnd
+from mylist_dav.api.table import api
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.audit import TallyKind
@@ -43,7 +42,7 @@ class Caller:
         request = Request(
             method, path, query, fields, "h", "h", client="192.0.2.1", request_id="0123456789ab"
         )
-        front: FrontEnd = (ApiFrontEnd if path.startswith("/api") else FlistFrontEnd)(self.library)
+        front: FrontEnd = api(self.library)
         try:
             response = front.answer_now(request) or front.respond(request)
         except MylistError as error:
@@ -145,13 +144,13 @@ def test_the_audit_is_filtered_and_paged(caller: Caller) -> None:
     assert [row["action"] for row in caller.json(f"{AUDIT}?flist=alice/the%20site")["rows"]] == ["create"]
     adds = caller.json(f"{AUDIT}?action=account-add")["rows"]
     assert [row["detail"]["name"] for row in adds] == ["bert", "alice", "admin"]
-    found, before = [], ""
+    found, after = [], ""
     while True:
-        page = caller.json(f"{AUDIT}?limit=2{before}")
+        page = caller.json(f"{AUDIT}?limit=2{after}")
         found += page["rows"]
-        if page["before"] is None:
+        if page["next"] is None:
             break
-        before = f"&before={page['before']}"
+        after = f"&after={page['next']}"
     assert found == everything
     assert caller.json(f"{AUDIT}?since=2999-01-01")["rows"] == []
     assert caller.json(f"{AUDIT}?until=2999-01-01T00:00:00Z&limit=1000")["rows"] == everything
