@@ -32,6 +32,8 @@ _COMMANDS = {
     "logout": "login:logout",
     "ls": "ls:ls",
     "private": "grant:private",
+    "pull": "pull:pull",
+    "push": "push:push",
     "rollback": "rollback:rollback",
     "rotate-server-key": "rotate:rotate_server_key",
     "serve": "serve:serve",

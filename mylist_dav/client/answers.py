@@ -10,12 +10,15 @@ import httpx
 from mylist_dav.errors import (
     Busy,
     Conflict,
+    Exists,
     Forbidden,
     Invalid,
     LimitExceeded,
     Locked,
     MylistError,
+    NotAllowed,
     NotFound,
+    OutOfQuota,
     OutOfSpace,
     PreconditionFailed,
     TooLarge,
@@ -25,12 +28,14 @@ from mylist_dav.errors import (
 )
 
 ANSWER_BYTES_MAX = 1024 * 1024
+TYPE_PREFIX = "urn:mylist:problem:"
 _SAID_CHARS_MAX = 500
 _KINDS: dict[int, type[MylistError]] = {
     400: Invalid,
     401: Unauthenticated,
     403: Forbidden,
     404: NotFound,
+    405: NotAllowed,
     409: Conflict,
     412: PreconditionFailed,
     413: TooLarge,
@@ -40,6 +45,13 @@ _KINDS: dict[int, type[MylistError]] = {
     503: Busy,
     507: OutOfSpace,
 }
+
+_TYPES: dict[str, type[MylistError]] = {
+    "exists": Exists,
+    "not-allowed": NotAllowed,
+    "out-of-quota": OutOfQuota,
+}
+"""What problem documents call the errors that share a status with others."""
 
 
 def bounded(response: httpx.Response, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
@@ -69,7 +81,8 @@ def refusal(response: httpx.Response, problem: dict[str, Any] | None) -> MylistE
     said = printable(said)
     if response.status_code == 429:
         return TooMany(said, retry_after_seconds(response) or 60)
-    return _KINDS.get(response.status_code, MylistError)(said)
+    kind = str((problem or {}).get("type", "")).removeprefix(TYPE_PREFIX)
+    return (_TYPES.get(kind) or _KINDS.get(response.status_code, MylistError))(said)
 
 
 def printable(said: str) -> str:

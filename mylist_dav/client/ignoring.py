@@ -1,7 +1,7 @@
 """What is left out of pushes and pulls: --exclude, and files called .mylistignore, all written as .gitignore is.
 
-A pattern counts below the folder of its file. Files deeper down count more, and --exclude the most; of one file the last
-pattern that matches decides, and "!" takes a path in again unless a folder above it is out.
+A pattern counts below the folder of its file. Files deeper down count more, and --exclude the most; of one file the
+last pattern that matches decides, and "!" takes a path in again unless a folder above it is out.
 """
 
 from __future__ import annotations

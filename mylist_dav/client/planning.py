@@ -123,7 +123,7 @@ def _kept(wanted: Tree, there: Tree, is_out: IsOut) -> set[str]:
 
 
 def _alike(was: Node | None, now: Node) -> bool:
-    """Whether nothing has to be done. Of symlinks the mode does not count, of folders and links neither does the size."""
+    """Whether nothing has to be done. Only files have a digest, and symlinks have no mode that counts."""
     if was is None or was.kind != now.kind or was.mtime_ns != now.mtime_ns:
         return False
     if now.kind == FILE:
@@ -139,8 +139,6 @@ def _refuse_folders_in_the_way(steps: list[Step], there: Tree, kept: set[str], d
         return
     full = sorted({parent_of(path) for path in there if parent_of(path) in in_the_way})
     if not delete and full:
-        raise Conflict(
-            f"folders are in the way of what is no folder; with --delete they go:\n{listed(full)}"
-        )
+        raise Conflict(f"folders are in the way of what is no folder; with --delete they go:\n{listed(full)}")
     if stuck := sorted(in_the_way & kept):
         raise Conflict(f"folders are in the way, and hold what is left alone:\n{listed(stuck)}")
