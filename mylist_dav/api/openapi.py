@@ -176,5 +176,8 @@ def _responses(operation: Operation, schemas: _Schemas) -> Json:
 def _problem_response() -> Json:
     return {
         "description": "Nothing was done. Types: " + ", ".join(problem_types()),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+            "text/plain": {"schema": {"type": "string"}},  # of a request that is refused before it is routed
+        },
     }

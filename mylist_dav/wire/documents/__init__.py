@@ -50,7 +50,7 @@ SizeBytes = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 TimeNs = Annotated[int, Field(ge=-INTEGER_MAX, le=INTEGER_MAX, description="nanoseconds since 1970, UTC")]
 QueryNumber = Annotated[int, Field(ge=0, le=INTEGER_MAX), BeforeValidator(_digits)]
 QueryLimit = Annotated[int, Field(ge=1, le=PAGE_MAX, description="entries a page"), BeforeValidator(_digits)]
-Cursor = Annotated[str, Field(max_length=8192, description="`next` of the page before")]
+Cursor = Annotated[str, Field(max_length=6000, description="`next` of the page before")]
 
 
 class Paged(Asked):
