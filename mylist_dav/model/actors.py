@@ -43,6 +43,18 @@ class Actor(NamedTuple):
         return self.account or self.role.value
 
 
+class Reach(NamedTuple):
+    """What an account may read, as the catalog needs to know it to look for contents: services/rights.py makes it.
+
+    everything: private flists too; else those that are not private, those of the account, and what it is granted.
+    flist_name: nothing but this one; None: no such limit.
+    """
+
+    account: str
+    everything: bool
+    flist_name: FlistName | None = None
+
+
 GUEST = Actor("", Role.GUEST)
 OPERATOR = Actor("", Role.ADMIN)
 """The owner of the data directory, working on it with local commands."""

@@ -4,6 +4,7 @@
   read a flist                       -     those not private, those under the own name,      all
                                            private ones with a grant
   write in a flist                   -     with a write grant; own ones (self-service)       all
+  bring blocks                       -     who may write in any flist                        yes
   make, delete a flist               -     own ones (self-service)                           all
   own keys and tokens                -     yes                                               yes, those of all
   accounts, grants, exposures, ...   -     -                                                 yes
@@ -15,11 +16,12 @@ What somebody may not read does not exist for them: it answers as what is not th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
 from mylist_dav.model.accounts import Right
-from mylist_dav.model.actors import EVERYTHING, Actor, Role
+from mylist_dav.model.actors import EVERYTHING, Actor, Reach, Role
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import View
@@ -128,10 +130,26 @@ def may_write(view: View, actor: Actor, flist: Flist) -> bool:
     return actor.role is Role.USER and view.granted(flist.flist_id, actor.account) is Right.WRITE
 
 
+def reach(actor: Actor) -> Reach:
+    """All that the actor may read, for the catalog to look for contents in. Raises Unauthenticated for a guest.
+
+    The catalog asks the same of each flist as may_read does; a test compares the two.
+    """
+    require_known(actor)
+    return Reach(actor.account, actor.role is _ADMIN, actor.scope.flist_name)
+
+
 def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
     """Those flists that may be read, in the same order. It asks for all grants at once."""
     granted = {} if actor.role is not Role.USER else view.granted_to(actor.account)
     return [flist for flist in flists if _may_read(actor, flist, granted.get)]
+
+
+def require_bringing(view: View, actor: Actor) -> None:
+    """For storing blocks: whoever may not write in any flist has no use for them. Raises Unauthenticated, Forbidden."""
+    require_known(actor)
+    if not _may_bring(view, actor):
+        raise Forbidden("you may not write in any flist, and so bring no blocks")
 
 
 # -- inside ----------------------------------------------------------------------------------------------------
@@ -145,6 +163,18 @@ def _may_read(actor: Actor, flist: Flist, granted: Callable[[int], Right | None]
     if actor.role is _ADMIN or not flist.private or name.account == actor.account:
         return True
     return granted(flist.flist_id) in (Right.READ, Right.WRITE)
+
+
+def _may_bring(view: View, actor: Actor) -> bool:
+    if actor.scope.read_only:
+        return False
+    if actor.scope.flist_name is not None:
+        with contextlib.suppress(NotFound):
+            return may_write(view, actor, readable(view, actor, actor.scope.flist_name))
+        return False
+    if actor.role is _ADMIN or actor.self_service:
+        return True
+    return Right.WRITE in view.granted_to(actor.account).values()
 
 
 def _for_writing(view: View, actor: Actor, flist: Flist) -> Flist:

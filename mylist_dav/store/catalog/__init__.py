@@ -10,6 +10,8 @@ views.py         View: everything that is read
 accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
+holdings.py      which blocks somebody may know of, and what was brought and not committed
+collecting.py    what no flist needs any more; leases
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
 rows.py          rows to values and back

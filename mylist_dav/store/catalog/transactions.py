@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import apsw
 
+from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.checkpoints import RESTART_BUSY_SECONDS, Checkpointer
 from mylist_dav.store.catalog.commits import Group, GroupCommits, Waiting
 from mylist_dav.store.catalog.connections import connect, open_migrated, patience, sql_errors
@@ -70,6 +71,7 @@ class Catalog:
     busy_seconds: how long a change waits for other processes at most.
     may_write: called before anything is acknowledged; raises WritesStopped.
     on_write_failure: called with a reason when the disk refuses a write or a sync.
+    has_file: whether a block has a file; asked inside of transactions, so it must be quick.
     """
 
     def __init__(
@@ -81,7 +83,9 @@ class Catalog:
         busy_seconds: float = 10.0,
         may_write: Callable[[], None] = lambda: None,
         on_write_failure: Callable[[str], None] = lambda reason: None,
+        has_file: Callable[[Digest], bool] = lambda digest: True,
     ) -> None:
+        self._has_file = has_file
         self._path = path
         self._clock = clock
         self._durability = durability
@@ -175,7 +179,7 @@ class Catalog:
             self._writer.execute("SAVEPOINT one")
         try:
             with sql_errors():
-                draft = Draft(self._writer, self._clock())
+                draft = Draft(self._writer, self._clock(), self._has_file)
                 waiting.result = waiting.make(draft)
                 draft.finish()
         except Exception as error:  # whatever it is, it belongs to whoever asked for the change

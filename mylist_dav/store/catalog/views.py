@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mylist_dav.errors import Corrupt, NotFound
+from mylist_dav.model.actors import Reach
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Commit, Entry, Flist
@@ -13,6 +14,8 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
+from mylist_dav.store.catalog.collecting import Finder
+from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
     ENTRY_COLUMNS,
@@ -154,6 +157,23 @@ class View(AccountReads):
             (after or b"", limit),
         )
         return [BlockRef(Digest(digest), size) for digest, size in rows]
+
+    def holdings(self, reach: Reach, now_ns: int, *, unlimited: bool, uploads: bool) -> Holdings:
+        """Which blocks somebody may know of. unlimited: all; uploads: also those that the account has brought."""
+        return Holdings(self._sql, reach, now_ns, unlimited=unlimited, uploads=uploads)
+
+    def pending(self, account: str, now_ns: int) -> Pending:
+        """What counts to the quota of an account, with what it has brought and not committed."""
+        return pending(self._sql, account, now_ns)
+
+    def brought(self, account: str, digests: Iterable[Digest], now_ns: int) -> set[Digest]:
+        """Those of these blocks that an account has brought and may still commit."""
+        return brought(self._sql, account, digests, now_ns)
+
+    @property
+    def finder(self) -> Finder:
+        """What no flist needs."""
+        return Finder(self._sql)
 
     # -- intake ------------------------------------------------------------------------------------------------
 
