@@ -32,6 +32,7 @@ from mylist_dav.model.names import FlistName
 @server_option
 @merge_or_delete
 @click.option("--private", is_flag=True, help="If the flist is new: for its account alone.")
+@click.option("--expose", default="", metavar="HOST|/PREFIX", help="Show it there too, to everybody.")
 @transfer_options
 def push(
     folder: Path,
@@ -39,6 +40,7 @@ def push(
     server: str | None,
     delete: bool,
     private: bool,
+    expose: str,
     exclude: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
@@ -49,7 +51,7 @@ def push(
     The flist is made when it is not there. What matches a pattern of a file .mylistignore is left out, and stays on the
     server. A push that was interrupted goes on where it was.
     """
-    wishes = Wishes(delete=delete, excluded=exclude, dry_run=dry_run, private=private)
+    wishes = Wishes(delete=delete, excluded=exclude, dry_run=dry_run, private=private, expose=expose)
     with calls_for(server, flist) as calls:
         with shown("push", quiet) as show:
             done = Push(folder, calls, own_cache(), wishes, show).run()

@@ -44,7 +44,9 @@ class Hashes:
     def get(self, path: str, stamp: Stamp) -> Hashed | None:
         """What a file with this stamp holds, if that is certain."""
         row = self._known.get(path)
-        if row is None or row[:4] != list(stamp) or max(stamp.mtime_ns, stamp.ctime_ns) + GRAIN_NS > row[4]:
+        if row is None or tuple(row[:4]) != stamp:
+            return None
+        if max(row[1], row[2]) + GRAIN_NS > row[4]:
             return None
         self._found[path] = row
         digest, blocks = row[5], row[6]
@@ -58,8 +60,10 @@ class Hashes:
         self._found[path] = [*stamp, read_ns, hashed.digest, blocks]
 
     def save(self, *, whole: bool) -> None:
-        """Write it down. whole: every file was looked at, so that others are there no more."""
-        _store(self._path, {"files": self._found if whole else {**self._known, **self._found}})
+        """Write it down, if it is new. whole: every file was looked at, so that others are there no more."""
+        files = self._found if whole else {**self._known, **self._found}
+        if files != self._known:
+            _store(self._path, {"files": files})
 
 
 class Trees:
@@ -67,6 +71,7 @@ class Trees:
 
     def __init__(self, cache: Path | None, server: str, flist: str) -> None:
         self._path = _place(cache, "trees", f"{server} {flist}")
+        self._kept: tuple[int, int] | None = None
 
     def get(self, moment: int) -> tuple[int, Tree] | None:
         """Revision and tree."""
@@ -76,9 +81,14 @@ class Trees:
         rows: dict[str, list[Any]] = document["entries"]
         if not all(row[0] in KINDS for row in rows.values()):
             return None
-        return int(document["jid"]), {path: Node(*row) for path, row in rows.items()}
+        self._kept = moment, document["jid"]
+        return document["jid"], {path: Node(*row) for path, row in rows.items()}
 
     def keep(self, moment: int, jid: int, tree: Tree) -> None:
+        """Remember a tree; a revision never changes, so that what is there already need not be written."""
+        if self._kept == (moment, jid):
+            return
+        self._kept = moment, jid
         _store(self._path, {"moment": moment, "jid": jid, "entries": tree})
 
 

@@ -21,7 +21,7 @@ from mylist_dav.client.answers import (
     retry_after_seconds,
 )
 from mylist_dav.client.nodes import DIRECTORY, FILE, KINDS, MODE_MASK, SYMLINK, Block, Node, Tree
-from mylist_dav.errors import Conflict, MylistError, NotFound
+from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
@@ -39,6 +39,8 @@ _SOON_SECONDS, _COMMIT_SECONDS = 60.0, 900.0
 _CONNECT_SECONDS = 30.0
 _AGAIN = frozenset((429, 502, 503, 504))
 _WAIT_SECONDS_MAX = 30
+
+_RPC_KINDS: dict[object, type[MylistError]] = {-32004: Forbidden, -32003: Unauthenticated, -32602: Invalid}
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -167,6 +169,23 @@ class Calls:
             return _refused_commit(found, base_jid)
         raise refusal(response, found)
 
+    def expose(self, where: str) -> str:
+        """Show the flist on a host name, or below a prefix (/docs), to everybody. Returns the address.
+
+        Raises Forbidden, Invalid, MylistError.
+        """
+        place = {"prefix": where.rstrip("/")} if where.startswith("/") else {"host": where.lower()}
+        params = {"flist": str(self.flist), **place}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "exposure.set", "params": params}
+        found = self._json("POST", "/rpc", asked)
+        error = found.get("error")
+        if isinstance(error, dict):
+            kind = _RPC_KINDS.get(error.get("code"), MylistError)
+            raise kind(
+                f"the push is done, but {where} cannot show it: {printable(str(error.get('message')))}"
+            )
+        return self._address(found.get("result"))
+
     # -- blocks ------------------------------------------------------------------------------------------------
 
     def missing(self, ids: list[str]) -> set[str]:
@@ -209,8 +228,14 @@ class Calls:
             return ""
         host, prefix = exposure.get("host"), exposure.get("prefix")
         if host and isinstance(host, str):
-            return f"{self.server.partition('://')[0]}://{printable(host)}/"
-        return f"{self.server}{quote(prefix)}/" if prefix and isinstance(prefix, str) else ""
+            return self.address_of(printable(host))
+        return self.address_of(prefix) if prefix and isinstance(prefix, str) else ""
+
+    def address_of(self, where: str) -> str:
+        """Where people find a host name or a prefix of this server."""
+        if where.startswith("/"):
+            return f"{self.server}{quote(where.rstrip('/'))}/"
+        return f"{self.server.partition('://')[0]}://{where.lower()}/"
 
     def _json(self, method: str, path: str, asked: object = None, **options: Any) -> dict[str, Any]:
         """The JSON object of an answer. Raises what the status says."""

@@ -31,13 +31,15 @@ NOTE = "push"
 class Wishes:
     """What is asked of a push or a pull.
 
-    delete: what only the side has that changes goes. private: what a new flist is to be. at_jid: of a pull.
+    delete: what only the side has that changes goes. private: what a new flist is to be.
+    expose: a host name or a prefix that is to show the flist. at_jid: of a pull.
     """
 
     delete: bool = False
     excluded: tuple[str, ...] = field(default=())
     dry_run: bool = False
     private: bool = False
+    expose: str = ""
     at_jid: int | None = None
 
 
@@ -137,8 +139,15 @@ class Push:
             sending.sent_blocks,
             sending.sent_bytes,
             self._calls.round_trips,
-            remote.details.exposures if remote.details else (),
+            self._exposures(remote.details),
         )
+
+    def _exposures(self, details: Details | None) -> tuple[str, ...]:
+        """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""
+        shown, wanted = details.exposures if details else (), self._wishes.expose
+        if not wanted or self._wishes.dry_run or self._calls.address_of(wanted) in shown:
+            return shown
+        return (*shown, self._calls.expose(wanted))
 
 
 class _Race:

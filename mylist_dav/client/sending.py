@@ -77,7 +77,7 @@ class Sending:
             if hashed is None:
                 unread.append(path)
             else:
-                self._have(path, tree[path]._replace(digest=hashed.digest), hashed)
+                self._have(path, _with_digest(tree[path], hashed.digest), hashed)
         self._crew.progress.to_read_bytes = sum(stamps[path].size_bytes for path in unread)
         self._hash(unread, stamps)
         self._finish()
@@ -236,3 +236,7 @@ class Sending:
         for path, hashed in self.contents.items():
             if any(block.id in ids for block in hashed.blocks):
                 self._want(path, hashed.blocks)
+
+
+def _with_digest(node: Node, digest: str) -> Node:
+    return Node(node.kind, node.size_bytes, node.mode, node.mtime_ns, digest)

@@ -12,7 +12,11 @@ Key = str | int
 
 def cursor(*key: Key) -> str:
     """The text that read_cursor gives the key back for."""
-    return urlsafe_b64encode(json.dumps(key, ensure_ascii=False, separators=(",", ":")).encode()).decode().rstrip("=")
+    return (
+        urlsafe_b64encode(json.dumps(key, ensure_ascii=False, separators=(",", ":")).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def read_cursor(text: str, *kinds: type[Key]) -> tuple[Key, ...]:

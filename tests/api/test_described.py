@@ -33,8 +33,6 @@ def test_what_is_described_is_what_is_answered(tmp_path: Path) -> None:
         ]  # fmt: skip
         for name in _LOGS_OUT:
             command += ["--exclude-operation-id", name]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
         assert "Traceback" not in served.log.read_text()

@@ -428,6 +428,16 @@ def test_the_command_says_what_it_has_done(desk: Desk, environ: dict[str, str]) 
     assert run_mylist("push", str(desk.folder / "no"), name, environ=environ).returncode == 4
 
 
+def test_a_push_can_be_shown_at_once(desk: Desk) -> None:
+    write(desk.folder, "index.html", content=b"<p>hello</p>")
+    done = desk.push(expose=f"/{desk.folder.parent.name}/")
+    assert done.exposures == (f"{desk.served.url}/{desk.folder.parent.name}/",)
+    with desk.served.client() as client:
+        assert client.get(done.exposures[0]).content == b"<p>hello</p>"
+    again = desk.push(expose=f"/{desk.folder.parent.name}")
+    assert (again.exposures, again.round_trips) == (done.exposures, 1)
+
+
 def test_ten_thousand_files_pushed_again_are_two_requests_and_a_second(
     desk: Desk, environ: dict[str, str]
 ) -> None:

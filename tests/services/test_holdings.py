@@ -225,9 +225,7 @@ def test_what_was_brought_is_stored_and_known_to_who_has_brought_it_for_a_day(st
     ids=["wrong bytes", "no id", "empty", "too long", "no file"],
 )
 def test_a_bad_block_is_told_and_the_others_are_kept(store: Store, bad: Offered, why: str) -> None:
-    first, second, third = store.library.holdings.upload(
-        ROOT, [*offered(b"before"), bad, *offered(b"after")]
-    )
+    first, second, third = store.library.holdings.upload(ROOT, [*offered(b"before"), bad, *offered(b"after")])
     assert (first.state, third.state) == (State.STORED, State.STORED)
     assert (second.name, second.digest, second.state) == (bad.name, None, State.BAD)
     assert why in second.detail
@@ -310,7 +308,11 @@ def spoil(store: Store, digest: Digest) -> None:
 
 
 def test_verifying_says_of_each_block_whether_it_is_whole(store: Store) -> None:
-    (whole,), (spoilt,), (lost,) = store.put("a", b"whole"), store.put("b", b"spoils"), store.put("c", b"lost")
+    (whole,), (spoilt,), (lost,) = (
+        store.put("a", b"whole"),
+        store.put("b", b"spoils"),
+        store.put("c", b"lost"),
+    )
     store.read("a")
     spoil(store, spoilt.digest)
     store.library.files.delete(lost.digest)
@@ -354,7 +356,9 @@ def test_nothing_is_deleted_while_somebody_may_need_what_no_flist_has(store: Sto
     (free,) = store.put("f", b"free")
     store.delete_flist(SITE)
     with Lease(store.library.catalog, store.clock, "import", OPERATOR):
-        assert [digest for digest, _ in store.library.holdings.delete(ROOT, [free.digest]).refused] == [free.digest]
+        assert [digest for digest, _ in store.library.holdings.delete(ROOT, [free.digest]).refused] == [
+            free.digest
+        ]
     assert store.library.holdings.delete(ROOT, [free.digest]).deleted == [free.digest]
 
 
