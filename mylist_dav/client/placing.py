@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from mylist_dav.client.inside import Inside
 from mylist_dav.client.names_here import temporary_name
-from mylist_dav.client.nodes import DIRECTORY, MODE_MASK, Node, Tree, above
+from mylist_dav.client.nodes import DIRECTORY, MODE_MASK, Node, Tree, parent_of
 from mylist_dav.client.planning import Step
 from mylist_dav.client.walking import Stamp, stamp_of
 from mylist_dav.errors import OutOfSpace
@@ -65,6 +65,10 @@ class Placing:
         self._stamps = stamps
         self.left_out: dict[str, str] = {}
         self._touched: set[str] = set()
+        self._gone: set[str] = set()
+        self._members: dict[str, list[str]] = {}
+        for path in there:
+            self._members.setdefault(parent_of(path), []).append(path)
 
     @contextmanager
     def noting(self, path: str) -> Iterator[None]:
@@ -154,19 +158,21 @@ class Placing:
 
     def _touch(self, path: str) -> None:
         """The folder above has another time now."""
-        self._touched.update(above(path)[:1])
+        self._touched.add(parent_of(path))
 
     def _remove(self, path: str) -> None:
         """What was there when the folder was looked through, from below; a folder with something new in it stays."""
-        below = sorted((each for each in self._there if each.startswith(f"{path}/")), reverse=True)
-        for each in (*below, path):
-            with self._inside.parent(each) as (descriptor, name):
-                if self._there[each].kind == DIRECTORY:
-                    self._rmdir(name, descriptor)
-                else:
-                    self._require_same(each, self._inside.stat(each))
-                    os.unlink(name, dir_fd=descriptor)
-            self._touch(each)
+        for each in self._members.get(path, ()):
+            if each not in self._gone:
+                self._remove(each)
+        with self._inside.parent(path) as (descriptor, name):
+            if self._there[path].kind == DIRECTORY:
+                self._rmdir(name, descriptor)
+            else:
+                self._require_same(path, self._inside.stat(path))
+                os.unlink(name, dir_fd=descriptor)
+        self._gone.add(path)
+        self._touch(path)
 
     def _rmdir(self, name: str, descriptor: int) -> None:
         try:
@@ -178,7 +184,7 @@ class Placing:
 
     def _require_same(self, path: str, found: os.stat_result | None) -> None:
         """Raises Meanwhile unless at a path is what was there."""
-        node = self._there.get(path)
+        node = None if path in self._gone else self._there.get(path)
         if node is None or found is None:
             if (node is None) is not (found is None):
                 raise Meanwhile

@@ -84,7 +84,10 @@ class Sending:
         self._once_more()
 
     def send(self, ids: frozenset[str]) -> None:
-        """Send blocks that the server said it had, and now does not. Raises MylistError for those that nobody has."""
+        """Send blocks that the server named in a commit as missing, whatever it has said of them before.
+
+        Raises MylistError for what is not of this folder.
+        """
         self._seen -= ids
         self._known = frozenset()
         self._have_again(ids)
@@ -173,6 +176,9 @@ class Sending:
 
     def _was_told(self, sources: dict[str, Source], missing: set[str]) -> None:
         self._asking -= 1
+        self._add(sources, missing)
+
+    def _add(self, sources: dict[str, Source], missing: set[str]) -> None:
         for each, source in sources.items():
             if each in missing:
                 self._crew.progress.to_move_bytes += source.block.size_bytes
