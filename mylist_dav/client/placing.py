@@ -162,7 +162,7 @@ class Placing:
 
     def _remove(self, path: str) -> None:
         """What was there when the folder was looked through, from below; a folder with something new in it stays."""
-        for each in self._members.get(path, ()):
+        for each in sorted(self._members.get(path, ()), reverse=True):
             if each not in self._gone:
                 self._remove(each)
         with self._inside.parent(path) as (descriptor, name):

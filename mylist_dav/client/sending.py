@@ -95,6 +95,8 @@ class Sending:
             raise MylistError(
                 f"the server asks for blocks that are not of this folder: {min(lacking)[:64]!r}"
             )
+        sources, self._waiting = self._waiting, {}
+        self._add(sources, set(ids))
         self._finish()
         self._once_more()
 
