@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import records
+from mylist_dav.api import blocks, records
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -10,14 +10,18 @@ from mylist_dav.api.sessions import Sessions
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 
-SEGMENTS = ("api", "flist")
+SEGMENTS = ("api", "flist", "blocks")
 """The first segments of paths that are in the table."""
 
 
 def api(library: Library) -> ApiFrontEnd:
     """The front end of all addresses that begin with one of SEGMENTS."""
     in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
-    operations: list[Operation] = [*Sessions(library, in_clear).operations(), *records.operations()]
+    operations: list[Operation] = [
+        *Sessions(library, in_clear).operations(),
+        *records.operations(),
+        *blocks.operations(),
+    ]
     reference = Reference(operations, library.settings.server.public_url)
     table = Table([*operations, *reference.operations()])
     return ApiFrontEnd(library, table, in_clear)

@@ -19,7 +19,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.services.rights import is_admin, reach, require_admin, require_bringing
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX, BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, View
-from mylist_dav.store.catalog.holdings import Known
+from mylist_dav.store.catalog.holdings import Holdings as KnownTo
 
 IDS_MAX = 10_000
 """Most blocks that one call names."""
@@ -113,14 +113,8 @@ class Holdings:
         What is present stays for half of the grace at least: a condemned block is only while it has so much left.
         """
         wanted = _once(ids)
-        now_ns = self._clock()
         with self._catalog.view() as view:
-            known = self._known(view, actor, wanted)
-        lasting = {
-            digest
-            for digest, one in known.items()
-            if one.condemned_ns is None or now_ns - one.condemned_ns <= self._grace_ns // 2
-        }
+            lasting = self._holdings(view, actor).lasting(wanted, self._clock() - self._grace_ns // 2)
         return Existing(
             [digest for digest in wanted if digest in lasting],
             [digest for digest in wanted if digest not in lasting],
@@ -133,11 +127,11 @@ class Holdings:
         """
         wanted = _once(ids)
         with self._catalog.view() as view:
-            known = self._known(view, actor, wanted)
+            known = self._holdings(view, actor).known(wanted)
         missing = [digest for digest in wanted if digest not in known]
         if missing:
             raise BlocksMissing(missing)
-        return [BlockRef(digest, known[digest].size_bytes) for digest in wanted]
+        return [BlockRef(digest, known[digest]) for digest in wanted]
 
     def verify(self, actor: Actor, ids: Sequence[Digest]) -> Iterator[Reread]:
         """Read blocks from disk and hash them, one after the other; what is corrupt is set aside by the store.
@@ -147,24 +141,23 @@ class Holdings:
         require_admin(actor)
         wanted = _once(ids)
         with self._catalog.view() as view:
-            known = self._known(view, actor, wanted)
+            known = self._holdings(view, actor).known(wanted)
         return (Reread(digest, self._state(digest, known.get(digest))) for digest in wanted)
 
-    def _known(self, view: View, actor: Actor, ids: Sequence[Digest]) -> dict[Digest, Known]:
-        """Those that are there for the actor. A token for reading shows nothing that was only brought."""
-        holdings = view.holdings(
+    def _holdings(self, view: View, actor: Actor) -> KnownTo:
+        """What is there for the actor. A token for reading shows nothing that was only brought."""
+        return view.holdings(
             reach(actor), self._clock(), unlimited=is_admin(actor), uploads=not actor.scope.read_only
         )
-        return holdings.known(ids)
 
-    def _state(self, digest: Digest, known: Known | None) -> State:
+    def _state(self, digest: Digest, size_bytes: int | None) -> State:
         try:
-            size_bytes = len(self._blocks.get(digest))
+            found_bytes = len(self._blocks.get(digest))
         except NotFound:
             return State.MISSING
         except Corrupt:
             return State.CORRUPT
-        return State.OK if known is None or known.size_bytes == size_bytes else State.CORRUPT
+        return State.OK if size_bytes in (None, found_bytes) else State.CORRUPT
 
     # -- bringing ----------------------------------------------------------------------------------------------
 
@@ -249,7 +242,7 @@ class Holdings:
 
     def _delete_group(self, actor: Actor, ids: list[Digest], found: Deletion) -> None:
         with self._catalog.view() as view:
-            known = self._known(view, actor, ids)
+            known = self._holdings(view, actor).known(ids)
         missing = {digest for digest in ids if digest not in known and not self._blocks.has(digest)}
         there = [digest for digest in ids if digest not in missing]
         refused = self._catalog.change(lambda draft: _let_go(draft, there))

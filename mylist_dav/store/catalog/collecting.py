@@ -36,13 +36,18 @@ _CONDEMN = (
     "UPDATE block AS b SET state = 'condemned', since_ns = ?1 WHERE b.digest IN (SELECT value FROM carray(?3))"
     f" AND b.state = 'stored' AND b.added_ns <= ?2 AND NOT {_NEEDED} RETURNING digest, size_bytes"
 )
-_OVERDUE = "SELECT digest FROM block WHERE state = 'condemned' AND since_ns <= ?2 ORDER BY since_ns LIMIT ?3"
+# Of the two conditions on the state, the second is what the index of those few blocks asks for.
+_OVERDUE = (
+    "SELECT digest FROM block WHERE state = 'condemned' AND state <> 'stored' AND since_ns <= ?2"
+    " ORDER BY since_ns LIMIT ?3"
+)
 _REVIVE = (
     f"UPDATE block AS b SET state = 'stored', since_ns = NULL WHERE b.digest IN ({_OVERDUE}) AND {_NEEDED}"
 )
 _BEGIN_DELETING = f"UPDATE block AS b SET state = 'deleting' WHERE b.digest IN ({_OVERDUE}) AND NOT {_NEEDED}"
 _DELETING = (
-    f"SELECT b.digest, b.size_bytes FROM block b WHERE b.state = 'deleting' AND NOT {_NEEDED} LIMIT ?2"
+    "SELECT b.digest, b.size_bytes FROM block b WHERE b.state = 'deleting' AND b.state <> 'stored'"
+    f" AND NOT {_NEEDED} LIMIT ?2"
 )
 _DELETING_OF = (
     "SELECT b.digest, b.size_bytes FROM carray(?2) i CROSS JOIN block b ON b.digest = i.value"

@@ -33,21 +33,19 @@ _MINE = (
 )
 _KNOWN = (
     f"WITH mine (digest) AS MATERIALIZED ({_MINE})"
-    " SELECT b.digest, b.size_bytes, b.since_ns FROM mine CROSS JOIN block b ON b.digest = mine.digest"
+    " SELECT b.digest, b.size_bytes FROM mine CROSS JOIN block b ON b.digest = mine.digest"
     " WHERE b.state <> 'deleting'"
+)
+_LASTING = (
+    f"WITH mine (digest) AS MATERIALIZED ({_MINE})"
+    " SELECT b.digest FROM mine CROSS JOIN block b ON b.digest = mine.digest"
+    " WHERE b.state <> 'deleting' AND (b.since_ns IS NULL OR b.since_ns >= ?8)"
 )
 _FLIST_ID = (
     "SELECT f.flist_id FROM account a CROSS JOIN flist f USING (account_id) WHERE a.name = ? AND f.name = ?"
 )
 _NO_FLIST = 0
 """An id that no flist has."""
-
-
-class Known(NamedTuple):
-    """A block that somebody may know of. condemned_ns: since when nothing refers to it; None when it is not so."""
-
-    size_bytes: int
-    condemned_ns: int | None
 
 
 class Pending(NamedTuple):
@@ -80,10 +78,14 @@ class Holdings:
             account_id, now_ns, reach.everything, flist_id, unlimited, account_id if uploads else None,
         )  # fmt: skip
 
-    def known(self, digests: Iterable[Digest]) -> dict[Digest, Known]:
-        """Those of these blocks that there are, and that may be known of."""
-        rows = self._sql.execute(_KNOWN, (array(digests), *self._bindings))
-        return {Digest(digest): Known(size_bytes, since_ns) for digest, size_bytes, since_ns in rows}
+    def known(self, digests: Iterable[Digest]) -> dict[bytes, int]:
+        """Those of these blocks that there are, and that may be known of, with their sizes in bytes."""
+        return dict(self._sql.execute(_KNOWN, (array(digests), *self._bindings)).fetchall())
+
+    def lasting(self, digests: Iterable[Digest], condemned_min_ns: int) -> set[bytes]:
+        """Those of these blocks that are known, without those that were condemned before a time."""
+        rows = self._sql.execute(_LASTING, (array(digests), *self._bindings, condemned_min_ns))
+        return {row[0] for row in rows}
 
     def _id(self, statement: str, bindings: Sequence[str]) -> int | None:
         rows = self._sql.execute(statement, bindings).fetchall()
