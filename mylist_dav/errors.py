@@ -14,7 +14,9 @@ MylistError
 ├── NotAllowed              the method does not apply to this kind of thing
 ├── Exists                  there is already something of that name
 ├── Conflict                the state of the tree forbids it (a parent is missing, a cycle)
+│   └── Refused             operations of a commit that cannot be done on the tree as it is, each with its reason
 ├── PreconditionFailed      If-Match, If, Overwrite: F or the base jid does not hold
+│   └── Outdated            a commit to a flist, or to entries, that others have changed since the caller looked
 ├── Locked                  a lock is in the way, and its token was not submitted
 ├── TooLarge                the body is larger than the limit
 ├── UriTooLong              the request target is longer than the limit
@@ -99,8 +101,40 @@ class Conflict(MylistError):
     """The state of the tree forbids the change: a parent is missing, or a folder would hold itself."""
 
 
+class Refused(Conflict):
+    """Operations of a commit that cannot be done on the tree as it is; nothing was done.
+
+    conflicts: values of model/operations.py, in order of their operations; a later one may follow from an earlier.
+    missing: digests of blocks that are not here, or may not be named. head_jid: of the tree that this is about.
+    """
+
+    def __init__(
+        self, message: str, head_jid: int, conflicts: Sequence[object] = (), missing: Sequence[object] = ()
+    ) -> None:
+        super().__init__(message)
+        self.head_jid = head_jid
+        self.conflicts = tuple(conflicts)
+        self.missing = tuple(missing)
+
+
 class PreconditionFailed(MylistError):
     """A condition of the request does not hold (If-Match, If, Overwrite: F, base jid)."""
+
+
+class Outdated(PreconditionFailed):
+    """A commit to a flist, or to entries, that others have changed since the caller looked; nothing was done.
+
+    conflicts: as of Refused. changes: the first differences between the caller's base and the head, values of
+    model/operations.py. head_jid: the head by now.
+    """
+
+    def __init__(
+        self, message: str, head_jid: int, conflicts: Sequence[object] = (), changes: Sequence[object] = ()
+    ) -> None:
+        super().__init__(message)
+        self.head_jid = head_jid
+        self.conflicts = tuple(conflicts)
+        self.changes = tuple(changes)
 
 
 class Locked(MylistError):

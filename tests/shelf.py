@@ -8,10 +8,14 @@ from pathlib import Path
 
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
+from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.locks import Scope
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.operations import Operation
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.changes import Changes, Committed
+from mylist_dav.services.differences import Differences
 from mylist_dav.services.exposures import Exposures
 from mylist_dav.services.flists import Flists
 from mylist_dav.services.grants import Grants
@@ -20,7 +24,7 @@ from mylist_dav.services.locks import Locking, Locks
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.uploads import Stored, Uploads
-from mylist_dav.store.catalog import Catalog, TreeView, View
+from mylist_dav.store.catalog import Catalog, Draft, TreeView, View
 from mylist_dav.store.memory import MemoryBlocks
 
 ADMIN = Actor("anna", Role.ADMIN)
@@ -55,6 +59,8 @@ class Shelf:
         self.locks = Locks(self.catalog, clock, seconds_max=3600, locks_max=50, entries_max=entries_max)
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
+        self.differences = Differences(self.catalog)
+        self.changes = Changes(self.catalog, self.blocks, clock, entries_max, self.differences)
         self.exposures = Exposures(self.catalog)
         self.grants = Grants(self.catalog)
         self.identity = Identity(self.catalog, clock, days_max=30)
@@ -74,6 +80,37 @@ class Shelf:
         upload = self.uploads.open(actor, self.place(path, name), conditions=conditions)
         upload.write(content)
         return upload.finish()
+
+    def bring(self, *blocks: bytes, account: str = "anna") -> list[BlockRef]:
+        """Blocks that an account has uploaded and no flist holds."""
+        refs = [BlockRef(self.blocks.put(block), len(block)) for block in blocks]
+
+        def note(draft: Draft) -> None:
+            draft.register_blocks(refs)
+            for ref in refs:
+                draft._sql.execute(
+                    "INSERT OR REPLACE INTO upload SELECT account_id, ?, ?, ? FROM account WHERE name = ?",
+                    (ref.digest, ref.size_bytes, self.clock() + 3600 * SECOND_NS, account),
+                )
+
+        self.catalog.change(note)
+        return refs
+
+    def commit(
+        self,
+        *operations: Operation,
+        base_jid: int | None = None,
+        actor: Actor = ADMIN,
+        name: FlistName = NAME,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> Committed:
+        return self.changes.commit(actor, name, base_jid, operations, "", conditions)
+
+    def content(self, path: str, at_jid: int | None = None) -> bytes:
+        """The bytes of a file, put together from its blocks."""
+        entry = self.entry(path, at_jid)
+        slices = self.trees.pieces(entry)(0, entry.size_bytes)
+        return b"".join(self.blocks.get(s.digest)[s.offset : s.offset + s.length] for s in slices)
 
     def mkdir(self, path: str, conditions: Conditions = UNCONDITIONAL, name: FlistName = NAME) -> Entry:
         return self.trees.make_directory(ADMIN, self.place(path, name), conditions)
@@ -180,7 +217,7 @@ def hold_invariants(view: View, now_ns: int = 0) -> None:
         rows("SELECT * FROM entry_past p JOIN flist f USING (flist_id) WHERE until_jid > head_jid").fetchall()
         == []
     )
-    for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_"):
+    for table in ("entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "label"):
         lost = f"SELECT * FROM {table} WHERE flist_id NOT IN (SELECT flist_id FROM flist)"
         assert rows(lost).fetchall() == [], table
     held = set(rows("SELECT digest, flist_id FROM held").fetchall())

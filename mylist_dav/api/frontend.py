@@ -23,6 +23,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.documents import read_document, read_query
+from mylist_dav.wire.documents.changes import refusal_members
 from mylist_dav.wire.messages import BodySink, Request, Response, WholeBody
 from mylist_dav.wire.targets import decode_path
 
@@ -54,7 +55,8 @@ class ApiFrontEnd:
 
     def render_error(self, request: Request, error: Exception) -> Response:
         found = self._found(request) if isinstance(error, NotAllowed) else None
-        return problem(error, ", ".join(_methods(found)) if isinstance(found, Found) else "")
+        allowed = ", ".join(_methods(found)) if isinstance(found, Found) else ""
+        return problem(error, allowed, refusal_members(error))
 
     def _found(self, request: Request) -> Found | MylistError:
         """What is at the address of a request, or why nothing is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import blocks, records
+from mylist_dav.api import archives, blocks, commits, entries, flists, records
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -19,6 +19,10 @@ def api(library: Library) -> ApiFrontEnd:
     in_clear = InClear(library.settings.tokens.over_plain_http, library.clock)
     operations: list[Operation] = [
         *Sessions(library, in_clear).operations(),
+        *flists.operations(),
+        *commits.operations(),
+        *entries.operations(),
+        *archives.operations(),
         *records.operations(),
         *blocks.operations(),
     ]

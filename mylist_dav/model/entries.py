@@ -85,6 +85,14 @@ class Flist(NamedTuple):
     quota_bytes: int | None = None
 
 
+class Label(NamedTuple):
+    """A name for a revision, which is kept as long as it has one."""
+
+    name: str
+    jid: int
+    created_ns: int
+
+
 class Commit(NamedTuple):
     """One atomic change of a flist."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 from mylist_dav.errors import BadName
 
 NAME_BYTES_MAX = 255
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -76,6 +77,15 @@ class FlistName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.account}/{self.name}"
+
+
+def check_label_name(name: str) -> str:
+    """Return name if it may name a revision: 1-64 of A-Z a-z 0-9 . _ -, first a letter or digit. Raises BadName."""
+    if not _LABEL.fullmatch(name):
+        raise BadName(
+            f"{name[:80]!r} cannot name a revision: use 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
+        )
+    return name
 
 
 def check_flist_name(name: str) -> str:

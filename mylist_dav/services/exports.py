@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import zlib
 from array import array
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import zstandard
 
+from mylist_dav.errors import TooMany
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_header, tar_padding
 from mylist_dav.model.archives.zip_out import (
@@ -28,6 +31,7 @@ from mylist_dav.model.archives.zip_out import (
 )
 from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef, BlockSlice
+from mylist_dav.model.digest import EMPTY
 from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
@@ -47,6 +51,16 @@ _PIECE_BYTES = 256 * 1024
 _INLINE_BYTES_MAX = 64 * 1024
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 3
+
+_SOON_ENTRIES_MAX = 20_000
+"""The headers of so many entries are counted in some 0.1 s."""
+_SIZES_MAX = 1_000
+
+EXPORTS_MAX = 4
+"""Exports of one account that may be compressed at a time, in one process: each takes a core. Tars are free."""
+
+COUNTED_BYTES_MAX = 256 * 1024 * 1024
+"""Of a flist of so many bytes an export is made to learn its size; of a larger one, ranges are not given."""
 
 Piece = bytes | BlockSlice
 
@@ -74,6 +88,7 @@ class Export(NamedTuple):
     file_name: str
     pieces: Iterator[Piece]
     actor: Actor
+    form: Format
 
 
 MEDIA_TYPES = {
@@ -106,12 +121,16 @@ class Exports:
         self._ledger = ledger
         self._disk = Disk()
         self._scratch = Scratch(data / "tmp", self._disk)
+        self._sizes = _Sizes()
+        self._slots = _Slots()
 
     def open(self, actor: Actor, name: FlistName, form: Format, at_jid: int | None = None) -> Export:
         """Begin an export of a revision; None is the head. Nothing is read before pieces are asked for.
 
-        Raises NotFound. The pieces may raise NotFound (the flist was deleted meanwhile) and Corrupt.
+        Raises NotFound, TooMany (an account has compressed ones under way already). The pieces may raise NotFound (the
+        flist was deleted meanwhile) and Corrupt.
         """
+        self._refuse_too_many(actor, form)
         with self._catalog.view() as view:
             flist = readable(view, actor, name)
             jid = flist.head_jid if at_jid is None else at_jid
@@ -119,7 +138,7 @@ class Exports:
         ending = "blocks.tar" if form is Format.BLOCKS else form.value
         return Export(
             flist, jid, etag(flist, jid, form), MEDIA_TYPES[form], f"{flist.flist_name.name}.{ending}",
-            self._pieces(Revision(self._catalog, flist, jid), form), actor,
+            self._counted(Revision(self._catalog, flist, jid), form, etag(flist, jid, form), actor), actor, form,
         )  # fmt: skip
 
     def bytes_of(self, export: Export) -> Iterator[bytes]:
@@ -141,9 +160,63 @@ class Exports:
         what = f"revision {export.jid}: {export.file_name}"
         return self._ledger.request(export.actor, export.flist.flist_name, path=what, action=Action.EXPORT)
 
+    def known_bytes(self, export: Export) -> int | None:
+        """The size of an export, if it can be had at once: it was counted before, or it is a tar of few entries."""
+        if export.form is Format.TAR and export.flist.entries <= _SOON_ENTRIES_MAX:
+            return self.size_bytes(export)
+        return self._sizes.get(export.etag)
+
+    def ranged_bytes(self, export: Export) -> int | None:
+        """The size of an export of which a part is asked for, or None: it would take too long to learn."""
+        if export.form is Format.TAR or export.flist.size_bytes <= COUNTED_BYTES_MAX:
+            return self.size_bytes(export)
+        return self._sizes.get(export.etag)
+
+    def size_bytes(self, export: Export) -> int:
+        """The size of an export. Of a tar the headers are counted; any other is made for it, unless it is known."""
+        known = self._sizes.get(export.etag)
+        if known is not None:
+            return known
+        revision = Revision(self._catalog, export.flist, export.jid)
+        if export.form is Format.TAR:
+            size_bytes = _tar_bytes(revision)
+            self._sizes.put(export.etag, size_bytes)
+            return size_bytes
+        pieces = self._counted(revision, export.form, export.etag, export.actor)
+        return sum(_length(piece) for piece in pieces)
+
+    def stretch(self, export: Export, offset: int, length: int) -> Iterator[Piece]:
+        """A part of an export. Of a tar, contents before it are not read; any other is made up to its end."""
+        revision = Revision(self._catalog, export.flist, export.jid)
+        if export.form is Format.TAR:
+            return _stretch(_gathered(self._tar(revision, offset)), offset, length)
+        return _stretch(self._counted(revision, export.form, export.etag, export.actor), offset, length)
+
     def close(self) -> None:
         """Let go of the folder of temporary files."""
         self._scratch.close()
+
+    def _counted(self, revision: Revision, form: Format, tag: str, actor: Actor) -> Iterator[Piece]:
+        """The pieces; while they are taken the account has an export under way, and at the end the size is known."""
+        compressing = form is not Format.TAR
+        size_bytes = 0
+        if compressing:
+            self._slots.take(actor.account)
+        try:
+            for piece in self._pieces(revision, form):
+                size_bytes += _length(piece)
+                yield piece
+        finally:
+            if compressing:
+                self._slots.give_back(actor.account)
+        self._sizes.put(tag, size_bytes)
+
+    def _refuse_too_many(self, actor: Actor, form: Format) -> None:
+        if actor.account and form is not Format.TAR and self._slots.taken(actor.account) >= EXPORTS_MAX:
+            raise TooMany(
+                f"{actor.account} has {EXPORTS_MAX} archives made at the moment: wait for one, or take a plain tar",
+                10,
+            )
 
     def _pieces(self, revision: Revision, form: Format) -> Iterator[Piece]:
         if form is Format.TAR:
@@ -168,14 +241,19 @@ class Exports:
             else:
                 yield piece
 
-    def _tar(self, revision: Revision) -> Iterator[Piece]:
+    def _tar(self, revision: Revision, start: int = 0) -> Iterator[Piece]:
+        """start: what lies before it is not wanted. Members that end there are slices of nothing, to be left out."""
         written_bytes = 0
         for path, entry in revision.walk():
             header, padding = tar_header(path, entry), tar_padding(entry.size_bytes)
+            member_bytes = len(header) + entry.size_bytes + len(padding)
+            written_bytes += member_bytes
+            if written_bytes <= start:
+                yield BlockSlice(EMPTY, 0, member_bytes)
+                continue
             yield header
             yield from self._content(revision, entry)
             yield padding
-            written_bytes += len(header) + entry.size_bytes + len(padding)
         yield tar_end(written_bytes)
 
     def _content(self, revision: Revision, entry: Entry) -> Iterator[Piece]:
@@ -205,6 +283,76 @@ class Exports:
             yield self._blocks.get(ref.digest)
         else:
             yield BlockSlice(ref.digest, 0, ref.size_bytes)
+
+
+def _tar_bytes(revision: Revision) -> int:
+    """The size of a tar, from its headers alone."""
+    size_bytes = sum(
+        len(tar_header(path, entry)) + entry.size_bytes + len(tar_padding(entry.size_bytes))
+        for path, entry in revision.walk()
+    )
+    return size_bytes + len(tar_end(size_bytes))
+
+
+def _length(piece: Piece) -> int:
+    return piece.length if isinstance(piece, BlockSlice) else len(piece)
+
+
+def _stretch(pieces: Iterator[Piece], offset: int, length: int) -> Iterator[Piece]:
+    """length bytes from offset on. What comes before is dropped; what comes after is not asked for."""
+    for piece in pieces:
+        if not length:
+            break
+        size_bytes = _length(piece)
+        if offset >= size_bytes:
+            offset -= size_bytes
+            continue
+        wanted = min(size_bytes - offset, length)
+        if isinstance(piece, BlockSlice):
+            yield BlockSlice(piece.digest, piece.offset + offset, wanted)
+        else:
+            yield piece[offset : offset + wanted]
+        offset, length = 0, length - wanted
+
+
+class _Sizes:
+    """The sizes of exports that were made, the last thousand of them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: OrderedDict[str, int] = OrderedDict()
+
+    def get(self, tag: str) -> int | None:
+        with self._lock:
+            return self._known.get(tag)
+
+    def put(self, tag: str, size_bytes: int) -> None:
+        with self._lock:
+            self._known[tag] = size_bytes
+            self._known.move_to_end(tag)
+            if len(self._known) > _SIZES_MAX:
+                self._known.popitem(last=False)
+
+
+class _Slots:
+    """How many exports each account has under way. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._taken: Counter[str] = Counter()
+
+    def taken(self, account: str) -> int:
+        with self._lock:
+            return self._taken[account]
+
+    def take(self, account: str) -> None:
+        with self._lock:
+            self._taken[account] += 1
+
+    def give_back(self, account: str) -> None:
+        with self._lock:
+            self._taken[account] -= 1
+            self._taken += Counter()  # drops those that have none
 
 
 class _Packer(Protocol):

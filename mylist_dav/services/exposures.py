@@ -11,7 +11,7 @@ from mylist_dav.model.exposures import Exposure, Mode, check_host, check_prefix,
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.model.names import FlistName, check_account_name
 from mylist_dav.services.phrases import hash_phrase
-from mylist_dav.services.rights import require_admin, require_known, visible
+from mylist_dav.services.rights import readable, require_admin, require_known, visible
 from mylist_dav.services.tokens import TOKEN_PREFIX
 from mylist_dav.store.catalog import Catalog, Detail, Draft, View
 
@@ -119,6 +119,12 @@ class Exposures:
         with self._catalog.view() as view:
             readable_ids = {flist.flist_id for flist in visible(view, actor, view.flists())}
             return [exposure for exposure in view.exposures() if exposure.flist_id in readable_ids]
+
+    def of_flist(self, actor: Actor, name: FlistName) -> list[Exposure]:
+        """The exposures of one flist. Raises NotFound."""
+        with self._catalog.view() as view:
+            flist = readable(view, actor, name)
+            return view.exposures(flist.flist_id)
 
     def visitors(self, actor: Actor, exposure: Exposure) -> list[str]:
         """Who is on the list of an exposure of mode keys: accounts, and keys as 64 hex digits."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mylist_dav.errors import NotFound
+from typing import NamedTuple
+
+from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
@@ -21,6 +23,27 @@ from mylist_dav.services.rights import (
     writable,
 )
 from mylist_dav.store.catalog import Catalog, Draft
+
+_SEARCH_PAGE = 1_000
+
+
+class Wanted(NamedTuple):
+    """Which flists are looked for. None and '': whatever it is. exposed: shown on a host name or prefix."""
+
+    account: str | None = None
+    name_contains: str = ""
+    private: bool | None = None
+    exposed: bool | None = None
+
+
+ALL = Wanted()
+
+
+class Page(NamedTuple):
+    """Some flists. next: the last of them if there are more, or None."""
+
+    flists: list[Flist]
+    next: FlistName | None
 
 
 class Flists:
@@ -61,8 +84,13 @@ class Flists:
         with self._catalog.view() as view:
             return view.room_bytes(readable(view, actor, name))
 
-    def create(self, actor: Actor, name: FlistName, *, make_account: bool = False) -> Flist:
-        """Make an empty flist. make_account: also its account, as a user, if that is new. Raises Exists, NotFound."""
+    def create(
+        self, actor: Actor, name: FlistName, *, make_account: bool = False, private: bool = False
+    ) -> Flist:
+        """Make an empty flist. make_account: also its account, as a user, if that is new. Raises Exists, NotFound.
+
+        private: whoever may make it may keep it from others from the beginning.
+        """
         require_creation(actor, name)
         checked = FlistName.checked(*name)
 
@@ -72,7 +100,31 @@ class Flists:
                 draft.record(
                     actor, Action.ACCOUNT_ADD, "", {"name": checked.account, "role": Role.USER.value}
                 )
-            return draft.add_flist(checked, actor)
+            flist = draft.add_flist(checked, actor)
+            if private:
+                draft.set_private(flist.flist_id, True)
+                draft.record(actor, Action.PRIVATE, str(checked), {"private": True})
+            return draft.flist(checked)
+
+        return self._catalog.change(make)
+
+    def rename(self, actor: Actor, name: FlistName, new_name: FlistName) -> Flist:
+        """Give a flist another name; its history, exposures, grants and labels stay with it.
+
+        It stays with its account: Invalid for another one. Raises NotFound, Exists, Forbidden, BadName.
+        """
+        require_known(actor)
+        checked = FlistName.checked(*new_name)
+
+        def make(draft: Draft) -> Flist:
+            flist = removable(draft, actor, name)
+            if checked.account != name.account:
+                raise Invalid(
+                    f"{name} stays with its account: choose a name that begins with {name.account}/"
+                )
+            renamed = draft.rename_flist(flist, checked.name)
+            draft.record(actor, Action.RENAME, str(checked), {"from": str(name)})
+            return renamed
 
         return self._catalog.change(make)
 
@@ -119,6 +171,31 @@ class Flists:
 
         self._catalog.change(make)
         return self.get(actor, name)
+
+    def page(
+        self, actor: Actor, wanted: Wanted = ALL, after: FlistName | None = None, limit: int = 100
+    ) -> Page:
+        """Some of the flists that are wanted and that the caller may see, in order of account and name.
+
+        after: the last one of the page before. An account of which nothing is seen has none.
+        """
+        require_known(actor)
+        found: list[Flist] = []
+        with self._catalog.view() as view:
+            while len(found) <= limit:
+                some = view.flists_page(
+                    after,
+                    _SEARCH_PAGE,
+                    account=wanted.account,
+                    name_contains=wanted.name_contains,
+                    private=wanted.private,
+                    exposed=wanted.exposed,
+                )
+                found += visible(view, actor, some)
+                if len(some) < _SEARCH_PAGE:
+                    break
+                after = some[-1].flist_name
+        return Page(found[:limit], found[limit - 1].flist_name if len(found) > limit else None)
 
     def list(self, actor: Actor, account: str | None = None) -> list[Flist]:
         """The flists that the caller may see, in order of name. Raises NotFound for an account that is not there.

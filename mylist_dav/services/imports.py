@@ -152,7 +152,7 @@ class Imports:
         Raises BadArchive, Incomplete, LimitExceeded, Conflict (all of these name the member), NotFound, Locked, ...
         """
         name = FlistName.checked(*name)
-        self._check(actor, name, make)
+        self.check(actor, name, make=make)
         remove_leftovers(self._catalog, actor, self._scratch)
         with (
             Lease(self._catalog, self._clock, "import", actor) as lease,
@@ -191,8 +191,8 @@ class Imports:
         """Let go of the folder of temporary files. Imports that still run end with an error."""
         self._scratch.close()
 
-    def _check(self, actor: Actor, name: FlistName, make: bool) -> None:
-        """What can be known before anything is read."""
+    def check(self, actor: Actor, name: FlistName, *, make: bool) -> None:
+        """Raise what can be known before anything is read: NotFound, Forbidden, Unauthenticated."""
         require_known(actor)
         with self._catalog.view() as view:
             try:

@@ -12,8 +12,10 @@ from mylist_dav.model.archives.members import Limits
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.services.audit import Audit
+from mylist_dav.services.changes import Changes
 from mylist_dav.services.collecting import Collector
 from mylist_dav.services.collecting_turns import CollectingTurns
+from mylist_dav.services.differences import Differences
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
 from mylist_dav.services.exposures import Exposures
@@ -23,6 +25,7 @@ from mylist_dav.services.grants import Grants
 from mylist_dav.services.holdings import Holdings
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
+from mylist_dav.services.labels import Labels
 from mylist_dav.services.ledger import Ledger
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.logins import Logins, own_addresses
@@ -86,6 +89,9 @@ class Library:
         self.audit = Audit(self.catalog)
         self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
         self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
+        self.labels = Labels(self.catalog)
+        self.differences = Differences(self.catalog)
+        self.changes = Changes(self.catalog, self.blocks, clock, limits.entries_max, self.differences)
         self.locks = Locks(
             self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,10 +20,12 @@ from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockSlice, Recipe
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Kind
-from mylist_dav.model.names import NAME_BYTES_MAX
+from mylist_dav.model.names import NAME_BYTES_MAX, FlistName
 from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX, TreePath
 from mylist_dav.services.following import resolve
+from mylist_dav.services.going_on import entries_after
 from mylist_dav.services.guards import check_conditions, guard_change, guard_removal
 from mylist_dav.services.rights import readable, require_known, still_readable, writable
 from mylist_dav.store.blocks import BlockStore
@@ -47,6 +49,14 @@ class Attributes:
     mtime_ns: int | None = None
     mode: int | None = None
     content_type: str | None = None
+
+
+class TreePage(NamedTuple):
+    """Some entries of the tree of a revision, with their paths. next: the last of these if there are more, or None."""
+
+    jid: int
+    entries: list[tuple[TreePath, Entry]]
+    next: TreePath | None
 
 
 class Trees:
@@ -109,6 +119,35 @@ class Trees:
                 while ahead and len(found) < WALK_PAGE:
                     found += tree.walk_on(ahead)
             yield from found
+
+    def page(
+        self,
+        actor: Actor,
+        name: FlistName,
+        at_jid: int | None = None,
+        after: TreePath | None = None,
+        limit: int = 1000,
+    ) -> TreePage:
+        """Some of a whole tree in order of path, folders before their members; past a path that is in it.
+
+        Raises NotFound, Invalid for a path that is not.
+        """
+        with self._catalog.view() as view:
+            flist = readable(view, actor, name)
+            found = entries_after(view.tree(flist, at_jid), after, limit + 1)
+            jid = flist.head_jid if at_jid is None else at_jid
+        return TreePage(jid, found[:limit], found[limit - 1][0] if len(found) > limit else None)
+
+    def recipes(self, actor: Actor, name: FlistName, digests: Iterable[Digest]) -> dict[Digest, Recipe]:
+        """The blocks of contents that a flist holds in any of its revisions; others are left out. Raises NotFound."""
+        found: dict[Digest, Recipe] = {}
+        with self._catalog.view() as view:
+            flist = readable(view, actor, name)
+            for digest in digests:
+                recipe = view.recipe_held(flist.flist_id, digest)
+                if recipe is not None:
+                    found[digest] = recipe
+        return found
 
     def recipe(self, entry: Entry) -> Recipe:
         """The blocks of a file that the caller has been given. Raises NotAllowed for what is no file."""
@@ -299,7 +338,7 @@ class Trees:
         if not overwrite:
             raise PreconditionFailed(f"there is already something at /{target.path}")
         if keep is not None:
-            _refuse_nested(tree, target.path, existing, keep)
+            refuse_nested(tree, target.path, existing, keep)
         self._take_away(draft, tree, target.path, existing, actor, conditions)
         return existing
 
@@ -363,7 +402,7 @@ def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: Tree
         )
 
 
-def _refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:
+def refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:
     """Raises Conflict when the entry at path lies in what is to be put there, or holds it."""
     if keep.entry_id in {ancestor.entry_id for ancestor in tree.chain(path)[:-1]}:
         raise Conflict(f"/{path} lies inside of what is to be put there")

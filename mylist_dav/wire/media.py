@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 UNKNOWN = "application/octet-stream"
 
 _TYPES = """
@@ -157,6 +159,16 @@ _BY_EXTENSION = {
 _BY_NAME = {name: _with_charset(media_type) for name, media_type in _NAMES.items()}
 
 
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(?:;[ -~]{0,100})?")
+_SAYS_NOTHING = (
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "binary/octet-stream",
+    "multipart/",
+)
+"""Types that programs send for want of a better one."""
+
+
 def media_type(name: str) -> str:
     """The Content-Type for a file of that name; application/octet-stream when nothing is known of it.
 
@@ -167,3 +179,15 @@ def media_type(name: str) -> str:
     if dot and stem:
         return _BY_EXTENSION.get(extension.lower(), UNKNOWN)
     return _BY_NAME.get(name.lower(), UNKNOWN)
+
+
+def worth_keeping(header: str | None, name: str) -> str | None:
+    """What is worth keeping of a Content-Type that came with a file: nothing that says no more than its name does."""
+    if header is None or not _MEDIA_TYPE.fullmatch(header) or header.lower().startswith(_SAYS_NOTHING):
+        return None
+    same = _essence(header) == _essence(media_type(name))
+    return None if same else header
+
+
+def _essence(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()

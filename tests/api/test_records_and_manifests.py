@@ -109,7 +109,7 @@ def test_what_may_not_be_read_answers_as_what_is_not_there(caller: Caller) -> No
         (f"{MANIFEST}?at={'9' * 30}", 400),
         (f"{MANIFEST}?to=1", 400),
         (f"{MANIFEST}/", 404),
-        ("/flist/alice/the%20site", 404),
+        ("/flist/alice/the%20site", 405),
         ("/flist/Alice/x/manifest", 404),
     ],
 )

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from mylist_dav.errors import NotFound, Unauthenticated
-from mylist_dav.model.actors import GUEST, OPERATOR
+from mylist_dav.errors import NotFound, TooMany, Unauthenticated
+from mylist_dav.model.actors import GUEST, OPERATOR, Actor, Role
 from mylist_dav.model.archives.tar_out import tar_header
 from mylist_dav.model.archives.zip_out import (
     DEFLATED,
@@ -30,7 +30,7 @@ from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry, Kind
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.exports import ENCODER_VERSION, Format, etag
+from mylist_dav.services.exports import ENCODER_VERSION, EXPORTS_MAX, Export, Format, etag
 from tests.services.test_import import SMALL, write_tree
 from tests.services.trees_in_memory import NAME, START_NS, Lab, Thing, Tree, file, folder, link, tar_of
 
@@ -275,3 +275,66 @@ def test_what_gnu_tar_writes_is_read(
         name: thing if fine else thing._replace(mtime_ns=thing.mtime_ns // 10**9 * 10**9)
         for name, thing in tree.items()
     }
+
+
+# -- parts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_a_part_of_an_export_is_what_the_whole_has_there(lab: Lab, form: Format) -> None:
+    whole = lab.export(form)
+    export = lab.exports.open(OPERATOR, NAME, form)
+    assert lab.exports.size_bytes(export) == len(whole)
+    for offset, length in ((0, 1), (511, 2), (len(whole) // 2, 100_000), (len(whole) - 5, 5)):
+        assert part(lab, export, offset, length) == whole[offset : offset + length]
+
+
+def part(lab: Lab, export: Export, offset: int, length: int) -> bytes:
+    found = b""
+    for piece in lab.exports.stretch(export, offset, length):
+        if isinstance(piece, BlockSlice):
+            found += lab.blocks.get(piece.digest)[piece.offset : piece.offset + piece.length]
+        else:
+            found += piece
+    return found
+
+
+def test_contents_before_a_part_of_a_tar_are_not_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = lab.export()
+    export = lab.exports.open(OPERATOR, NAME, Format.TAR)
+    read: list[Digest] = []
+    get = lab.blocks.get
+    monkeypatch.setattr(lab.blocks, "get", lambda digest: read.append(digest) or get(digest))
+    assert part(lab, export, len(whole) - 1024, 1024) == whole[-1024:]
+    assert lab.exports.size_bytes(export) == len(whole)
+    assert read == []
+
+
+def test_the_size_of_a_compressed_export_is_known_once_it_was_made(lab: Lab) -> None:
+    export = lab.exports.open(OPERATOR, NAME, Format.ZIP)
+    assert lab.exports.known_bytes(export) is None
+    size_bytes = len(lab.export(Format.ZIP))
+    assert lab.exports.known_bytes(export) == size_bytes
+
+
+def test_the_size_of_a_large_flist_is_not_worth_a_second_making(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mylist_dav.services.exports.COUNTED_BYTES_MAX", 100)
+    assert lab.exports.ranged_bytes(lab.exports.open(OPERATOR, NAME, Format.ZIP)) is None
+    assert lab.exports.ranged_bytes(lab.exports.open(OPERATOR, NAME, Format.TAR)) == len(lab.export())
+
+
+def test_one_account_has_a_bounded_number_of_archives_made_at_a_time(lab: Lab) -> None:
+    anna = Actor("anna", Role.ADMIN)
+    under_way = [lab.exports.open(anna, NAME, Format.ZIP).pieces for _ in range(EXPORTS_MAX)]
+    for pieces in under_way:
+        next(pieces)
+    with pytest.raises(TooMany):
+        lab.exports.open(anna, NAME, Format.TAR_GZ)
+    lab.exports.open(anna, NAME, Format.TAR)
+    lab.exports.open(anna._replace(account="otto"), NAME, Format.ZIP)
+    list(under_way[0])
+    lab.exports.open(anna, NAME, Format.TAR_GZ)
+    under_way[1].close()  # type: ignore[attr-defined]
+    assert len(list(lab.exports.open(anna, NAME, Format.BLOCKS).pieces)) > 0

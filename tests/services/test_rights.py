@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from itertools import count, product
@@ -15,14 +16,16 @@ from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import EVERYTHING, GUEST, OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Wanted
 from mylist_dav.model.conditions import Conditions, Place, StateList, StateTest
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.operations import MakeDirectory
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.exports import Format
 from mylist_dav.services.opening import Library
 from mylist_dav.services.properties import PropertyChange
-from mylist_dav.services.rights import readable
+from mylist_dav.services.rights import reach, readable
 from mylist_dav.services.trees import Attributes
 from mylist_dav.settings import load
 from tests.shelf import Clock
@@ -103,6 +106,19 @@ def _put(case: Case, actor: Actor) -> object:
     return upload.finish()
 
 
+def _unlabel(case: Case, actor: Actor) -> None:
+    with contextlib.suppress(NotFound):
+        case.library.labels.set(OPERATOR, case.name, "second", 1)
+    case.library.labels.remove(actor, case.name, "second")
+
+
+def _rename(case: Case, actor: Actor) -> None:
+    """There and back."""
+    other = FlistName(case.name.account, f"renamed{case.number}")
+    case.library.flists.rename(actor, case.name, other)
+    case.library.flists.rename(OPERATOR, other, case.name)
+
+
 def _import(case: Case, actor: Actor, name: FlistName, make: bool) -> object:
     imports = case.library.imports
     folder = Path(case.library.settings.store.data).parent / "site"
@@ -118,6 +134,11 @@ READ: dict[str, Verb] = {
     "flists.may_write": lambda case, actor: case.library.flists.may_write(actor, case.name),
     "flists.room_bytes": lambda case, actor: case.library.flists.room_bytes(actor, case.name),
     "flists.log": lambda case, actor: case.library.flists.log(actor, case.name),
+    "differences.page": lambda case, actor: case.library.differences.page(actor, case.name, 1),
+    "exposures.of_flist": lambda case, actor: case.library.exposures.of_flist(actor, case.name),
+    "trees.page": lambda case, actor: case.library.trees.page(actor, case.name),
+    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, []),
+    "labels.list": lambda case, actor: case.library.labels.list(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
     "properties.of_entry": lambda case, actor: case.library.properties.of_entry(
         actor, case.place("f"), case.library.trees.stat(OPERATOR, case.place("f"))
@@ -146,6 +167,11 @@ WRITE: dict[str, Verb] = {
     "properties.change": lambda case, actor: case.library.properties.change(
         actor, case.place("f"), [PropertyChange("{n}a", "<a/>")]
     ),
+    "changes.commit": lambda case, actor: case.library.changes.commit(
+        actor, case.name, None, [MakeDirectory(path=TreePath.parse("committed"))]
+    ),
+    "labels.set": lambda case, actor: case.library.labels.set(actor, case.name, "first", 1),
+    "labels.remove": lambda case, actor: _unlabel(case, actor),
     "locks.take": lambda case, actor: case.library.locks.take(
         actor, case.place("free"), scope=LockScope.SHARED, infinite=False, owner_xml="", timeout_seconds=60
     ),
@@ -155,12 +181,14 @@ WRITE: dict[str, Verb] = {
     "locks.release": lambda case, actor: case.library.locks.release(
         actor, case.place("held"), case.lock_token
     ),
+    "imports.check": lambda case, actor: case.library.imports.check(actor, case.name, make=False),
     "imports.run": lambda case, actor: _import(case, actor, case.name, False),
     "flists.rollback": lambda case, actor: case.library.flists.rollback(
         actor, case.name, 1, _conditions(*_held(case))
     ),
 }
 REMOVE: dict[str, Verb] = {
+    "flists.rename": lambda case, actor: _rename(case, actor),
     "flists.delete": lambda case, actor: case.library.flists.delete(actor, case.name),
 }
 CREATE: dict[str, Verb] = {
@@ -224,7 +252,7 @@ VERBS: dict[str, dict[str, Verb]] = {
     "kept by owner": KEPT_BY_OWNER,
     "remove": REMOVE,  # the last: nothing is left of the flist
 }
-LISTINGS = {"flists.list", "flists.accounts", "flists.has_account", "exposures.shown_to"}
+LISTINGS = {"flists.list", "flists.page", "flists.accounts", "flists.has_account", "exposures.shown_to"}
 """They refuse nobody but guests, and show what may be read."""
 
 
@@ -361,6 +389,7 @@ def test_what_may_be_read_is_listed_and_nothing_else(
     if who == "guest":
         for listing in (
             lambda: library.flists.list(actor),
+            lambda: library.flists.page(actor),
             lambda: library.flists.accounts(actor),
             lambda: library.exposures.shown_to(actor),
             lambda: library.flists.has_account(actor, "owner"),
@@ -376,6 +405,7 @@ def test_what_may_be_read_is_listed_and_nothing_else(
         assert library.flists.may_write(actor, case.name) == may_write
     everywhere = [flist.flist_name for flist in library.flists.list(actor)]
     assert (case.name in everywhere) == there
+    assert [flist.flist_name for flist in library.flists.page(actor, limit=1000).flists] == everywhere
     if "this flist" in scope:
         assert everywhere == [case.name] * there
     accounts = library.flists.accounts(actor)
@@ -384,6 +414,29 @@ def test_what_may_be_read_is_listed_and_nothing_else(
     assert (account_of(who) in accounts) == (not alone or account_of(who) == "owner") or who == "operator"
     for account in ("owner", "spare", "nobody"):
         assert library.flists.has_account(actor, account) == (account in accounts)
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize(("who", "scope"), EVERYBODY)
+def test_contents_may_be_named_by_those_who_may_read_them(
+    library: Library, who: str, scope: str, private: bool
+) -> None:
+    case = case_of(library, GUEST, private)
+    actor = actor_of(library, who, scope, case.name)
+    if who == "guest":
+        with pytest.raises(Unauthenticated):
+            reach(actor)
+        return
+    content = f"content {case.number}".encode()
+    upload = library.uploads.open(OPERATOR, case.place("unique"))
+    upload.write(content)
+    upload.finish()
+    there = expected(who, scope, private, "read") is None
+    with library.catalog.view() as view:
+        claims = view.claims(reach(actor), library.clock())
+        assert claims.may_name_content(Digest.of(content)) == there
+        assert claims.may_name_block(Digest.of(content)) == there
+        assert not claims.may_name_content(Digest.of(b"unknown"))
 
 
 def account_of(who: str) -> str:

@@ -12,13 +12,17 @@ trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
 holdings.py      which blocks somebody may know of, and what was brought and not committed
 collecting.py    what no flist needs any more; leases
+spans.py         what changed between two revisions
+claims.py        which blocks and contents somebody may name
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
 rows.py          rows to values and back
 """
 
+from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.records import Detail
+from mylist_dav.store.catalog.spans import Span
 from mylist_dav.store.catalog.transactions import Catalog, Pulse
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
@@ -28,11 +32,13 @@ __all__ = [
     "WALK_PAGE",
     "Ahead",
     "Catalog",
+    "Claims",
     "Detail",
     "Draft",
     "IntakeRow",
     "NewEntry",
     "Pulse",
+    "Span",
     "TreeDraft",
     "TreeView",
     "View",

@@ -25,7 +25,7 @@ from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 _FLIST = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM account a CROSS JOIN flist f USING (account_id)"
 _FLIST_BY_ID = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM flist f CROSS JOIN account a USING (account_id)"
 _ALL_OF_A_FLIST = (
-    "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "flist",
+    "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "label", "flist",
 )  # fmt: skip
 
 
@@ -152,6 +152,34 @@ class Draft(View, AccountWrites):
         self._raise_generation("exposures")
         self._raise_generation("rights")
 
+    def rename_flist(self, flist: Flist, name: str) -> Flist:
+        """Give a flist another name under its account; its id, history and all that hangs on it stay. Raises Exists."""
+        new = FlistName(flist.flist_name.account, name)
+        account_id = self._account_id(new.account)
+        if self._sql.execute(
+            "SELECT 1 FROM flist WHERE account_id = ? AND name = ?", (account_id, name)
+        ).fetchall():
+            raise Exists(f"there is already a flist {new}")
+        self._sql.execute("UPDATE flist SET name = ? WHERE flist_id = ?", (name, flist.flist_id))
+        self.records.rename_tally(TallyKind.FLIST, str(flist.flist_name), str(new))
+        self._let_go(flist)
+        self._raise_generation("exposures")
+        self._raise_generation("rights")
+        return self.flist(new)
+
+    def set_label(self, flist_id: int, name: str, jid: int) -> None:
+        """Name a revision; a label of this name moves there."""
+        self._sql.execute(
+            "INSERT INTO label (flist_id, name, jid, created_ns) VALUES (?, ?, ?, ?) ON CONFLICT (flist_id, name)"
+            " DO UPDATE SET jid = excluded.jid, created_ns = excluded.created_ns",
+            (flist_id, name, jid, self.now_ns),
+        )
+
+    def remove_label(self, flist_id: int, name: str) -> bool:
+        """False when there was none."""
+        self._sql.execute("DELETE FROM label WHERE flist_id = ? AND name = ?", (flist_id, name))
+        return self._sql.changes() > 0
+
     def draft_tree(self, flist: Flist, actor: Actor, entries_max: int = 10_000_000) -> TreeDraft:
         """The head of a flist, to be changed. All changes of one draft to one flist make one commit."""
         tree = self._trees.get(flist.flist_id)
@@ -166,11 +194,23 @@ class Draft(View, AccountWrites):
     # -- contents ----------------------------------------------------------------------------------------------
 
     def register(self, recipe: Recipe) -> None:
-        """Note that the blocks of a content are durably stored, and how they make it up. Raises BlocksGone."""
+        """Note that the blocks of a content are durably stored, and how they make it up.
+
+        A content has one recipe. Another one, cut differently, takes its place: of these blocks it is sure that they
+        are here. Raises BlocksGone.
+        """
         self.register_blocks(recipe.blocks)
         if recipe.size_bytes > WHOLE_BYTES_MAX:
+            known = self.known_recipe(recipe.digest)
+            if known is not None and known.blocks == recipe.blocks:
+                return
+            if known is not None:
+                self._sql.executemany(
+                    "DELETE FROM recipe_block WHERE block_digest = ? AND recipe_digest = ?",
+                    [(ref.digest, recipe.digest) for ref in known.blocks],
+                )
             self._sql.execute(
-                "INSERT OR IGNORE INTO recipe (digest, size_bytes, chunker, blocks) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO recipe (digest, size_bytes, chunker, blocks) VALUES (?, ?, ?, ?)",
                 (recipe.digest, recipe.size_bytes, recipe.chunker, pack_blocks(recipe.blocks)),
             )
             self._sql.executemany(
@@ -209,6 +249,21 @@ class Draft(View, AccountWrites):
     def reaper(self) -> Reaper:
         """Dropping what no flist needs, and the leases of those who need what no flist has yet."""
         return Reaper(self._sql, self.now_ns)
+
+    def revive_blocks(self, blocks: Iterable[BlockRef]) -> list[BlockRef]:
+        """Let these blocks stay, condemned ones too; returns those that are not here any more, or of another size."""
+        missing: list[BlockRef] = []
+        for ref in blocks:
+            rows = self._sql.execute(
+                "SELECT size_bytes, state FROM block WHERE digest = ?", (ref.digest,)
+            ).fetchall()
+            if not rows or rows[0][0] != ref.size_bytes or rows[0][1] not in ("stored", "condemned"):
+                missing.append(ref)
+            elif rows[0][1] == "condemned":
+                self._sql.execute(
+                    "UPDATE block SET state = 'stored', since_ns = NULL WHERE digest = ?", (ref.digest,)
+                )
+        return missing
 
     # -- intake ------------------------------------------------------------------------------------------------
 

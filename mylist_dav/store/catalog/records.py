@@ -150,6 +150,12 @@ class Recorder(Records):
         """Forget the sums of what is no more."""
         self._sql.execute("DELETE FROM tally WHERE kind = ? AND name = ?", (kind.value, name))
 
+    def rename_tally(self, kind: TallyKind, old: str, new: str) -> None:
+        """Let the sums follow what has another name now. What was counted under that name before is gone."""
+        self._sql.execute(
+            "UPDATE OR REPLACE tally SET name = ? WHERE kind = ? AND name = ?", (new, kind.value, old)
+        )
+
     def forget_before(self, at_ns: int, rows_max: int) -> int:
         """Remove the oldest rows from before a time, at most rows_max; returns how many."""
         self._sql.execute(

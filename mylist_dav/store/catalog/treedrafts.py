@@ -14,6 +14,7 @@ from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
+from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.rows import Statements
 from mylist_dav.store.catalog.trees import ROOT_PARENT, STAGE_PARENT, TreeView
 
@@ -27,6 +28,8 @@ _CLOSE = (
     " WHERE flist_id = ?1 AND parent_id = ?2 AND name = ?3"
 )
 _DELETE = "DELETE FROM entry WHERE flist_id = ? AND parent_id = ? AND name = ?"
+_REOPEN = "DELETE FROM entry_past WHERE flist_id = ? AND parent_id = ? AND name = ? AND until_jid = ?"
+_SINCE = "UPDATE entry SET since_jid = ?4 WHERE flist_id = ?1 AND parent_id = ?2 AND name = ?3"
 _HOLD = "INSERT OR IGNORE INTO held (digest, flist_id) VALUES (?, ?)"
 _CLEAR = (
     "DELETE FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND name IN"
@@ -79,6 +82,8 @@ class TreeDraft(TreeView):
         self._size_bytes = flist.size_bytes
         self._first_id = self._next_id = next_entry_id
         self._dirty = False
+        self._ended: dict[int, Entry] = {}  # what was closed, by entry id, as the head had it
+        self._begun: set[int] = set()  # the ids of rows that were opened one by one, and are open still
 
     @property
     def grown_bytes(self) -> int:
@@ -90,9 +95,19 @@ class TreeDraft(TreeView):
     def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:
         """Make an entry. The caller has made sure that the parent is a folder and the name is free."""
         entry = Entry(self.take_ids(1), parent_id, name, *new, self.jid)
+        way = self._way_to(parent_id)
         self._open(entry)
         self._count(1, entry.size_bytes)
+        if way:  # nothing above has changed, and the next entry is mostly made beside this one
+            self._asked, self._way = TreePath(one.name for one in way[1:]), way
         return entry
+
+    def _way_to(self, folder_id: int) -> list[Entry]:
+        """The chain of a folder, if it is part of what was looked up last."""
+        for depth, entry in enumerate(self._way):
+            if entry.entry_id == folder_id:
+                return self._way[: depth + 1]
+        return []
 
     def replace(self, old: Entry, new: Entry) -> Entry:
         """Change an entry: its name, parent, attributes or content. Its id and kind stay."""
@@ -102,6 +117,14 @@ class TreeDraft(TreeView):
         self._open(entry)
         self._count(0, new.size_bytes - old.size_bytes)
         return entry
+
+    def exchange(self, one: Entry, other: Entry) -> None:
+        """Let two entries take each other's places. Neither may hold the other."""
+        self._end(one)
+        self._end(other)
+        self._open(one._replace(parent_id=other.parent_id, name=other.name, since_jid=self.jid))
+        self._open(other._replace(parent_id=one.parent_id, name=one.name, since_jid=self.jid))
+        self._count(0, 0)
 
     def remove(self, entry: Entry, totals: tuple[int, int] | None = None) -> None:
         """End an entry, and with it all that is below it. Its locks, and those below, are the caller's to drop.
@@ -121,6 +144,7 @@ class TreeDraft(TreeView):
                 entry.since_jid,
             ),
         )  # fmt: skip
+        self._begun.add(entry.entry_id)
         if entry.digest is not None:
             self._sql.execute(_HOLD, (entry.digest, self.flist.flist_id))
 
@@ -128,6 +152,8 @@ class TreeDraft(TreeView):
         """Close the open row. A row of this same commit leaves no trace: no row has since = until."""
         if entry.since_jid < self.jid:
             self._sql.execute(_CLOSE, (self.flist.flist_id, entry.parent_id, entry.name, self.jid))
+            self._ended[entry.entry_id] = entry
+        self._begun.discard(entry.entry_id)
         self._sql.execute(_DELETE, (self.flist.flist_id, entry.parent_id, entry.name))
 
     # -- subtrees ----------------------------------------------------------------------------------------------
@@ -322,6 +348,27 @@ class TreeDraft(TreeView):
             entries, size_bytes = self.totals(self.root())
             self._count(entries - self._entries, size_bytes - self._size_bytes)
         return changed
+
+    def settle(self) -> bool:
+        """Leave of what was done one by one its net effect alone; False when nothing is left of it.
+
+        An entry that has come back to what it was keeps the row it had. When nothing is left the caller drops the
+        draft: rows that nothing leads to may remain in it.
+        """
+        for entry_id, before in list(self._ended.items()):
+            now = self.by_id(entry_id)
+            if now is not None and now._replace(since_jid=before.since_jid) == before:
+                self._resume(before)
+        return bool(self._ended) or any(self.path_of(entry_id) is not None for entry_id in self._begun)
+
+    def _resume(self, before: Entry) -> None:
+        """Open the row again that was closed for an entry, which is as it was."""
+        place = (self.flist.flist_id, before.parent_id, before.name)
+        self._sql.execute(_REOPEN, (*place, self.jid))
+        self._sql.execute(_SINCE, (*place, before.since_jid))
+        del self._ended[before.entry_id]
+        self._begun.discard(before.entry_id)
+        self._forget()
 
     def touch(self) -> None:
         """Make a commit even though no entry has changed."""

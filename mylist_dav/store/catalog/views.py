@@ -8,12 +8,13 @@ from typing import NamedTuple
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Reach
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
-from mylist_dav.model.digest import Digest
-from mylist_dav.model.entries import Commit, Entry, Flist
+from mylist_dav.model.digest import EMPTY, Digest
+from mylist_dav.model.entries import Commit, Entry, Flist, Label
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
+from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.collecting import Finder
 from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending
 from mylist_dav.store.catalog.records import Records
@@ -29,6 +30,7 @@ from mylist_dav.store.catalog.rows import (
     to_lock,
     to_recipe,
 )
+from mylist_dav.store.catalog.spans import Span
 from mylist_dav.store.catalog.trees import STAGE_PARENT, TreeView
 
 _FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
@@ -77,6 +79,34 @@ class View(AccountReads):
         )
         return [to_flist(row) for row in found]
 
+    def flists_page(
+        self,
+        after: FlistName | None = None,
+        limit: int = 100,
+        *,
+        account: str | None = None,
+        name_contains: str = "",
+        private: bool | None = None,
+        exposed: bool | None = None,
+    ) -> list[Flist]:
+        """Flists in order of account and name, past one of them, at most limit. None and '': whatever it is."""
+        exposures = "EXISTS (SELECT 1 FROM exposure x WHERE x.flist_id = f.flist_id)"
+        given: list[tuple[str, tuple[object, ...]]] = [("(a.name, f.name) > (?, ?)", after or ("", ""))]
+        if account is not None:
+            given.append(("a.name = ?", (account,)))
+        if name_contains:
+            given.append(("instr(f.name, ?) > 0", (name_contains,)))
+        if private is not None:
+            given.append(("f.private = ?", (int(private),)))
+        if exposed is not None:
+            given.append((exposures if exposed else f"NOT {exposures}", ()))
+        where = " AND ".join(text for text, _ in given)
+        rows = self._sql.execute(
+            f"{_FLIST} WHERE {where} ORDER BY a.name, f.name LIMIT ?",
+            (*(value for _, values in given for value in values), limit),
+        )
+        return [to_flist(row) for row in rows]
+
     def room_bytes(self, flist: Flist) -> int | None:
         """How much more the flists of this one's account may hold; below 0 when it is too much. None: no quota."""
         if flist.quota_bytes is None:
@@ -103,6 +133,12 @@ class View(AccountReads):
             )
         return TreeView(self._sql, flist, at_jid)
 
+    def span(self, flist: Flist, low: int, high: int, rows_max: int) -> Span:
+        """What changed after revision low up to and with revision high. Raises NotFound, LimitExceeded."""
+        for jid in (low, high):
+            self.tree(flist, jid)
+        return Span(self._sql, flist, low, high, rows_max)
+
     def commits(self, flist: Flist, before_jid: int | None = None, limit: int = 100) -> list[Commit]:
         """The commits of a flist, newest first, at most limit, all with a jid below before_jid."""
         rows = self._sql.execute(
@@ -117,6 +153,13 @@ class View(AccountReads):
             "SELECT at_ns FROM commit_ WHERE flist_id = ? AND jid >= ? ORDER BY jid LIMIT 1", (flist_id, jid)
         ).fetchall()
         return int(rows[0][0]) if rows else 0
+
+    def labels(self, flist_id: int) -> list[Label]:
+        """The labels of a flist, in order of name."""
+        rows = self._sql.execute(
+            "SELECT name, jid, created_ns FROM label WHERE flist_id = ? ORDER BY name", (flist_id,)
+        )
+        return [Label(*row) for row in rows]
 
     def stages(self) -> list[tuple[Flist, Entry]]:
         """Every staged folder of every flist: what imports are building, or have left behind."""
@@ -141,6 +184,38 @@ class View(AccountReads):
         if not rows or rows[0][1] != size_bytes:
             raise Corrupt(f"the recipe of content {digest} is missing")
         return to_recipe(rows[0])
+
+    def recipe_held(self, flist_id: int, digest: Digest) -> Recipe | None:
+        """The blocks of a content that a flist holds in any revision it has; None when it does not."""
+        if digest == EMPTY:
+            return Recipe(EMPTY, 0, "", ())
+        rows = self._sql.execute(
+            "SELECT (SELECT size_bytes FROM block b WHERE b.digest = h.digest) FROM held h"
+            " WHERE h.digest = ? AND h.flist_id = ?",
+            (digest, flist_id),
+        ).fetchall()
+        known = self.known_recipe(digest) if rows else None
+        if known is not None or not rows or rows[0][0] is None:
+            return known
+        return Recipe(digest, rows[0][0], "", (BlockRef(digest, rows[0][0]),))
+
+    def known_recipe(self, digest: Digest) -> Recipe | None:
+        """The recipe of a content of several blocks, if it is known here, whoever may read it."""
+        rows = self._sql.execute(
+            "SELECT digest, size_bytes, chunker, blocks FROM recipe WHERE digest = ?", (digest,)
+        ).fetchall()
+        return to_recipe(rows[0]) if rows else None
+
+    def block_bytes(self, digest: Digest) -> int | None:
+        """The size of a block that is here and stays unless nobody needs it; None when it is not, or going."""
+        rows = self._sql.execute(
+            "SELECT size_bytes FROM block WHERE digest = ? AND state IN ('stored', 'condemned')", (digest,)
+        ).fetchall()
+        return int(rows[0][0]) if rows else None
+
+    def claims(self, reach: Reach, now_ns: int) -> Claims:
+        """Which blocks and contents somebody may name."""
+        return Claims(self._sql, reach, now_ns)
 
     def blocks_unregistered(self, refs: Iterable[BlockRef]) -> list[BlockRef]:
         """Those of these blocks that are not registered, each once."""
@@ -300,12 +375,13 @@ class View(AccountReads):
 
     # -- exposures ---------------------------------------------------------------------------------------------
 
-    def exposures(self) -> list[Exposure]:
-        """All exposures, hosts first, each in order of name."""
-        return [
-            to_exposure(row)
-            for row in self._sql.execute(f"{_EXPOSURE} ORDER BY x.host = '', x.host, x.prefix")
-        ]
+    def exposures(self, flist_id: int | None = None) -> list[Exposure]:
+        """All exposures, or those of one flist, hosts first, each in order of name."""
+        rows = self._sql.execute(
+            f"{_EXPOSURE} WHERE ?1 IS NULL OR x.flist_id = ?1 ORDER BY x.host = '', x.host, x.prefix",
+            (flist_id,),
+        )
+        return [to_exposure(row) for row in rows]
 
     def exposure(self, exposure_id: int, changed_ns: int) -> Exposure | None:
         """An exposure as it was attached then; None when it is gone, or has been switched since."""
