@@ -7,9 +7,10 @@ from typing import Any
 
 from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node
 from mylist_dav.client.planning import Plan, Step
+from mylist_dav.model.contents import WHOLE_BYTES_MAX
 
 Recipes = Mapping[str, tuple[Block, ...]]
-"""The blocks of contents that are more than one block, by digest."""
+"""The blocks of contents that are longer than what is always one block, by digest."""
 
 
 def operations(plan: Plan, recipes: Recipes) -> list[dict[str, Any]]:
@@ -43,6 +44,6 @@ def _attributes(now: Node) -> dict[str, Any]:
 def _content(now: Node, recipes: Recipes) -> dict[str, Any]:
     blocks = recipes.get(now.digest, ())
     content: dict[str, Any] = {"digest": now.digest, "size_bytes": now.size_bytes}
-    if len(blocks) > 1:
+    if now.size_bytes > WHOLE_BYTES_MAX:  # also if it happens to be one block: it is no whole one
         content["blocks"] = [{"id": block.id, "size_bytes": block.size_bytes} for block in blocks]
     return content

@@ -162,9 +162,7 @@ class _Race:
         self._is_out = is_out
         self._there = remote.tree
         self._sending = sending
-        self._recipes = {
-            each.digest: each.blocks for each in sending.contents.values() if len(each.blocks) > 1
-        }
+        self._recipes = {each.digest: each.blocks for each in sending.contents.values()}
         self.plan = plan(tree, self._there, delete=delete, is_out=is_out)
 
     @property

@@ -13,6 +13,7 @@ from mylist_dav.client.operations import operations
 from mylist_dav.client.planning import Plan, changed_between, plan, refuse_what_lies_in_links, touching
 from mylist_dav.client.pushing import carried_out
 from mylist_dav.errors import Conflict
+from mylist_dav.model.contents import WHOLE_BYTES_MAX
 
 FOLDER = Node(DIRECTORY, 0, 0o755, 1)
 A, B = Node(FILE, 1, 0o644, 1, "aa" * 32), Node(FILE, 2, 0o644, 1, "bb" * 32)
@@ -77,11 +78,13 @@ def test_a_folder_with_members_gives_way_only_with_delete() -> None:
         planned({"x": A}, there, delete=True, out=["x/a"])
 
 
-def test_a_put_brings_its_recipe_only_if_the_content_has_several_blocks() -> None:
+def test_a_put_brings_its_recipe_if_the_content_is_not_always_one_block() -> None:
     blocks = (Block("11" * 32, 3), Block("22" * 32, 4))
-    long = operations(planned({"a": A}, {}), {A.digest: blocks})[0]
-    assert long["blocks"] == [{"id": "11" * 32, "size_bytes": 3}, {"id": "22" * 32, "size_bytes": 4}]
-    assert (long["mode"], long["mtime_ns"], long["size_bytes"]) == (0o644, 1, 1)
+    long = A._replace(size_bytes=WHOLE_BYTES_MAX + 1)
+    made = operations(planned({"a": long}, {}), {A.digest: blocks})[0]
+    assert made["blocks"] == [{"id": "11" * 32, "size_bytes": 3}, {"id": "22" * 32, "size_bytes": 4}]
+    assert (made["mode"], made["mtime_ns"], made["size_bytes"]) == (0o644, 1, WHOLE_BYTES_MAX + 1)
+    assert len(operations(planned({"a": long}, {}), {A.digest: blocks[:1]})[0]["blocks"]) == 1
     assert "blocks" not in operations(planned({"a": A}, {}), {A.digest: blocks[:1]})[0]
 
 

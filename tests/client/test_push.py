@@ -165,6 +165,12 @@ def test_only_what_is_missing_is_sent(desk: Desk) -> None:
     assert desk.there()["empty"].mode == 0o751
 
 
+def test_a_long_file_may_be_one_block(desk: Desk) -> None:
+    write(desk.folder, "monotonous", content=bytes([7]) * 2_000_000)
+    assert desk.push().sent_blocks == 1
+    assert desk.content("monotonous") == bytes([7]) * 2_000_000
+
+
 def test_nothing_is_removed_unless_that_is_asked_for(desk: Desk) -> None:
     write(desk.folder, "a/one", "a/two", "three")
     desk.push()
