@@ -67,7 +67,7 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
                 changed = _change(tree, turn) if step == "changed" else []
                 for client in clients:
                     measures[step].add(client.name, client.push(tree, turn))
-                measures[step].add(CLONE, ours.replay(tree, turn, step, changed))
+                measures[step].add(CLONE, ours.replay(tree, turn, step, changed, files))
                 if step == "unchanged":
                     trips.add("mylist", ours.requests)
             for client in clients:
@@ -135,13 +135,23 @@ class Mylist:
         self.requests = json.loads(printed)["round_trips"]
         return seconds
 
-    def replay(self, tree: Path, turn: int, step: str, changed: list[str]) -> float:
-        """Seconds of what rclone would ask for, in another flist of the same server."""
-        flist = f"clone-{turn}"
+    def replay(self, tree: Path, turn: int, step: str, changed: list[str], files: int) -> float:
+        """Seconds of what rclone would ask for, in other flists of the same server.
+
+        Far away the first copy takes minutes: a tenth of the files is sent, and the time multiplied.
+        """
+        data = self._scratch / "data"
+        sent = files if self._place == HERE else files // 10
         if step == "first":
-            local(self._scratch / "data", "import", str(self._scratch / "nothing"), f"admin/{flist}")
+            local(data, "import", str(self._scratch / "nothing"), f"admin/first-{turn}")
+            return self._replayed(tree, f"first-{turn}", step, [str(sent)]) * files / sent
+        if step == "unchanged":
+            local(data, "import", str(tree), f"admin/clone-{turn}")
+        return self._replayed(tree, f"clone-{turn}", step, changed)
+
+    def _replayed(self, tree: Path, flist: str, step: str, more: list[str]) -> float:
         command = [*self._place.near, sys.executable, "-m", "bench.replays", self._place.address]
-        command += [str(self._port), self._token, f"/dav/admin/{flist}", str(tree), step, *changed]
+        command += [str(self._port), self._token, f"/dav/admin/{flist}", str(tree), step, *more]
         return float(_timed(command)[1])
 
     def check(self, turn: int, tree: Path, files: int) -> None:

@@ -1,6 +1,6 @@
 """Replays what `rclone copy --transfers 8` asks a WebDAV server, without the waits of rclone; prints the seconds.
 
-python -m bench.replays HOST PORT TOKEN PREFIX DIR first|unchanged|changed [PATH ...]
+python -m bench.replays HOST PORT TOKEN PREFIX DIR first FILES|unchanged|changed [PATH ...]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import base64
 import os
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ class Replay:
 
     def run(self, what: str, changed: list[str]) -> Driven:
         """Do it, and say how long it took. Raises SystemExit for an answer that is none of rclone's expectations."""
-        jobs = self._first() if what == "first" else self._again(changed)
+        jobs = islice(self._first(), int(changed[0])) if what == "first" else self._again(changed)
         driven = drive(self._port, jobs, CONNECTIONS, host=self._host)
         if wrong := {status for status in driven.statuses if status not in (201, 204, 207, 405)}:
             raise SystemExit(f"answered with {sorted(wrong)}")

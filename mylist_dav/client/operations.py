@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node
+from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node, Tree
 from mylist_dav.client.planning import Plan, Step
+from mylist_dav.errors import LimitExceeded
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
+from mylist_dav.model.operations import OPERATIONS_MAX
 
 Recipes = Mapping[str, tuple[Block, ...]]
 """The blocks of contents that are longer than what is always one block, by digest."""
@@ -21,6 +23,16 @@ def operations(plan: Plan, recipes: Recipes) -> list[dict[str, Any]]:
             made.append({"op": "delete", "path": step.path})
         made.append(_operation(step, recipes))
     return made
+
+
+def refuse_too_much(wanted: Tree, there: Tree) -> None:
+    """Raises LimitExceeded, before anything is sent, when one commit cannot hold all that is new."""
+    new = len(wanted.keys() - there.keys())
+    if new > OPERATIONS_MAX:
+        raise LimitExceeded(
+            f"{new} entries are new, and a commit may have {OPERATIONS_MAX} operations: push folders of it first"
+            " (--exclude leaves others out), or upload the whole as an archive"
+        )
 
 
 def _operation(step: Step, recipes: Recipes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mylist_dav.client.crew import Crew
 from mylist_dav.client.ignoring import Ignoring
 from mylist_dav.client.inside import Inside
 from mylist_dav.client.nodes import FILE, Tree, above
-from mylist_dav.client.operations import operations
+from mylist_dav.client.operations import operations, refuse_too_much
 from mylist_dav.client.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.progress import Show
 from mylist_dav.client.sending import Sending
@@ -95,6 +95,7 @@ class Push:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
             remote, made = asked.result(), False
+            refuse_too_much(walked.tree, remote.tree)
             if remote.details is None and not self._wishes.dry_run:
                 remote, made = Remote(self._calls.create(self._wishes.private), {}), True
             calls = None if self._wishes.dry_run else self._calls

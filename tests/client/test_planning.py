@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree, above, parent_of
-from mylist_dav.client.operations import operations
+from mylist_dav.client.operations import operations, refuse_too_much
 from mylist_dav.client.planning import Plan, changed_between, plan, refuse_what_lies_in_links, touching
 from mylist_dav.client.pushing import carried_out
-from mylist_dav.errors import Conflict
+from mylist_dav.errors import Conflict, LimitExceeded
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
+from mylist_dav.model.operations import OPERATIONS_MAX
 
 FOLDER = Node(DIRECTORY, 0, 0o755, 1)
 A, B = Node(FILE, 1, 0o644, 1, "aa" * 32), Node(FILE, 2, 0o644, 1, "bb" * 32)
@@ -102,6 +103,13 @@ def test_a_tree_in_which_something_lies_in_no_folder_is_refused() -> None:
         with pytest.raises(Conflict, match="lies in no folder"):
             refuse_what_lies_in_links(tree)
     refuse_what_lies_in_links({"d": FOLDER, "d/a": A})
+
+
+def test_more_than_a_commit_holds_is_refused_before_anything_is_sent() -> None:
+    tree = {str(number): A for number in range(OPERATIONS_MAX + 1)}
+    with pytest.raises(LimitExceeded, match="50001 entries are new"):
+        refuse_too_much(tree, {})
+    refuse_too_much(tree, {"0": A})
 
 
 # -- any two trees ---------------------------------------------------------------------------------------------
