@@ -63,6 +63,8 @@ def plan(wanted: Tree, there: Tree, *, delete: bool, is_out: IsOut) -> Plan:
 
     Raises Conflict when a folder is in the way of something else, and may not be removed.
     """
+    if wanted == there:
+        return Plan([], [])
     kept = _kept(wanted, there, is_out)
     gone: set[str] = set()
     removed: list[Step] = []
