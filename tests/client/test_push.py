@@ -19,6 +19,7 @@ from mylist_dav.client.pushing import Push, Pushed, Wishes
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
 from mylist_dav.model.names import FlistName
 from tests.client.test_local_trees import write
+from tests.programs import require
 from tests.serving import Served, run_mylist, serving
 
 
@@ -438,6 +439,8 @@ def test_the_command_says_what_it_has_done(desk: Desk, environ: dict[str, str]) 
 
 
 def test_a_push_can_be_shown_at_once(desk: Desk) -> None:
+    with desk.served.client() as client:
+        require(client.post("/rpc", json={}).status_code != 404, "this server has no /rpc")
     write(desk.folder, "index.html", content=b"<p>hello</p>")
     done = desk.push(expose=f"/{desk.folder.parent.name}/")
     assert done.exposures == (f"{desk.served.url}/{desk.folder.parent.name}/",)
