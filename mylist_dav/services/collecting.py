@@ -185,6 +185,7 @@ class _Round:
                     self._add(released=count)
         self._drop_recipes()
         self._condemn()
+        self._take_back()
         self._begin_deleting()
         self._delete()
         if wholly:
@@ -197,8 +198,8 @@ class _Round:
         condemned = [ref.size_bytes for page in self._unneeded() for ref in page]
         orphans = [ref.size_bytes for page in self._orphans() for ref in page]
         with self._catalog.view() as view:
-            deleted = view.finder.condemned(now_ns - self._grace_ns)
-            waiting = view.finder.condemned(now_ns)
+            deleted = view.finder.condemned(now_ns - self._grace_ns, now_ns)
+            waiting = view.finder.condemned(now_ns, now_ns)
             busy = view.finder.leases(now_ns) > 0
         return Collected(
             0, 0, recipes, len(condemned), sum(condemned), *deleted, len(orphans), sum(orphans),
@@ -213,8 +214,9 @@ class _Round:
             draft.record(actor, Action.COLLECT, "", done._asdict(), done.deleted_bytes + done.orphan_bytes)
 
     def _count_waiting(self) -> None:
+        now_ns = self._clock()
         with self._catalog.view() as view:
-            waiting, waiting_bytes = view.finder.condemned(self._clock())
+            waiting, waiting_bytes = view.finder.condemned(now_ns, now_ns)
         self._add(waiting=waiting, waiting_bytes=waiting_bytes)
 
     def _add(self, **counts: int) -> None:
@@ -296,6 +298,15 @@ class _Round:
     def _condemn_these(self, digests: list[Digest]) -> None:
         refs = self._change(lambda draft: draft.reaper.condemn(digests, draft.now_ns - self._grace_ns))
         self._add(condemned=len(refs), condemned_bytes=sum(ref.size_bytes for ref in refs))
+
+    def _take_back(self) -> None:
+        """Files that an operator has put back are found again."""
+        after: bytes | None = b""
+        while after is not None:
+            after = self._take_back_after(after)
+
+    def _take_back_after(self, after: bytes) -> bytes | None:
+        return self._change(lambda draft: draft.reaper.take_back(after, DELETED_AT_ONCE_MAX, draft.is_there))
 
     def _begin_deleting(self) -> None:
         while self._change(

@@ -7,11 +7,22 @@ there, and answers like one that is not.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from mylist_dav.errors import BlocksGone, BlocksMissing, Corrupt, LimitExceeded, NotFound, OutOfQuota
+from mylist_dav.errors import (
+    BlocksGone,
+    BlocksMissing,
+    Busy,
+    Corrupt,
+    LimitExceeded,
+    NotFound,
+    OutOfQuota,
+    OutOfSpace,
+    WritesStopped,
+)
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef
@@ -136,7 +147,8 @@ class Holdings:
     def verify(self, actor: Actor, ids: Sequence[Digest]) -> Iterator[Reread]:
         """Read blocks from disk and hash them, one after the other; what is corrupt is set aside by the store.
 
-        The caller is checked before this returns. Raises Unauthenticated, Forbidden, LimitExceeded.
+        What is missing or corrupt counts as missing from then on, until somebody brings it again. The caller is checked
+        before this returns. Raises Unauthenticated, Forbidden, LimitExceeded.
         """
         require_admin(actor)
         wanted = _once(ids)
@@ -153,10 +165,11 @@ class Holdings:
     def _state(self, digest: Digest, size_bytes: int | None) -> State:
         try:
             found_bytes = len(self._blocks.get(digest))
-        except NotFound:
-            return State.MISSING
-        except Corrupt:
-            return State.CORRUPT
+        except (NotFound, Corrupt) as error:
+            if size_bytes is not None:
+                with contextlib.suppress(Busy, OutOfSpace, WritesStopped):  # it is told all the same
+                    self._catalog.change(lambda draft: draft.doubt_blocks([digest]))
+            return State.MISSING if isinstance(error, NotFound) else State.CORRUPT
         return State.OK if size_bytes in (None, found_bytes) else State.CORRUPT
 
     # -- bringing ----------------------------------------------------------------------------------------------

@@ -231,6 +231,17 @@ def test_files_that_the_catalog_does_not_know_go_when_they_are_old(store: Store)
     assert [store.has_file(digest) for digest in (old, young, known.digest)] == [False, True, True]
 
 
+def test_a_file_that_a_flist_needs_stays_also_when_the_catalog_has_lost_its_row(store: Store) -> None:
+    (ref,) = store.put("f", b"needed")
+    parts = store.put("long", LONG)
+    store.library.catalog._writer.execute("DELETE FROM block")
+    store.clock.pass_hours(GRACE_HOURS + 2)
+    for each in (ref, *parts):
+        store.age_file(each.digest, GRACE_HOURS + 1)
+    assert store.collect().orphans == 0
+    assert store.read("long") == LONG
+
+
 def test_registering_a_block_whose_file_was_deleted_fails_and_names_it(store: Store) -> None:
     digest = store.library.blocks.put(b"gone in between")
     store.library.files.delete(digest)

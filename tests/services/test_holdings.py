@@ -23,6 +23,7 @@ from mylist_dav.model.actors import GUEST, OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Action, Wanted
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
+from mylist_dav.services.collecting import Collected
 from mylist_dav.services.holdings import IDS_MAX, Brought, Offered, State
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.rights import may_read
@@ -323,6 +324,39 @@ def test_verifying_says_of_each_block_whether_it_is_whole(store: Store) -> None:
     }  # fmt: skip
     again = {one.digest: one.state for one in store.library.holdings.verify(ROOT, ids)}
     assert again == {**states, spoilt.digest: State.MISSING}
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["named ones", "all of them"])
+def test_a_block_that_was_found_damaged_is_missing_until_it_comes_again(
+    store: Store, everything: bool
+) -> None:
+    (ref,), (other,) = store.put("f", b"spoils"), store.put("g", b"whole")
+    spoil(store, ref.digest)
+    assert present(store, BERT, ref.digest, other.digest) == [ref.digest, other.digest]
+    for _ in range(2):
+        if everything:
+            found = [one.digest for one in store.library.upkeep.verify(OPERATOR) if one.problem]
+        else:
+            told = store.library.holdings.verify(OPERATOR, [ref.digest, other.digest])
+            found = [one.digest for one in told if one.state is not State.OK]
+        assert found == [ref.digest]
+    assert present(store, BERT, ref.digest, other.digest) == [other.digest]
+    store.collect_until_gone()
+    assert store.state(ref.digest) == "deleting"  # a flist needs it: it is not forgotten
+    assert store.collect() == Collected()
+    bring(store, ROOT, b"spoils")
+    assert present(store, BERT, ref.digest) == [ref.digest]
+    assert store.read("f") == b"spoils"
+
+
+def test_a_damaged_file_that_was_put_back_is_found_by_the_collector(store: Store) -> None:
+    (ref,) = store.put("f", b"spoils")
+    spoil(store, ref.digest)
+    list(store.library.holdings.verify(OPERATOR, [ref.digest]))
+    store.library.files.put(b"spoils")
+    assert present(store, BERT, ref.digest) == []
+    store.collect()
+    assert present(store, BERT, ref.digest) == [ref.digest]
 
 
 @pytest.mark.parametrize("verb", ["verify", "delete"])

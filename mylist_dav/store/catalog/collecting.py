@@ -49,6 +49,10 @@ _DELETING = (
     "SELECT b.digest, b.size_bytes FROM block b WHERE b.state = 'deleting' AND b.state <> 'stored'"
     f" AND NOT {_NEEDED} LIMIT ?2"
 )
+_NEEDED_AND_GONE = (
+    "SELECT b.digest FROM block b WHERE b.state = 'deleting' AND b.state <> 'stored' AND b.digest > ?2"
+    f" AND {_NEEDED} ORDER BY b.digest LIMIT ?3"
+)
 _DELETING_OF = (
     "SELECT b.digest, b.size_bytes FROM carray(?2) i CROSS JOIN block b ON b.digest = i.value"
     f" WHERE b.state = 'deleting' AND NOT {_NEEDED}"
@@ -110,20 +114,25 @@ class Finder:
             [BlockRef(Digest(row[0]), row[1]) for row in rows if row[2]],
         )
 
-    def condemned(self, since_max_ns: int) -> tuple[int, int]:
-        """How many blocks are condemned, or being deleted, since then or before, and their bytes."""
+    def condemned(self, since_max_ns: int, now_ns: int) -> tuple[int, int]:
+        """How many blocks are condemned, or being deleted, since then or before, and their bytes.
+
+        What is needed and has no file any more is not among them.
+        """
         row = self._sql.execute(
-            "SELECT count(*), coalesce(sum(size_bytes), 0) FROM block WHERE state <> 'stored'"
-            " AND since_ns <= ?",
-            (since_max_ns,),
+            f"SELECT count(*), coalesce(sum(b.size_bytes), 0) FROM block b WHERE b.state <> 'stored'"
+            f" AND b.since_ns <= ?2 AND NOT (b.state = 'deleting' AND {_NEEDED})",
+            (now_ns, since_max_ns),
         ).fetchall()[0]
         return row[0], row[1]
 
     def unregistered(self, digests: Sequence[Digest]) -> list[Digest]:
-        """Those of these blocks that the catalog does not know, in the same order."""
+        """Those of these blocks that the catalog does not know, and that no flist may need all the same."""
         rows = self._sql.execute(
             "SELECT value FROM carray(?1) i WHERE NOT EXISTS (SELECT 1 FROM block b WHERE b.digest = i.value)"
-            " AND NOT EXISTS (SELECT 1 FROM intake n WHERE n.digest = i.value)",
+            " AND NOT EXISTS (SELECT 1 FROM intake n WHERE n.digest = i.value)"
+            " AND NOT EXISTS (SELECT 1 FROM held h WHERE h.digest = i.value)"
+            " AND NOT EXISTS (SELECT 1 FROM recipe_block r WHERE r.block_digest = i.value)",
             (array(digests),),
         )
         return [Digest(row[0]) for row in rows if row[0]]
@@ -236,6 +245,19 @@ class Reaper(Finder):
         revived = self._sql.changes()
         self._sql.execute(_BEGIN_DELETING, bindings)
         return revived + self._sql.changes()
+
+    def take_back(self, after: bytes, limit: int, is_there: Callable[[Digest], bool]) -> Digest | None:
+        """Of the next blocks that are needed and were found missing, believe in those that are there again.
+
+        Returns the last one looked at; None when there were none.
+        """
+        rows = self._sql.execute(_NEEDED_AND_GONE, (self.now_ns, after, limit)).fetchall()
+        back = [row[0] for row in rows if is_there(Digest(row[0]))]
+        self._sql.execute(
+            "UPDATE block SET state = 'stored', since_ns = NULL WHERE digest IN (SELECT value FROM carray(?))",
+            (array(back),),
+        )
+        return Digest(rows[-1][0]) if rows else None
 
     def delete(
         self, remove: Callable[[Digest], object], go_on: Callable[[], bool], limit: int

@@ -230,12 +230,18 @@ class Draft(View, AccountWrites):
             " RETURNING digest",
             [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
         ).fetchall()
-        gone = [Digest(row[0]) for row in uncertain if not self._is_there(Digest(row[0]))]
+        gone = [Digest(row[0]) for row in uncertain if not self.is_there(Digest(row[0]))]
         if gone:
             raise BlocksGone(gone)
 
-    def _is_there(self, digest: Digest) -> bool:
+    def is_there(self, digest: Digest) -> bool:
+        """Whether a block has a file, or is in the intake."""
         return self._has_file(digest) or self.intake_has(digest)
+
+    def doubt_blocks(self, digests: Iterable[Digest]) -> None:
+        """Of blocks that were found missing or damaged, those without a file are not here until they come again."""
+        gone = [digest for digest in digests if not self.is_there(digest)]
+        self.reaper.mark_deleting(gone)
 
     def add_uploads(self, account: str, refs: Iterable[BlockRef], expires_ns: int) -> None:
         """An account has brought these blocks: until then it may name them. '' is no account."""

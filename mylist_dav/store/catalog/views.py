@@ -228,7 +228,7 @@ class View(AccountReads):
     def blocks_registered(self, after: Digest | None = None, limit: int = 1000) -> list[BlockRef]:
         """Registered blocks in ascending order of digest, past after, at most limit."""
         rows = self._sql.execute(
-            "SELECT digest, size_bytes FROM block WHERE digest > ? AND state = 'stored' ORDER BY digest LIMIT ?",
+            "SELECT digest, size_bytes FROM block WHERE digest > ? AND state <> 'condemned' ORDER BY digest LIMIT ?",
             (after or b"", limit),
         )
         return [BlockRef(Digest(digest), size) for digest, size in rows]
