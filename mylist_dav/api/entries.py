@@ -8,7 +8,7 @@ from mylist_dav.api.bodies import model_response
 from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.flists import ADDRESS, empty
 from mylist_dav.api.operations import Answer, Call, Media, Operation
-from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UnsupportedMedia
+from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, Unauthenticated, UnsupportedMedia
 from mylist_dav.model import entries as model
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
@@ -136,8 +136,10 @@ def get(call: Call) -> documents.EntryTold:
 
 
 def content(call: Call) -> Response:
-    """Raises NotFound, NotAllowed (a folder)."""
+    """Raises NotFound, NotAllowed (a folder), Unauthenticated for a session: files of others share its origin."""
     refuse_service_worker(call.request)
+    if call.request.header("authorization") is None:
+        raise Unauthenticated("files are sent to who comes with a token, not with the session of a browser")
     asked: documents.ContentAsked = call.query
     place, entry = call.library.trees.resolve(call.actor, place_of(call), asked.at)
     if entry is None or entry.kind is Kind.SYMLINK:

@@ -92,15 +92,14 @@ def get(call: Call) -> documents.FlistDetails:
 
 
 def change(call: Call) -> documents.FlistDetails:
-    """The settings first, so that what is refused there is not renamed."""
+    """Both settings at once, or neither."""
     asked: documents.FlistSettings = call.body
     name = call.flist_name
-    new_name = None if asked.name is None else FlistName.parse(asked.name)
-    call.library.flists.get(call.actor, name)
-    if asked.private is not None:
+    new_name = name if asked.name is None else FlistName.parse(asked.name)
+    if new_name != name:
+        name = call.library.flists.rename(call.actor, name, new_name, private=asked.private).flist_name
+    elif asked.private is not None:
         call.library.grants.set_private(call.actor, name, asked.private)
-    if new_name is not None and new_name != name:
-        name = call.library.flists.rename(call.actor, name, new_name).flist_name
     return _details(call, call.library.flists.get(call.actor, name))
 
 

@@ -17,6 +17,7 @@ from mylist_dav.services.rights import (
     may_write,
     readable,
     removable,
+    require_admin,
     require_creation,
     require_known,
     visible,
@@ -108,10 +109,13 @@ class Flists:
 
         return self._catalog.change(make)
 
-    def rename(self, actor: Actor, name: FlistName, new_name: FlistName) -> Flist:
+    def rename(
+        self, actor: Actor, name: FlistName, new_name: FlistName, *, private: bool | None = None
+    ) -> Flist:
         """Give a flist another name; its history, exposures, grants and labels stay with it.
 
-        It stays with its account: Invalid for another one. Raises NotFound, Exists, Forbidden, BadName.
+        It stays with its account: Invalid for another one. private: also who may read it, which is for admins.
+        Raises NotFound, Exists, Forbidden, BadName.
         """
         require_known(actor)
         checked = FlistName.checked(*new_name)
@@ -124,7 +128,11 @@ class Flists:
                 )
             renamed = draft.rename_flist(flist, checked.name)
             draft.record(actor, Action.RENAME, str(checked), {"from": str(name)})
-            return renamed
+            if private is not None:
+                require_admin(actor)
+                draft.set_private(renamed.flist_id, private)
+                draft.record(actor, Action.PRIVATE, str(checked), {"private": private})
+            return draft.flist(checked)
 
         return self._catalog.change(make)
 

@@ -18,7 +18,9 @@ import pytest
 import zstandard
 
 from mylist_dav.model.digest import Digest
+from mylist_dav.wire.cursors import cursor
 from mylist_dav.wire.documents.entries import RECIPES_MAX
+from mylist_dav.wire.sessions import COOKIE
 from tests.serving import Served, serving
 
 _numbers = count(1)
@@ -359,6 +361,9 @@ def test_a_whole_tree_is_read_page_by_page_at_one_revision(admin: Asking) -> Non
     assert [entry["path"] for entry in rest["entries"]] == whole[2:]
     admin.ask("GET", "tree", status=400, params={"after": page["next"], "at": "3"})
     assert admin.paths(1) == []
+    for forged in (cursor(2, "none"), cursor(2, "a/x/none"), cursor(2, "../x"), cursor("2", "a"), "x"):
+        admin.ask("GET", "tree", status=400, params={"after": forged})
+    admin.ask("GET", "tree", status=404, params={"after": cursor(99, "a")})
 
 
 def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:
@@ -416,6 +421,22 @@ def test_content_is_sent_with_conditions_and_ranges(admin: Asking) -> None:
     admin.ask("GET", "content/none", status=404)
     admin.ask("GET", "content", status=405)
     admin.ask("GET", "content/f.txt", status=403, headers={"service-worker": "script"})
+
+
+def test_the_session_of_a_browser_reads_trees_and_no_files_and_changes_nothing_from_elsewhere(
+    admin: Asking,
+) -> None:
+    admin.put("f", b"x")
+    session = {"cookie": f"{COOKIE}={admin.token}"}
+    with httpx.Client(base_url=admin.served.url, headers=session) as browser:
+        assert browser.get(f"{admin.path}/tree").status_code == 200
+        assert browser.get(f"/flist/{admin.name}/download").headers["content-disposition"]
+        assert browser.get(f"{admin.path}/content/f").status_code == 401
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 204)):
+            deleted = browser.delete(f"{admin.path}/entries/f", headers={"sec-fetch-site": site})
+            assert deleted.status_code == status
+        assert browser.post("/flist/upload", params={"name": admin.name}, content=b"x").status_code == 403
+        assert browser.delete(f"/flist/{admin.name}").status_code == 403
 
 
 def test_content_is_put_under_conditions_and_checked(admin: Asking) -> None:

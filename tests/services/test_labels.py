@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import BadName, Exists, Invalid, LimitExceeded, NotFound
+from mylist_dav.errors import BadName, Exists, Forbidden, Invalid, LimitExceeded, NotFound
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Actor, Role, Scope
 from mylist_dav.model.audit import Action, Tally, TallyKind, Wanted
@@ -107,6 +107,14 @@ def test_a_token_for_one_flist_follows_its_new_name(shelf: Shelf) -> None:
     token = shelf.identity.new_token(OPERATOR, "anna", scope=Scope(NAME))
     shelf.flists.rename(ADMIN, NAME, NEW)
     assert shelf.identity.actor_for(token, None).scope.flist_name == NEW
+
+
+def test_who_may_read_a_flist_changes_with_its_name_or_neither_does(shelf: Shelf) -> None:
+    mine = Actor("anna", Role.USER, self_service=True)
+    with pytest.raises(Forbidden):
+        shelf.flists.rename(mine, NAME, NEW, private=True)
+    assert not shelf.flist().private
+    assert shelf.flists.rename(ADMIN, NAME, NEW, private=True).private
 
 
 def test_a_name_that_is_taken_or_no_name_is_refused(shelf: Shelf) -> None:
