@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 import click
 
 from mylist_dav.cli.progress import Bar
-from mylist_dav.cli.remote import own_folder
+from mylist_dav.cli.remote import can_be_overheard, own_folder
 from mylist_dav.cli.shared import size
 from mylist_dav.client.calls import Calls
 from mylist_dav.client.folder import cache_folder
 from mylist_dav.client.known import Tokens
 from mylist_dav.client.planning import Plan
 from mylist_dav.client.progress import Progress, Show
+from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.login_text import canonical_server
 from mylist_dav.model.names import FlistName
 
@@ -53,12 +54,16 @@ def merge_or_delete(command: F) -> F:
 
 @contextmanager
 def calls_for(server: str | None, flist: FlistName) -> Iterator[Calls]:
-    """The server one is logged in at. Raises NotFound."""
+    """The server one is logged in at. Raises NotFound, Unauthenticated."""
     tokens = Tokens(own_folder())
     where = canonical_server(server or tokens.latest())
     calls = Calls(where, tokens.get(where).token, flist)
+    if can_be_overheard(where):
+        click.echo("warning: without TLS, whoever listens on the way can use your token", err=True)
     try:
         yield calls
+    except Unauthenticated as error:
+        raise Unauthenticated(f"{error}; log in again: mylist login --server {where}") from error
     finally:
         calls.close()
 

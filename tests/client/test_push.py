@@ -438,6 +438,16 @@ def test_the_command_says_what_it_has_done(desk: Desk, environ: dict[str, str]) 
     assert run_mylist("push", str(desk.folder / "no"), name, environ=environ).returncode == 4
 
 
+def test_a_token_that_holds_no_longer_says_what_to_do(
+    desk: Desk, environ: dict[str, str], tmp_path: Path
+) -> None:
+    login = Login("0" * 43, "admin", "admin", "2099-01-01T00:00:00Z")
+    Tokens(tmp_path / "config" / "mylist").keep(desk.served.url, login)
+    refused = run_mylist("push", str(desk.folder), str(desk.flist), environ=environ)
+    assert refused.returncode == 3
+    assert f"mylist login --server {desk.served.url}" in refused.stderr
+
+
 def test_a_push_can_be_shown_at_once(desk: Desk) -> None:
     with desk.served.client() as client:
         require(client.post("/rpc", json={}).status_code != 404, "this server has no /rpc")
