@@ -21,6 +21,7 @@ from mylist_dav.model.contents import WHOLE_BYTES_MAX
 from mylist_dav.model.digest import EMPTY
 from mylist_dav.store.contents import ContentWriter
 from mylist_dav.store.memory import MemoryBlocks
+from tests.client.desks import write
 
 
 @pytest.fixture
@@ -34,12 +35,6 @@ def folder(tmp_path: Path) -> Path:
 def inside(folder: Path) -> Iterator[Inside]:
     with Inside(folder) as opened:
         yield opened
-
-
-def write(folder: Path, *paths: str, content: bytes = b"x") -> None:
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
 
 
 def walked(folder: Path, ignoring: Ignoring | None = None) -> Walked:

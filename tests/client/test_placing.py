@@ -20,7 +20,7 @@ from mylist_dav.client.placing import Placing
 from mylist_dav.client.planning import Step
 from mylist_dav.client.walking import walk
 from mylist_dav.errors import Corrupt, Incomplete, LimitExceeded, OutOfSpace
-from tests.client.test_local_trees import write
+from tests.client.desks import write
 
 FILE_NODE = Node(FILE, 3, 0o640, 1_000_000_007, str(hash_short(b"new").digest))
 

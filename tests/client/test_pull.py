@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mylist_dav.client.calls import Calls
+from mylist_dav.client.calls import Calls, _entry
 from mylist_dav.client.known import Login, Tokens
 from mylist_dav.client.nodes import FILE, Block, Node, Tree
 from mylist_dav.client.pulling import Pull, Pulled
 from mylist_dav.client.pushing import Wishes
 from mylist_dav.errors import BadName, Conflict, Corrupt, MylistError, NotFound
-from tests.client.test_local_trees import write
-from tests.client.test_push import Desk, plant
+from tests.client.desks import Desk, plant, write
 from tests.serving import Served, run_mylist, serving
 
 T = TypeVar("T")
@@ -199,8 +198,6 @@ def test_blocks_that_do_not_make_up_the_content_are_not_written(desk: Desk, targ
 
 @pytest.mark.parametrize("path", ["../file", "a/../../file", "/etc/file", "a//b", ".", "a/./b"])
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
-    from mylist_dav.client.calls import _entry
-
     entry = {"path": path, "kind": "directory", "mode": 0o755, "mtime_ns": 0}
     with pytest.raises((BadName, MylistError)):
         _entry(entry)
