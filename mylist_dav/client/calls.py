@@ -52,6 +52,7 @@ class Details(NamedTuple):
     head_jid: int
     moment: int
     exposures: tuple[str, ...]
+    may_write: bool = True
 
 
 class Committed(NamedTuple):
@@ -116,6 +117,7 @@ class Calls:
             _number(found, "head_jid"),
             _number(found, "created_ns"),
             tuple(address for each in exposures if (address := self._address(each))),
+            found.get("may_write") is not False,
         )
 
     def create(self, private: bool) -> Details:

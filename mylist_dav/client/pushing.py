@@ -21,7 +21,7 @@ from mylist_dav.client.planning import IsOut, Plan, changed_between, listed, pla
 from mylist_dav.client.progress import Show
 from mylist_dav.client.sending import Sending
 from mylist_dav.client.walking import Walked, walk
-from mylist_dav.errors import MylistError, NotFound, PreconditionFailed
+from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
 
 COMMITS_MAX = 6
 NOTE = "push"
@@ -95,6 +95,8 @@ class Push:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
             remote, made = asked.result(), False
+            if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
+                raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
             refuse_too_much(walked.tree, remote.tree)
             if remote.details is None and not self._wishes.dry_run:
                 remote, made = Remote(self._calls.create(self._wishes.private), {}), True

@@ -256,8 +256,9 @@ def test_who_may_not_write_changes_nothing(desk: Desk) -> None:
     assert desk.head() is None
     desk.push()
     write(desk.folder, "new")
-    with pytest.raises((Forbidden, NotFound)):
+    with pytest.raises(Forbidden, match="nothing was sent"):
         desk.push(token=token)
+    assert desk.push(token=token, dry_run=True).plan.counts == (1, 0, 0)
     assert set(desk.there()) == {"file"}
 
 
