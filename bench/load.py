@@ -19,6 +19,7 @@ from typing import NamedTuple
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[0]
 CLIENT_CORE = CORES[-1]
+LOCAL = "127.0.0.1"
 _RECEIVE_BYTES = 1 << 20
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)")
 
@@ -163,8 +164,9 @@ class Driven:
 class _Worker:
     """One connection that does one job after the other."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str) -> None:
         self.port = port
+        self.host = host
         self.job: Job | None = None
         self.request = b""
         self.sent = 0.0
@@ -172,7 +174,7 @@ class _Worker:
         self.open()
 
     def open(self) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        self.socket = socket.create_connection((self.host, self.port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.incoming = Incoming()
 
@@ -186,7 +188,12 @@ class Load:
     """Jobs done by several connections at once, from one thread; each takes the next job after its last."""
 
     def __init__(
-        self, port: int, jobs: Iterator[Job], connections: int, seconds: float | None = None
+        self,
+        port: int,
+        jobs: Iterator[Job],
+        connections: int,
+        seconds: float | None = None,
+        host: str = LOCAL,
     ) -> None:
         """seconds: no new request is sent later than that."""
         self._jobs = jobs
@@ -194,7 +201,7 @@ class Load:
         self._until = float("inf")
         self._driven = Driven()
         self._selector = selectors.DefaultSelector()
-        self._workers = [_Worker(port) for _ in range(connections)]
+        self._workers = [_Worker(port, host) for _ in range(connections)]
 
     def run(self) -> Driven:
         """Do it, and say what it came to."""
@@ -266,9 +273,11 @@ class Load:
             return True
 
 
-def drive(port: int, jobs: Iterator[Job], connections: int, seconds: float | None = None) -> Driven:
+def drive(
+    port: int, jobs: Iterator[Job], connections: int, seconds: float | None = None, host: str = LOCAL
+) -> Driven:
     """Do these jobs with so many connections, for so long at most."""
-    return Load(port, jobs, connections, seconds).run()
+    return Load(port, jobs, connections, seconds, host).run()
 
 
 def single(requests: Iterator[bytes]) -> Iterator[Job]:

@@ -36,6 +36,8 @@ _COMMANDS = {
     "logout": "login:logout",
     "ls": "ls:ls",
     "private": "grant:private",
+    "pull": "pull:pull",
+    "push": "push:push",
     "rename": "rename:rename",
     "rollback": "rollback:rollback",
     "rotate-server-key": "rotate:rotate_server_key",

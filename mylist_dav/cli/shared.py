@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from mylist_dav.errors import BadName, BadSettings
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.opening import Library
-from mylist_dav.settings import Settings, Value, load
+
+if TYPE_CHECKING:  # they take a quarter of a second, and commands that speak to a server need neither
+    from mylist_dav.services.opening import Library
+    from mylist_dav.settings import Settings, Value
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +55,8 @@ def local_command(function: F) -> F:
 
 def read_settings(**given: Value | None) -> Settings:
     """The settings of this command: file, environment, then what was given here as section__key. Raises BadSettings."""
+    from mylist_dav.settings import load
+
     kept: dict[str, str] = click.get_current_context().ensure_object(dict)
     document = ""
     if "config" in kept:
@@ -71,6 +75,8 @@ def read_settings(**given: Value | None) -> Settings:
 @contextmanager
 def open_library(settings: Settings | None = None, *, make: bool = False) -> Iterator[Library]:
     """The data directory, open for as long as the block runs. make: also a new one; else NotFound is raised for it."""
+    from mylist_dav.services.opening import Library
+
     library = Library(settings or read_settings(), time.time_ns, make=make)
     try:
         yield library

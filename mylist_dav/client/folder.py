@@ -1,4 +1,4 @@
-"""The user's configuration folder, and small private files in it: for its user alone, and they appear whole."""
+"""The user's folders, and small private files in them: for their user alone, and they appear whole."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def config_folder(environ: Mapping[str, str]) -> Path:
     if not home.startswith("/"):
         raise NotFound("there is no home folder for your keys and tokens: set HOME or XDG_CONFIG_HOME")
     return Path(home) / ".config" / "mylist"
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path | None:
+    """XDG_CACHE_HOME/mylist, or ~/.cache/mylist; None for somebody without a home. What is there may be removed."""
+    configured, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
+    if configured.startswith("/"):
+        return Path(configured) / "mylist"
+    return Path(home) / ".cache" / "mylist" if home.startswith("/") else None
 
 
 def read_file(path: Path) -> str:
@@ -67,8 +75,10 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_private(path: Path, text: str, *, replace: bool) -> None:
+def write_private(path: Path, text: str, *, replace: bool, durable: bool = True) -> None:
     """Write a file that its owner alone may read (0600), in a folder of the same kind (0700), made where missing.
+
+    durable: on disk when this returns; not needed for what can be found out again.
 
     Raises Exists when there is one and replace is false, MylistError.
     """
@@ -76,7 +86,7 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write(temporary, text.encode())
+            _write(temporary, text.encode(), durable)
             if replace:
                 temporary.replace(path)
             else:
@@ -90,9 +100,10 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
         raise MylistError(f"could not write {path}: {error.strerror}") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, durable: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)

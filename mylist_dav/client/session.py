@@ -7,28 +7,18 @@ it on; and so is a server whose key is not the one it had.
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 
+from mylist_dav.client.answers import bounded, json_object, not_of_mylist, refusal
 from mylist_dav.client.known import KnownServers, Login, Tokens
-from mylist_dav.errors import (
-    Busy,
-    Conflict,
-    Forbidden,
-    Invalid,
-    MylistError,
-    NotFound,
-    TooMany,
-    Unauthenticated,
-)
+from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, Unauthenticated
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import Challenge, canonical_server
 from mylist_dav.model.server_keys import CHANGES_MAX, KeyChange, leads_to, offer_text
 
-ANSWER_BYTES_MAX = 1024 * 1024
 TIMEOUT_SECONDS = 30
 _API = "/api/v1"
 
@@ -154,53 +144,23 @@ class Session:
             with self._http.stream(
                 method, f"{self.server}{_API}{path}", json=body, headers=headers
             ) as response:
-                data = _bounded(response)
+                data = bounded(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise MylistError(f"{self.server} cannot be reached: {error}") from error
         if response.is_redirect:
             raise Conflict(f"{self.server} sends elsewhere: use the address that it has")
-        found = _object(data)
+        found = json_object(data)
         if not response.is_success:
-            raise _refused(response, found)
+            raise refusal(response, found)
         if found is None:
-            raise MylistError(f"{self.server} gave an answer that is not of mylist")
+            raise not_of_mylist()
         return found
-
-
-def _bounded(response: httpx.Response) -> bytes:
-    data = b""
-    for piece in response.iter_bytes():
-        data += piece
-        if len(data) > ANSWER_BYTES_MAX:
-            raise MylistError("the server gave an answer that is far too long")
-    return data
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    if not data:
-        return {}
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _refused(response: httpx.Response, problem: dict[str, Any] | None) -> MylistError:
-    """The error of ours that an answer stands for, in the words of the server, bounded and printable."""
-    said = str((problem or {}).get("detail", "")) or f"the server answered {response.status_code}"
-    said = "".join(character for character in said[:500] if character.isprintable())
-    if response.status_code == 429:
-        wait = response.headers.get("retry-after", "")
-        return TooMany(said, int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else 60)
-    kinds = {400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict, 503: Busy}
-    return kinds.get(response.status_code, MylistError)(said)
 
 
 def _string(document: dict[str, Any], name: str) -> str:
     found = document.get(name)
     if not isinstance(found, str):
-        raise MylistError("the server gave an answer that is not of mylist")
+        raise not_of_mylist()
     return found
 
 

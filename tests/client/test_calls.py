@@ -1,0 +1,183 @@
+"""How the calls of pushes and pulls take a server that is busy, breaks off, or is none of mylist."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from mylist_dav.cli.transfers import Speed
+from mylist_dav.client.calls import TRIES, Calls, Lost
+from mylist_dav.client.progress import Progress
+from mylist_dav.errors import Busy, Conflict, Forbidden, MylistError
+from mylist_dav.model.names import FlistName
+
+DETAILS = {"head_jid": 3, "created_ns": 7, "exposures": []}
+Answer = tuple[int, dict[str, str], object]
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Gives the answers it was told to, one after the other; None hangs up."""
+
+    protocol_version = "HTTP/1.1"
+    answers: list[Answer | None]
+    seen: list[tuple[str, str, bytes]]
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.seen.append((self.command, self.path, body))
+        answer = self.answers.pop(0)
+        if answer is None:
+            self.close_connection = True
+            return
+        status, headers, document = answer
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests print nothing."""
+
+
+class Talk:
+    """Calls to a server that follows a script. slept: the waits between tries, in seconds."""
+
+    def __init__(self, calls: Calls, script: type[Scripted], slept: list[float]) -> None:
+        self.calls, self.script, self.slept = calls, script, slept
+
+
+@contextmanager
+def talking(*answers: Answer | None) -> Iterator[Talk]:
+    script = type("Script", (Scripted,), {"answers": list(answers), "seen": []})
+    slept: list[float] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), script) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        calls = Calls(url, "token", FlistName("alice", "a site"), sleep=slept.append)
+        try:
+            yield Talk(calls, script, slept)
+        finally:
+            calls.close()
+            server.shutdown()
+            thread.join()
+
+
+def test_a_busy_server_is_asked_again_when_it_says() -> None:
+    with talking((503, {"retry-after": "7"}, {}), (429, {}, {}), None, (200, {}, DETAILS)) as talk:
+        found = talk.calls.details()
+        assert found is not None
+        assert (found.head_jid, found.moment, talk.slept) == (3, 7, [7, 1.0, 2.0])
+        assert {path for _, path, _ in talk.script.seen} == {"/api/v1/flists/alice/a%20site"}
+
+
+def test_a_server_that_stays_busy_is_named_in_the_end() -> None:
+    with talking(*[(503, {}, {"detail": "too much\x1b at once"})] * TRIES) as talk:
+        with pytest.raises(Busy, match="too much at once"):
+            talk.calls.details()
+        assert len(talk.slept) == TRIES - 1
+
+
+def test_a_tar_begins_anew_when_its_connection_breaks() -> None:
+    answer = {"blocks": [{"name": "a", "id": None, "state": "bad", "detail": "zeros"}]}
+    with talking(None, (200, {}, answer)) as talk:
+        assert talk.calls.upload(6, lambda: iter([b"abc", b"def"])) == {"a": "zeros"}
+        assert [body for _, _, body in talk.script.seen] == [b"abcdef"] * 2
+
+
+def test_a_commit_is_never_sent_twice_unasked() -> None:
+    with talking(None) as talk:
+        assert isinstance(talk.calls.commit(3, [], ""), Lost)
+        assert len(talk.script.seen) == 1
+
+
+def test_a_refused_commit_names_each_path_and_reason() -> None:
+    conflicts = [{"index": 0, "path": "a/b", "reason": "no folder\n", "now": None}]
+    problem = {"detail": "nothing was done", "head_jid": 3, "conflicts": conflicts, "missing": []}
+    with talking((409, {}, problem)) as talk, pytest.raises(Conflict, match=r"done\n  a/b: no folder$"):
+        talk.calls.commit(3, [], "")
+
+
+def test_a_server_that_is_not_there_is_said_at_once() -> None:
+    slept: list[float] = []
+    calls = Calls("http://127.0.0.1:9", "token", FlistName("a", "b"), sleep=slept.append)
+    with pytest.raises(MylistError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+        calls.details()
+    calls.close()
+    assert slept == []
+
+
+def test_a_token_goes_nowhere_else() -> None:
+    with talking((302, {"location": "http://127.0.0.1:9/"}, {})) as talk:
+        with pytest.raises(Conflict, match="sends elsewhere"):
+            talk.calls.details()
+        assert len(talk.script.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"[" * 100_000,
+        {"head_jid": "3", "created_ns": 7, "exposures": []},
+        {"head_jid": -1, "created_ns": 7, "exposures": []},
+        {"head_jid": True, "created_ns": 7, "exposures": []},
+        {"head_jid": 3, "created_ns": 7, "exposures": {}},
+    ],
+)
+def test_an_answer_that_is_not_of_mylist_is_refused(document: object) -> None:
+    with talking((200, {}, document)) as talk, pytest.raises(MylistError, match="not of mylist"):
+        talk.calls.details()
+
+
+def test_a_tree_comes_in_pages_and_ends() -> None:
+    folder = {"kind": "directory", "mode": 0o755, "mtime_ns": 1, "digest": None, "target": None}
+    pages: list[dict[str, Any]] = [
+        {"jid": 3, "entries": [{**folder, "path": "a"}], "next": "x"},
+        {"jid": 3, "entries": [{**folder, "path": "b"}], "next": None},
+    ]
+    with talking(*((200, {}, page) for page in pages)) as talk:
+        assert set(talk.calls.tree(3)) == {"a", "b"}
+        assert talk.script.seen[1][1].endswith("/tree?at=3&limit=10000&after=x")
+    with (
+        talking((200, {}, {"jid": 3, "entries": [], "next": "x"})) as talk,
+        pytest.raises(MylistError, match="not of mylist"),
+    ):
+        talk.calls.tree(3)
+
+
+def test_exposing_is_refused_in_the_words_of_the_server() -> None:
+    error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32004, "message": "only admins do that"}}
+    with (
+        talking((200, {}, error)) as talk,
+        pytest.raises(Forbidden, match=r"the push is done, but /docs .*: only admins"),
+    ):
+        talk.calls.expose("/docs")
+
+
+def test_progress_says_rate_and_time_left() -> None:
+    now = [100.0]
+    speed = Speed(lambda: now[0])
+    progress = Progress(phase="sending", entries=12)
+    assert speed.text(progress) == "sending, 12 entries"
+    progress.to_read_bytes, progress.read_bytes = 2048, 1024
+    assert speed.text(progress) == "reading 1.0 KiB of 2.0 KiB"
+    progress.to_move_bytes = 100 * 1024 * 1024
+    assert speed.text(progress) == "sending 0 B of 100.0 MiB (0 %)"
+    now[0] += 10
+    progress.moved_bytes = 20 * 1024 * 1024
+    assert speed.text(progress) == "sending 20.0 MiB of 100.0 MiB (20 %), 2.0 MiB/s, 0:40 left"
+    progress.moved_bytes = 20 * 1024
+    assert speed.text(progress).endswith("2.0 KiB/s, 14 h 13 min left")

@@ -1,0 +1,419 @@
+"""Pushes to a real server, and what they leave there; races, interruptions, and files that do not keep still."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mylist_dav.client.caches import Trees
+from mylist_dav.client.calls import Calls, Committed, Lost, Missing
+from mylist_dav.client.known import Login, Tokens
+from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK
+from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
+from tests.client.desks import Desk, plant, write
+from tests.programs import require
+from tests.serving import Served, run_mylist, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of two processes, where the account bob may read and no more."""
+    data = tmp_path_factory.mktemp("push") / "data"
+    with serving(data, workers=2) as server:
+        server.mylist("account", "add", "bob")
+        yield server
+
+
+@pytest.fixture
+def desk(served: Served, tmp_path: Path) -> Desk:
+    return Desk(served, tmp_path)
+
+
+def test_a_folder_becomes_the_head_of_a_new_flist_in_one_commit(desk: Desk) -> None:
+    plant(desk.folder)
+    done = desk.push()
+    assert (done.made, done.jid, done.plan.counts, done.left_out) == (True, 2, (8, 0, 0), {})
+    there = desk.there()
+    assert {path: node.kind for path, node in there.items()} == {
+        "a": DIRECTORY,
+        "a/b": DIRECTORY,
+        "a/b/file": FILE,
+        "a/link": SYMLINK,
+        "a/twin": FILE,
+        "empty": FILE,
+        "long": FILE,
+        "none": DIRECTORY,
+    }
+    assert (there["a/b/file"].mode, there["a/b/file"].mtime_ns) == (0o600, 1_234_567_890_123_456_789)
+    assert (there["a"].mtime_ns, there["none"].mode, there["a/link"].target) == (
+        987_654_321,
+        0o700,
+        "b/file",
+    )
+    for path in ("a/b/file", "empty", "long", "a/twin"):
+        assert desk.content(path) == (desk.folder / path).read_bytes()
+
+
+def test_an_unchanged_push_is_one_request_and_no_commit(desk: Desk) -> None:
+    plant(desk.folder)
+    first = desk.push()
+    again = desk.push()
+    assert (again.plan.counts, again.jid, again.round_trips) == ((0, 0, 0), first.jid, 1)
+    assert desk.head() == first.jid
+
+
+def test_what_is_remembered_of_the_server_is_what_it_has(desk: Desk) -> None:
+    plant(desk.folder)
+    desk.push()
+    write(desk.folder, "a/b/new", "z/y/x", content=b"new")
+    (desk.folder / "a" / "twin").unlink()
+    (desk.folder / "a" / "link").unlink()
+    (desk.folder / "a" / "link").symlink_to("elsewhere")
+    done = desk.push(delete=True)
+    calls = desk.calls()
+    details = calls.details()
+    calls.close()
+    assert details is not None
+    assert Trees(desk.cache, desk.served.url, str(desk.flist)).get(details.moment) == (done.jid, desk.there())
+
+
+def test_only_what_is_missing_is_sent(desk: Desk) -> None:
+    plant(desk.folder)
+    first = desk.push()
+    assert first.sent_bytes == 3_000_005  # the twin costs nothing
+    long = bytearray((desk.folder / "long").read_bytes())
+    long[-1] ^= 1
+    write(desk.folder, "long", content=bytes(long))
+    write(desk.folder, "copy of the twin", content=(desk.folder / "a" / "twin").read_bytes())
+    changed = desk.push()
+    assert changed.sent_blocks == 1
+    assert changed.round_trips <= 4
+    assert desk.content("long") == bytes(long)
+    (desk.folder / "a" / "twin").touch()
+    (desk.folder / "empty").chmod(0o751)
+    touched = desk.push()
+    assert (touched.sent_blocks, touched.round_trips) == (0, 2)
+    assert desk.there()["empty"].mode == 0o751
+
+
+def test_a_long_file_may_be_one_block(desk: Desk) -> None:
+    write(desk.folder, "monotonous", content=bytes([7]) * 2_000_000)
+    assert desk.push().sent_blocks == 1
+    assert desk.content("monotonous") == bytes([7]) * 2_000_000
+
+
+def test_nothing_is_removed_unless_that_is_asked_for(desk: Desk) -> None:
+    write(desk.folder, "a/one", "a/two", "three")
+    desk.push()
+    (desk.folder / "a" / "one").unlink()
+    (desk.folder / "three").unlink()
+    assert desk.push().plan.counts == (0, 1, 0)  # the time of the folder has changed
+    assert set(desk.there()) == {"a", "a/one", "a/two", "three"}
+    assert desk.push(delete=True).plan.counts == (0, 0, 2)
+    assert set(desk.there()) == {"a", "a/two"}
+
+
+def test_kinds_change(desk: Desk) -> None:
+    write(desk.folder, "file", "folder/member", "link")
+    desk.push()
+    for path in ("file", "folder/member", "link"):
+        (desk.folder / path).unlink()
+    (desk.folder / "folder").rmdir()
+    write(desk.folder, "file/member", "folder")
+    (desk.folder / "link").symlink_to("file")
+    with pytest.raises(Conflict, match="folder"):
+        desk.push()
+    desk.push(delete=True)
+    assert {path: node.kind for path, node in desk.there().items()} == {
+        "file": DIRECTORY,
+        "file/member": FILE,
+        "folder": FILE,
+        "link": SYMLINK,
+    }
+
+
+def test_what_is_ignored_is_neither_sent_nor_removed(desk: Desk) -> None:
+    write(desk.folder, "a.o", "a.c", "build/x")
+    desk.push()
+    (desk.folder / ".mylistignore").write_text("*.o\n")
+    for path in ("a.o", "a.c", "build/x"):
+        (desk.folder / path).unlink()
+    (desk.folder / "build").rmdir()
+    write(desk.folder, "new.o")
+    desk.push(delete=True, excluded=("/build/",))
+    assert set(desk.there()) == {".mylistignore", "a.o", "build", "build/x"}
+
+
+def test_what_is_left_out_is_named_and_not_removed(desk: Desk) -> None:
+    write(desk.folder, "pipe", "file")
+    desk.push()
+    (desk.folder / "pipe").unlink()
+    os.mkfifo(desk.folder / "pipe")
+    done = desk.push(delete=True)
+    assert (done.left_out, set(desk.there())) == ({"pipe": "it is a FIFO"}, {"pipe", "file"})
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(desk: Desk) -> None:
+    write(desk.folder, "file")
+    assert (desk.push(dry_run=True).plan.counts, desk.head()) == ((1, 0, 0), None)
+    desk.push()
+    write(desk.folder, "file", content=b"more")
+    write(desk.folder, "new")
+    done = desk.push(dry_run=True)
+    assert (done.plan.counts, desk.head(), desk.content("file")) == ((1, 1, 0), 2, b"x")
+
+
+# -- others ----------------------------------------------------------------------------------------------------
+
+
+def after_somebody_else(commits: list[list[dict[str, Any]]]) -> type[Calls]:
+    """Calls, where somebody else is a moment faster with these commits."""
+
+    class Slow(Calls):
+        def commit(
+            self, base_jid: int, operations: list[dict[str, Any]], note: str
+        ) -> Committed | Missing | Lost:
+            if commits:
+                details = self.details()
+                assert details is not None
+                assert isinstance(
+                    super().commit(details.head_jid, commits.pop(0), "somebody else"), Committed
+                )
+            return super().commit(base_jid, operations, note)
+
+    return Slow
+
+
+def mkdir(path: str) -> list[dict[str, Any]]:
+    return [{"op": "mkdir", "path": path}]
+
+
+def test_a_lost_race_over_other_paths_is_run_again(desk: Desk) -> None:
+    write(desk.folder, "ours/file")
+    desk.push()
+    write(desk.folder, "ours/new")
+    done = desk.push(after_somebody_else([mkdir("theirs")]))
+    assert done.jid == 4
+    assert set(desk.there()) == {"ours", "ours/file", "ours/new", "theirs"}
+    assert desk.push().round_trips == 1  # and the tree is known as it is now
+
+
+def test_a_lost_race_over_the_same_paths_says_what_changed(desk: Desk) -> None:
+    write(desk.folder, "file")
+    desk.push()
+    write(desk.folder, "new", content=b"ours")
+    with pytest.raises(PreconditionFailed, match=r"from revision 2 to 3 .*(?s:.)*  new\n.*Push again"):
+        desk.push(after_somebody_else([mkdir("new")]))
+    assert (desk.head(), desk.there()["new"].kind) == (3, DIRECTORY)
+    with pytest.raises(PreconditionFailed, match="somewhere"):  # what they have added would be removed
+        desk.push(after_somebody_else([mkdir("somewhere")]), delete=True)
+    desk.push()
+    assert desk.there()["new"].kind == FILE
+
+
+def test_a_race_is_run_again_once(desk: Desk) -> None:
+    write(desk.folder, "file")
+    desk.push()
+    write(desk.folder, "new")
+    with pytest.raises(PreconditionFailed):
+        desk.push(after_somebody_else([mkdir("one"), mkdir("two")]))
+    assert set(desk.there()) == {"file", "one", "two"}
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(desk: Desk) -> None:
+    class Deaf(Calls):
+        def commit(self, *arguments: Any) -> Committed | Missing | Lost:
+            assert isinstance(super().commit(*arguments), Committed)
+            return Lost("the answer was lost")
+
+    write(desk.folder, "file")
+    done = desk.push(Deaf)
+    assert (done.jid, desk.head()) == (2, 2)
+
+
+def test_a_flist_made_anew_under_its_name_is_not_taken_for_the_old_one(desk: Desk) -> None:
+    write(desk.folder, "one")
+    desk.push()
+    desk.served.mylist("delete", str(desk.flist), "--yes")
+    write(desk.folder.parent / "other", "two")
+    desk.served.mylist("import", str(desk.folder.parent / "other"), str(desk.flist))
+    assert desk.head() == 2
+    desk.push()
+    assert set(desk.there()) == {"one", "two"}
+
+
+def test_who_may_not_write_changes_nothing(desk: Desk) -> None:
+    token = desk.served.mylist("token", "new", "bob").splitlines()[-1]
+    write(desk.folder, "file")
+    with pytest.raises((Forbidden, NotFound)):
+        desk.push(token=token)
+    assert desk.head() is None
+    desk.push()
+    write(desk.folder, "new")
+    with pytest.raises(Forbidden, match="nothing was sent"):
+        desk.push(token=token)
+    assert desk.push(token=token, dry_run=True).plan.counts == (1, 0, 0)
+    assert set(desk.there()) == {"file"}
+
+
+# -- interruptions and unrest ----------------------------------------------------------------------------------
+
+
+def test_a_push_that_was_interrupted_sends_the_rest_the_next_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Calls):
+        def upload(self, size_bytes: int, pieces: Callable[[], Iterator[bytes]]) -> dict[str, str]:
+            if sent:
+                raise MylistError("the line is dead")
+            sent.append(size_bytes)
+            return super().upload(size_bytes, pieces)
+
+    sent: list[int] = []
+    monkeypatch.setattr("mylist_dav.client.bundles.BUNDLE_BLOCKS", 10)
+    for number in range(40):
+        write(desk.folder, f"file-{number}", content=os.urandom(100))
+    with pytest.raises(MylistError, match="dead"):
+        desk.push(Interrupted)
+    assert desk.there() == {}
+    assert len(sent) == 1
+    done = desk.push()
+    assert done.sent_blocks == 30
+    assert len(desk.there()) == 40
+
+
+def test_a_file_that_changes_before_it_is_sent_arrives_as_it_is_then(desk: Desk) -> None:
+    class Restless(Calls):
+        def missing(self, ids: list[str]) -> set[str]:
+            found = super().missing(ids)
+            if not changed:
+                changed.append(1)
+                write(desk.folder, "file", content=b"newer")
+                (desk.folder / "gone").unlink()
+            return found
+
+    changed: list[int] = []
+    first = os.urandom(10)
+    write(desk.folder, "file", "twin", content=first)
+    write(desk.folder, "gone", content=os.urandom(10))
+    done = desk.push(Restless)
+    assert (done.left_out, set(desk.there())) == ({}, {"file", "twin"})
+    assert (desk.content("file"), desk.content("twin")) == (b"newer", first)
+
+
+def test_a_file_that_never_rests_is_left_out(desk: Desk) -> None:
+    class Restless(Calls):
+        def missing(self, ids: list[str]) -> set[str]:
+            found = super().missing(ids)
+            write(desk.folder, "log", content=os.urandom(10))
+            return found
+
+    write(desk.folder, "log", content=os.urandom(10))
+    write(desk.folder, "file")
+    done = desk.push(Restless)
+    assert done.left_out == {"log": "it kept changing while it was sent"}
+    assert set(desk.there()) == {"file"}
+
+
+def test_blocks_that_the_server_no_longer_has_are_sent_after_all(desk: Desk) -> None:
+    class Forgetful(Calls):
+        def missing(self, ids: list[str]) -> set[str]:
+            return set()  # as if all were there, and collected before the commit
+
+    write(desk.folder, "file", content=os.urandom(10))
+    write(desk.folder, "long", content=os.urandom(2_500_000))
+    done = desk.push(Forgetful)
+    assert done.sent_bytes == 2_500_010
+    assert desk.content("long") == (desk.folder / "long").read_bytes()
+
+
+# -- the command -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environ(served: Served, tmp_path: Path) -> dict[str, str]:
+    """Of somebody who is logged in as admin."""
+    config = tmp_path / "config"
+    Tokens(config / "mylist").keep(served.url, Login(served.token, "admin", "admin", "2099-01-01T00:00:00Z"))
+    return {"XDG_CONFIG_HOME": str(config), "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+
+
+def test_the_command_says_what_it_has_done(desk: Desk, environ: dict[str, str]) -> None:
+    write(desk.folder, "file", content=os.urandom(9))
+    name, folder = str(desk.flist), str(desk.folder)
+    first = run_mylist("push", folder, name, environ=environ)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.splitlines() == [
+        f"{name} is new",
+        f"{name} is at revision 2: 1 added, 0 changed, 0 removed; 9 B of 9 B sent",
+        f"  {desk.served.dav(name)}/",
+    ]
+    again = run_mylist("push", folder, name, environ=environ)
+    assert again.stdout.splitlines()[0] == f"{name} is as it was, at revision 2: 1 entries"
+    os.mkfifo(desk.folder / "pipe")
+    write(desk.folder, "new\nline")
+    dry = run_mylist("push", folder, name, "--dry-run", environ=environ)
+    assert (dry.returncode, dry.stdout, dry.stderr) == (
+        9,
+        "+ 'new\\nline'\n",
+        "left out: pipe: it is a FIFO\n",
+    )
+    told = run_mylist("push", folder, name, "--json", environ=environ)
+    found = json.loads(told.stdout)
+    assert (found["revision"], found["added"], found["left_out"]) == (
+        3,
+        1,
+        [{"path": "pipe", "reason": "it is a FIFO"}],
+    )
+    assert run_mylist("push", folder, name, "--quiet", "--exclude", "pipe", environ=environ).stdout == ""
+    assert run_mylist("push", str(desk.folder / "no"), name, environ=environ).returncode == 4
+
+
+def test_a_token_that_holds_no_longer_says_what_to_do(
+    desk: Desk, environ: dict[str, str], tmp_path: Path
+) -> None:
+    login = Login("0" * 43, "admin", "admin", "2099-01-01T00:00:00Z")
+    Tokens(tmp_path / "config" / "mylist").keep(desk.served.url, login)
+    refused = run_mylist("push", str(desk.folder), str(desk.flist), environ=environ)
+    assert refused.returncode == 3
+    assert f"mylist login --server {desk.served.url}" in refused.stderr
+
+
+def test_a_push_can_be_shown_at_once(desk: Desk) -> None:
+    with desk.served.client() as client:
+        require(client.post("/rpc", json={}).status_code != 404, "this server has no /rpc")
+    write(desk.folder, "index.html", content=b"<p>hello</p>")
+    done = desk.push(expose=f"/{desk.folder.parent.name}/")
+    assert done.exposures == (f"{desk.served.url}/{desk.folder.parent.name}/",)
+    with desk.served.client() as client:
+        assert client.get(done.exposures[0]).content == b"<p>hello</p>"
+    again = desk.push(expose=f"/{desk.folder.parent.name}")
+    assert (again.exposures, again.round_trips) == (done.exposures, 1)
+
+
+@pytest.mark.parametrize("files", [2_500, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_a_large_tree_pushed_again_is_one_request_and_a_second(
+    desk: Desk, environ: dict[str, str], files: int
+) -> None:
+    for number in range(files):
+        write(desk.folder, f"{number // 100}/{number}", content=b"file %d of %d" % (number, files))
+    command = ("push", str(desk.folder), str(desk.flist), "--json")
+    first = json.loads(run_mylist(*command, environ=environ).stdout)
+    assert (first["added"], first["sent_blocks"]) == (files * 101 // 100, files)
+    run_mylist(*command, environ=environ)  # reads again what was younger than the grain of the clock
+    began = time.monotonic()
+    again = json.loads(run_mylist(*command, environ=environ).stdout)
+    seconds = time.monotonic() - began
+    assert (again["added"], again["changed"], again["sent_blocks"]) == (0, 0, 0)
+    assert again["round_trips"] == 1
+    for number in range(10):
+        write(desk.folder, f"7/{700 + number}", content=b"changed %d" % number)
+    changed = json.loads(run_mylist(*command, environ=environ).stdout)
+    assert (changed["changed"], changed["sent_blocks"]) == (10, 10)
+    assert seconds < 5  # one second on an idle machine, which this may not be; the bench measures it
