@@ -84,37 +84,57 @@ class Library:
             raise NotFound(
                 f"there is no data of mylist in {settings.store.data}: give --data, or begin with serve or import"
             )
+        self._open_store(root)
+        self._open_trees(root)
+        self._open_accounts(root)
+        self._open_sites(root)
+        self._open_blocks(root)
+        self._open_jobs(root)
+
+    def _open_store(self, root: Path) -> None:
+        """What survives a restart."""
+        settings = self.settings
         durability: Durability = "full" if settings.store.durability == "full" else "os"
-        limits = settings.limits
         self.stop_sign = StopSign(root / "writes-stopped")
         self.files = FileBlocks(root, durability, stop_sign=self.stop_sign)
         self.catalog = Catalog(
             root / CATALOG,
-            clock=clock,
+            clock=self.clock,
             durability=durability,
             busy_seconds=settings.catalog.busy_seconds,
             may_write=self.stop_sign.check,
             on_write_failure=self.stop_sign.stop,
             has_file=self.files.has,
         )
-        stored = IntakeBlocks(self.files, self.catalog)
-        self.blocks = CachedBlocks(stored, settings.store.cache_bytes)
+        self._stored = IntakeBlocks(self.files, self.catalog)
+        self.blocks = CachedBlocks(self._stored, settings.store.cache_bytes)
         self.intake = Intake(self.files)
         self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
-        self.ledger = Ledger(self.catalog, clock, settings.audit.days)
-        self.audit = Audit(self.catalog)
-        self.trees = Trees(self.catalog, self.blocks, clock, limits.entries_max)
-        self.uploads = Uploads(self.catalog, self.blocks, clock, limits.entries_max, self.intake)
-        self.labels = Labels(self.catalog)
-        self.differences = Differences(self.catalog)
-        self.changes = Changes(self.catalog, self.blocks, clock, limits.entries_max, self.differences)
-        self.locks = Locks(
-            self.catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
-        )
-        self.properties = Properties(self.catalog)
-        self.flists = Flists(self.catalog)
         self._tries = SharedTries(root / LIMITS / "tries")
         self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
+
+    def _open_trees(self, root: Path) -> None:
+        """Flists and what is in them; what was done with them."""
+        limits, clock, catalog = self.settings.limits, self.clock, self.catalog
+        self.ledger = Ledger(catalog, clock, self.settings.audit.days)
+        self.audit = Audit(catalog)
+        self.flists = Flists(catalog)
+        self.trees = Trees(catalog, self.blocks, clock, limits.entries_max)
+        self.uploads = Uploads(catalog, self.blocks, clock, limits.entries_max, self.intake)
+        self.labels = Labels(catalog)
+        self.differences = Differences(catalog)
+        self.changes = Changes(catalog, self.blocks, clock, limits.entries_max, self.differences)
+        self.locks = Locks(
+            catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
+        )
+        self.properties = Properties(catalog)
+        archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
+        self.imports = Imports(catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
+        self.exports = Exports(catalog, self.blocks, root, self.ledger)
+
+    def _open_sites(self, root: Path) -> None:
+        """What is shown to visitors, and to whoever watches over the server."""
+        settings = self.settings
         self.exposures = Exposures(
             self.catalog,
             protected_prefixes=settings.sites.protected_prefixes,
@@ -122,23 +142,20 @@ class Library:
             base_domain=settings.accounts.base_domain,
             hashing=self._hashing,
         )
-        archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
-        self.imports = Imports(self.catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
-        self.exports = Exports(self.catalog, self.blocks, root, self.ledger)
         self.sites = Sites(self.catalog)
-        self.upkeep = Upkeep(self.catalog, stored, self.stop_sign)
-        self.single_files = Files(
+        self.exposed = Exposed(self.catalog)
+        self.gates = Gates(
             self.catalog,
-            stored,
-            self.flists,
-            self.uploads,
-            digests_are_keys=settings.files.digests_are_keys,
+            self.identity,
+            self.clock,
+            self.server_key.mac,
+            settings.sites.visit_hours * 3600,
+            counted=self._tries,
+            places=self._hashing,
         )
-        self.throttle = Throttle(settings.rates, clock)
-        self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
-        self._open_blocks(root, stored)
-        self._open_accounts(root)
-        self._open_jobs(root)
+        self.throttle = Throttle(settings.rates, self.clock)
+        self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, self.clock)
+        self.upkeep = Upkeep(self.catalog, self._stored, self.stop_sign)
 
     def _open_jobs(self, root: Path) -> None:
         """Work that outlives a request."""
@@ -166,13 +183,20 @@ class Library:
         self.jobs.register(file_kind(self.single_files, self.trees))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
 
-    def _open_blocks(self, root: Path, stored: IntakeBlocks) -> None:
-        """Blocks by their ids, and what becomes of those that nobody needs."""
+    def _open_blocks(self, root: Path) -> None:
+        """Blocks and files by their ids, and what becomes of blocks that nobody needs."""
         grace_ns = self.settings.store.collect_grace_hours * _HOUR_NS
         every_ns = self.settings.store.collect_every_minutes * _HOUR_NS // 60
-        self.holdings = Holdings(self.catalog, stored, self.files.delete, self.clock, grace_ns)
+        self.holdings = Holdings(self.catalog, self._stored, self.files.delete, self.clock, grace_ns)
         self.collector = Collector(self.catalog, self.files, self.clock, root, grace_ns)
         self._collecting = CollectingTurns(self.collector, self.clock, every_ns)
+        self.single_files = Files(
+            self.catalog,
+            self._stored,
+            self.flists,
+            self.uploads,
+            digests_are_keys=self.settings.files.digests_are_keys,
+        )
 
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
@@ -199,17 +223,6 @@ class Library:
             ledger=self.ledger,
             counted=self._tries,
         )
-        visit_seconds = settings.sites.visit_hours * 3600
-        self.gates = Gates(
-            self.catalog,
-            self.identity,
-            clock,
-            self.server_key.mac,
-            visit_seconds,
-            counted=self._tries,
-            places=self._hashing,
-        )
-        self.exposed = Exposed(self.catalog)
 
     def _record_server_key(self, actor: Actor, old: PublicKey, new: PublicKey) -> None:
         detail = {"old": str(old), "new": str(new)}
