@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import crowd, dav, peers, site, stored  # noqa: E402
+from bench import block_ids, crowd, dav, peers, site, stored  # noqa: E402
 from bench.report import Report  # noqa: E402
 from bench.scene import Scene  # noqa: E402
 
@@ -37,6 +37,7 @@ PARTS: dict[str, Callable[[Scene], None]] = {
     "store-import": stored.imports,
     "store-folder": stored.long_folder,
     "slow": crowd.slow_clients,
+    "blocks-exists": block_ids.exists,
 }
 ON_ALL_CORES = ("dav-folders", "dav-puts", "dav-upload", "dav-mkcol")
 PROGRAMS = {

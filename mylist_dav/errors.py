@@ -10,6 +10,7 @@ MylistError
 ├── Unauthenticated         no credentials, or credentials that do not hold
 ├── Forbidden               known who it is, and that one may not
 ├── NotFound                there is no such thing, or it may not be seen
+│   └── BlocksMissing       blocks that are not there for the caller
 ├── NotAllowed              the method does not apply to this kind of thing
 ├── Exists                  there is already something of that name
 ├── Conflict                the state of the tree forbids it (a parent is missing, a cycle)
@@ -27,11 +28,14 @@ MylistError
 ├── OutOfSpace              the disk or a quota is full
 │   └── OutOfQuota          the flists of an account would hold more than they may together
 ├── Busy                    too much at once; the same call may succeed later
+│   └── BlocksGone          blocks that were there a moment ago have been deleted: bring them again
 ├── TooMany                 somebody asks too often; the same call may succeed after a while
 ├── WritesStopped           a sync to disk failed: no more writes until an operator looks
 ├── Unsupported             a part of a protocol that is deliberately not offered
 └── Corrupt                 stored bytes do not match their digest, or an invariant is broken
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -74,6 +78,15 @@ class Forbidden(MylistError):
 
 class NotFound(MylistError):
     """There is no such thing, or the caller may not see it: both answer alike."""
+
+
+class BlocksMissing(NotFound):
+    """Blocks that are not there, or not for the caller: both answer alike."""
+
+    def __init__(self, digests: Sequence[bytes]) -> None:
+        """digests: of at least one block."""
+        super().__init__(f"{len(digests)} of these blocks are not here, block {digests[0].hex()} among them")
+        self.digests = tuple(digests)
 
 
 class NotAllowed(MylistError):
@@ -177,6 +190,18 @@ class OutOfQuota(OutOfSpace):
 
 class Busy(MylistError):
     """Too much at once; the same call may succeed a little later."""
+
+
+class BlocksGone(Busy):
+    """Blocks that nothing referred to were deleted between being found and being used: bring them again."""
+
+    def __init__(self, digests: Sequence[bytes]) -> None:
+        """digests: of at least one block."""
+        super().__init__(
+            f"{len(digests)} blocks were deleted while they were being used, block {digests[0].hex()} among them:"
+            " send them again"
+        )
+        self.digests = tuple(digests)
 
 
 class TooMany(MylistError):

@@ -255,6 +255,12 @@ class StoreSettings(Section):
         one_of("full", "os"),
     )
     cache_bytes: int = _setting(128 * MIB, "Memory of one worker for verified blocks.", between(0, TIB))
+    collect_grace_hours: int = _setting(
+        24, "How long blocks stay after nothing refers to them any more.", between(1, 24 * 366)
+    )
+    collect_every_minutes: int = _setting(
+        60, "How often the server looks for such blocks; 0 is never.", between(0, 60 * 24 * 366)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from mylist_dav.wire.messages import Request
 from mylist_dav.wire.sessions import comes_from_own_page, session_token
 
 _READS = frozenset(("GET", "HEAD"))
+_SESSIONS_AT = ("/api/", "/flist/")
 
 
 def token_of(request: Request) -> tuple[str, str | None]:
@@ -23,7 +24,7 @@ def token_of(request: Request) -> tuple[str, str | None]:
         return found.token, None
     if isinstance(found, Basic):
         return found.password, found.account
-    session = session_token(request)
+    session = _session_of(request)
     if session is not None:
         if request.method not in _READS and not comes_from_own_page(request):
             raise Forbidden(
@@ -35,7 +36,12 @@ def token_of(request: Request) -> tuple[str, str | None]:
 
 def says_who(request: Request) -> bool:
     """Whether a request says who sends it, rightly or not."""
-    return request.header("authorization") is not None or session_token(request) is not None
+    return request.header("authorization") is not None or _session_of(request) is not None
+
+
+def _session_of(request: Request) -> str | None:
+    """The token of a session. It counts only where nothing is sent that strangers have stored."""
+    return session_token(request) if request.target.startswith(_SESSIONS_AT) else None
 
 
 def authenticate(identity: Identity, request: Request) -> Actor:

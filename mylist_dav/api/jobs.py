@@ -14,7 +14,15 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.job_asking import SYNC, sync_asked
 from mylist_dav.services.jobs import LOOK_SECONDS
 from mylist_dav.wire.cursors import cursor, read_cursor
-from mylist_dav.wire.documents.jobs import BLOCKS_MAX, JobAsked, JobPage, JobsAsked, JobTold, SyncAsked
+from mylist_dav.wire.documents.jobs import (
+    BLOCKS_MAX,
+    JobAsked,
+    JobPage,
+    JobsAsked,
+    JobStartAsked,
+    JobTold,
+    SyncAsked,
+)
 from mylist_dav.wire.messages import Again, Response
 
 _TAG = "Jobs"
@@ -28,6 +36,10 @@ def operations() -> list[Operation]:
         Operation(
             "GET", "/api/v1/jobs", "listJobs", _TAG, "The own jobs, newest first; for admins all", listed,
             query=JobsAsked, told=JobPage,
+        ),
+        Operation(
+            "POST", "/api/v1/jobs", "startJob", _TAG, "Begin a job that needs nothing to be sent", started,
+            body=JobStartAsked, told=JobTold, status=202,
         ),
         Operation(
             "GET", "/api/v1/jobs/{job_id}", "getJob", _TAG, "How a job stands, and what came of it", told,
@@ -54,6 +66,12 @@ def listed(call: Call) -> JobPage:
     jobs = call.library.jobs.list(call.actor, state=asked.state, after=after, limit=asked.limit)
     following = cursor(jobs[-1].job_id) if jobs and len(jobs) == asked.limit else None
     return JobPage(jobs=[JobTold.of(job) for job in jobs], next=following)
+
+
+def started(call: Call) -> Response:
+    """Begun; the answer says where to look."""
+    asked: JobStartAsked = call.body
+    return accepted(call.library.jobs.start(call.actor, asked.kind, {}))
 
 
 def told(call: Call) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import archives, commits, entries, files, flists, jobs, records
+from mylist_dav.api import archives, blocks, commits, entries, files, flists, jobs, records
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -10,7 +10,7 @@ from mylist_dav.api.sessions import Sessions
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear
 
-SEGMENTS = ("api", "flist", "files", "sync")
+SEGMENTS = ("api", "flist", "blocks", "files", "sync")
 """The first segments of paths that are in the table."""
 
 
@@ -25,6 +25,7 @@ def api(library: Library) -> ApiFrontEnd:
         *archives.operations(),
         *records.operations(),
         *jobs.operations(),
+        *blocks.operations(),
         *files.operations(),
     ]
     reference = Reference(operations, library.settings.server.public_url)

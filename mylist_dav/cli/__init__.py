@@ -18,6 +18,7 @@ _COMMANDS = {
     "account": "account:account",
     "audit": "audit:audit",
     "check": "check:check",
+    "collect": "collect:collect",
     "delete": "delete:delete",
     "diff": "diff:diff",
     "export": "export:export_command",

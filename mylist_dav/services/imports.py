@@ -35,6 +35,7 @@ from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
+from mylist_dav.services.leases import Lease
 from mylist_dav.services.publishing import Order, Published, Publisher
 from mylist_dav.services.quotas import Allowance, allowance
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
@@ -155,8 +156,11 @@ class Imports:
         name = FlistName.checked(*name)
         allowed = self.check(actor, name, make=make)
         remove_leftovers(self._catalog, actor, self._scratch)
-        with contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly:
-            size_bytes, ingest = self._read(source, assembly, progress, allowed)
+        with (
+            Lease(self._catalog, self._clock, "import", actor) as lease,
+            contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
+        ):
+            size_bytes, ingest = self._read(source, assembly, _keeping(lease, progress), allowed)
             entries = assembly.entries
             flist, made = self._open(actor, name, make)
             order = Order(
@@ -169,6 +173,7 @@ class Imports:
                 self._entries_max,
                 self._clock(),
                 size_bytes,
+                lease.require,
             )
             publisher = Publisher(
                 self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
@@ -328,6 +333,16 @@ def _showing(pieces: Iterator[bytes], progress: Show, entries: int, size_bytes: 
         if number:
             progress(Progress("reading", entries, size_bytes))
         yield piece
+
+
+def _keeping(lease: Lease, progress: Show) -> Show:
+    """Show progress, and keep the lease meanwhile."""
+
+    def show(made: Progress) -> None:
+        lease.keep()
+        progress(made)
+
+    return show
 
 
 def _remove_unused(draft: Draft, actor: Actor, flist: Flist) -> None:

@@ -14,6 +14,8 @@ from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.peers import Peer
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.changes import Changes
+from mylist_dav.services.collecting import Collector
+from mylist_dav.services.collecting_turns import CollectingTurns
 from mylist_dav.services.differences import Differences
 from mylist_dav.services.exports import Exports
 from mylist_dav.services.exposed import Exposed
@@ -23,6 +25,7 @@ from mylist_dav.services.flists import Flists
 from mylist_dav.services.gates import Gates
 from mylist_dav.services.grants import Grants
 from mylist_dav.services.health import Watch
+from mylist_dav.services.holdings import Holdings
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
 from mylist_dav.services.job_kinds import file_kind, import_kind, verify_kind
@@ -53,6 +56,7 @@ from mylist_dav.store.secrets import SecretFile
 from mylist_dav.store.stopping import StopSign
 
 CATALOG = "catalog.sqlite"
+_HOUR_NS = 3600 * 1_000_000_000
 
 
 class Library:
@@ -85,6 +89,7 @@ class Library:
             busy_seconds=settings.catalog.busy_seconds,
             may_write=self.stop_sign.check,
             on_write_failure=self.stop_sign.stop,
+            has_file=self.files.has,
         )
         stored = IntakeBlocks(self.files, self.catalog)
         self.blocks = CachedBlocks(stored, settings.store.cache_bytes)
@@ -117,6 +122,7 @@ class Library:
         )
         self.throttle = Throttle(settings.rates, clock)
         self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, clock)
+        self._open_blocks(root, stored)
         self._open_accounts(root)
         self._open_jobs(root)
 
@@ -145,6 +151,14 @@ class Library:
         self.jobs.register(verify_kind(self.upkeep))
         self.jobs.register(file_kind(self.single_files, self.trees))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
+
+    def _open_blocks(self, root: Path, stored: IntakeBlocks) -> None:
+        """Blocks by their ids, and what becomes of those that nobody needs."""
+        grace_ns = self.settings.store.collect_grace_hours * _HOUR_NS
+        every_ns = self.settings.store.collect_every_minutes * _HOUR_NS // 60
+        self.holdings = Holdings(self.catalog, stored, self.files.delete, self.clock, grace_ns)
+        self.collector = Collector(self.catalog, self.files, self.clock, root, grace_ns)
+        self._collecting = CollectingTurns(self.collector, self.clock, every_ns)
 
     def _open_accounts(self, root: Path) -> None:
         """Who there is, and the key that the server proves itself with."""
@@ -183,9 +197,11 @@ class Library:
     def start_filing(self) -> None:
         """Let the blocks of small uploads go to the catalog first, and have a thread file them.
 
-        Another thread writes what was counted. For a process that stays; to be called after any fork.
+        Another thread writes what was counted, and one deletes blocks that nobody needs. For a process that stays; to
+        be called after any fork.
         """
         self._filer.start()
+        self._collecting.start()
         self.ledger.start()
 
     def start_jobs(self) -> None:
@@ -195,12 +211,14 @@ class Library:
     def close(self) -> None:
         """Close the catalog and the block store. Requests that still run end with an error."""
         self._runner.close()
+        self._collecting.close()
         self._filer.close()
         self.ledger.close()
         self.identity.close()
         self.catalog.close()
         self.imports.close()
         self.exports.close()
+        self.collector.close()
         self.files.close()
         self.stop_sign.close()
 

@@ -46,7 +46,8 @@ class Order(NamedTuple):
     """What is to be published. note: of the commit. merge: what the tree has not stays in the head.
 
     rows_max: how many rows one transaction may change. entries_max: how many a flist may have. size_bytes: of all
-    contents that came in, for the audit.
+    contents that came in, for the audit. require: called in each change that refers to these contents; it raises Busy
+    when they may have been deleted meanwhile.
     """
 
     actor: Actor
@@ -58,6 +59,7 @@ class Order(NamedTuple):
     entries_max: int
     now_ns: int
     size_bytes: int = 0
+    require: Callable[[Draft], None] = lambda draft: None
 
 
 class Published(NamedTuple):
@@ -262,7 +264,7 @@ class Publisher:
     def _begin_stage(self) -> Stage:
         order = self._order
         self._stage = self._stage or Stage(
-            self._catalog, order.actor, order.flist, self._assembly, order.now_ns
+            self._catalog, order.actor, order.flist, self._assembly, order.now_ns, order.require
         )
         return self._stage
 
@@ -271,8 +273,9 @@ class Publisher:
         return draft.draft_tree(flist, self._order.actor, self._order.entries_max)
 
     def _begin(self, draft: Draft, plan: _Plan) -> TreeDraft:
-        """The tree to write to. Raises _HeadMoved unless it is still what was compared."""
+        """The tree to write to. Raises _HeadMoved unless it is still what was compared, Busy."""
         tree = self._tree(draft)
+        self._order.require(draft)
         check_conditions(draft, tree, ROOT, self._order.actor, self._order.conditions, draft.now_ns)
         if tree.flist.head_jid != plan.base_jid:
             raise _HeadMoved("the head has moved on")

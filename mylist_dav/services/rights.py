@@ -4,6 +4,7 @@
   read a flist                       -     those not private, those under the own name,      all
                                            private ones with a grant
   write in a flist                   -     with a write grant; own ones (self-service)       all
+  bring blocks                       -     who may write in any flist                        yes
   make, delete a flist               -     own ones (self-service)                           all
   own keys and tokens                -     yes                                               yes, those of all
   accounts, grants, exposures, ...   -     -                                                 yes
@@ -15,6 +16,7 @@ What somebody may not read does not exist for them: it answers as what is not th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 from mylist_dav.errors import Forbidden, NotFound, Unauthenticated
@@ -144,6 +146,13 @@ def visible(view: View, actor: Actor, flists: Iterable[Flist]) -> list[Flist]:
     return [flist for flist in flists if _may_read(actor, flist, granted.get)]
 
 
+def require_bringing(view: View, actor: Actor) -> None:
+    """For storing blocks: whoever may not write in any flist has no use for them. Raises Unauthenticated, Forbidden."""
+    require_known(actor)
+    if not _may_bring(view, actor):
+        raise Forbidden("you may not write in any flist, and so bring no blocks")
+
+
 # -- of jobs ---------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +190,18 @@ def _may_read(actor: Actor, flist: Flist, granted: Callable[[int], Right | None]
     if actor.role is _ADMIN or not flist.private or name.account == actor.account:
         return True
     return granted(flist.flist_id) in (Right.READ, Right.WRITE)
+
+
+def _may_bring(view: View, actor: Actor) -> bool:
+    if actor.scope.read_only:
+        return False
+    if actor.scope.flist_name is not None:
+        with contextlib.suppress(NotFound):
+            return may_write(view, actor, readable(view, actor, actor.scope.flist_name))
+        return False
+    if actor.role is _ADMIN or actor.self_service:
+        return True
+    return Right.WRITE in view.granted_to(actor.account).values()
 
 
 def _for_writing(view: View, actor: Actor, flist: Flist) -> Flist:

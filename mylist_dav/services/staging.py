@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
@@ -19,7 +19,17 @@ Row = tuple[int, int, str, NewEntry]
 class Stage:
     """What one import builds in one flist. Nothing of it is visible until it is attached. For one thread."""
 
-    def __init__(self, catalog: Catalog, actor: Actor, flist: Flist, assembly: Assembly, now_ns: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        actor: Actor,
+        flist: Flist,
+        assembly: Assembly,
+        now_ns: int,
+        require: Callable[[Draft], None],
+    ) -> None:
+        """require: called in each change; raises Busy when the contents may be gone."""
+        self._require = require
         self._catalog = catalog
         self._actor = actor
         self._flist = flist
@@ -87,7 +97,11 @@ class Stage:
             )
 
     def _insert(self, rows: list[Row]) -> None:
-        self._catalog.change(lambda draft: self._tree(draft).stage(rows, self.first_id))
+        def insert(draft: Draft) -> None:
+            self._require(draft)
+            self._tree(draft).stage(rows, self.first_id)
+
+        self._catalog.change(insert)
 
     def _rows(self, tops: dict[int, NewEntry]) -> Iterator[Row]:
         for node_id, new in tops.items():

@@ -64,11 +64,15 @@ class Upkeep:
     def _problem(self, digest: Digest, size_bytes: int) -> str:
         try:
             found = len(self._blocks.get(digest))
-        except NotFound:
-            return "is missing"
-        except Corrupt as error:
-            return str(error)
+        except (NotFound, Corrupt) as error:
+            self._doubt(digest)
+            return str(error) if isinstance(error, Corrupt) else "is missing"
         return "" if found == size_bytes else f"has {found} bytes, and the catalog says {size_bytes}"
+
+    def _doubt(self, digest: Digest) -> None:
+        """Who asks whether the block is here is told that it is missing, and brings it again."""
+        if not self._stop_sign.is_set:
+            self._catalog.change(lambda draft: draft.doubt_blocks([digest]))
 
     def check(self, actor: Actor) -> list[str]:
         """Sentences on what is wrong with the catalog or the data directory; empty when all is well."""

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mylist_dav.errors import Corrupt, MylistError, NotFound, WritesStopped
 from mylist_dav.model.digest import EMPTY, Digest
@@ -28,6 +28,13 @@ Durability = Literal["full", "os"]
 _TWO_HEX = re.compile(r"[0-9a-f]{2}")
 _REST_HEX = re.compile(r"[0-9a-f]{60}")
 _log = logging.getLogger(__name__)
+
+
+class BlockFile(NamedTuple):
+    """The file of a block. written_ns: by the clock of the file system."""
+
+    size_bytes: int
+    written_ns: int
 
 
 class FileBlocks(BlockStore):
@@ -104,6 +111,16 @@ class FileBlocks(BlockStore):
             for second in _names(f"{self._root}/blocks/{first}", _TWO_HEX):
                 for rest in _names(f"{self._root}/blocks/{first}/{second}", _REST_HEX):
                     yield Digest.fromhex(first + second + rest)
+
+    def stat(self, digest: Digest) -> BlockFile | None:
+        """What the file system says of the file of a block; None when it has none."""
+        try:
+            found = os.stat(self._filing.folders.path(digest))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise turned(error, f"look for block {digest}") from error
+        return BlockFile(found.st_size, found.st_mtime_ns)
 
     def close(self) -> None:
         """Let go of descriptors. Not needed for durability."""

@@ -19,6 +19,11 @@ _NOT_ASKED = (
     "positive_data_acceptance",  # names of flists that are not there, and rights, are in no schema
     "ignored_auth",  # checked by our own tests, of every verb; operations that are open answer guests
 )
+_ENVIRON = {
+    **os.environ,
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+    "SCHEMATHESIS_HOOKS": "tests.api.serializers",
+}
 _LOGS_OUT = ("logOut",)
 _REFUSALS = """
 [checks.negative_data_rejection]
@@ -40,6 +45,8 @@ def test_what_is_described_is_what_is_answered(tmp_path: Path) -> None:
         ]  # fmt: skip
         for name in _LOGS_OUT:
             command += ["--exclude-operation-id", name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path, env=_ENVIRON
+        )
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
         assert "Traceback" not in served.log.read_text()

@@ -139,6 +139,17 @@ def test_a_job_is_cancelled_by_who_began_it_and_by_admins(caller: Caller) -> Non
     assert caller.json("DELETE", f"/api/v1/jobs/{job_id}")["state"] == "cancelled"
 
 
+def test_an_admin_has_all_blocks_read_again(caller: Caller) -> None:
+    caller.json("POST", "/api/v1/jobs", "alice", {"kind": "verify"}, status=403)
+    for kind in ("import", "sync", "nonsense"):
+        caller.json("POST", "/api/v1/jobs", "admin", {"kind": kind}, status=400)
+    response = caller.ask("POST", "/api/v1/jobs", body={"kind": "verify"})
+    assert response.status == 202, response.body
+    caller.library.start_jobs()
+    job = caller.json("GET", dict(response.headers)["location"] + "?wait=30")
+    assert (job["state"], job["result"]) == ("done", {"blocks": 0, "size_bytes": 0, "bad": 0, "found": []})
+
+
 def test_copying_to_a_peer_answers_202_and_where_to_look(caller: Caller) -> None:
     response = caller.ask("POST", "/sync", body={"peer": "backup", "flist": "alice/site"})
     assert response.status == 202, response.body

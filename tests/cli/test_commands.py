@@ -302,3 +302,12 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     done = CliRunner().invoke(mylist, [*command, "--help"])
     assert done.exit_code == 0
     assert len(done.output.splitlines()) > 4
+
+
+def test_collecting_says_what_it_did_and_a_dry_run_does_nothing(run: Run, folder: Path) -> None:
+    run("import", str(folder), "alice/site")
+    run("delete", "alice/site", "--yes")
+    nothing = json.loads(run("collect", "--dry-run", "--json").stdout)
+    assert (nothing["condemned"], nothing["busy"]) == (0, False)
+    assert "condemned  0 blocks" in run("collect").output
+    assert json.loads(run("collect", "--json").stdout) == nothing

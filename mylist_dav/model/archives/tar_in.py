@@ -33,13 +33,13 @@ TAIL_BYTES_MAX = 64 * 1024 * 1024
 
 _NANOSECONDS = 1_000_000_000
 _DECIMAL = re.compile(r"(-?)(\d{1,20})(?:\.(\d*))?")
-_FILES = (b"0", b"\0", b"7")
+FILES = (b"0", b"\0", b"7")
 _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a FIFO"}
 _SPARSE = "it is sparse; make the archive without --sparse"
 _ODD = {b"S": _SPARSE, b"M": "it is continued from another volume", b"N": "its kind is obsolete"}
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
     """One header block, its numbers read, its names still bytes."""
 
     name: bytes
@@ -78,18 +78,18 @@ class _Tar:
 
     # -- headers -----------------------------------------------------------------------------------------------
 
-    def _next(self) -> tuple[_Header, dict[str, str]] | None:
+    def _next(self) -> tuple[Header, dict[str, str]] | None:
         """The next header that stands for a member, with its extended records; None at the end mark."""
         extra: dict[str, str] = {}
         for _ in range(META_IN_A_ROW_MAX):
             block = self._block()
             if block is None:
                 return None
-            header = _header(block, self._last)
+            header = read_header(block, self._last)
             if header.type in b"xX":
-                extra.update(_records(self._meta(header), self._last))
+                extra.update(read_records(self._meta(header), self._last))
             elif header.type == b"g":
-                self._defaults.update(_records(self._meta(header), self._last))
+                self._defaults.update(read_records(self._meta(header), self._last))
             elif header.type == b"L":
                 extra["path"] = self._long_name(header)
             elif header.type == b"K":
@@ -107,7 +107,7 @@ class _Tar:
             raise Incomplete(f"the archive is cut off after {self._last}: its end mark is missing")
         return block if block[0] or any(block) else None
 
-    def _meta(self, header: _Header) -> bytes:
+    def _meta(self, header: Header) -> bytes:
         size_bytes = header.size_bytes
         if not 0 <= size_bytes <= META_BYTES_MAX:
             raise BadArchive(f"an extended header after {self._last} has {size_bytes} bytes")
@@ -116,13 +116,13 @@ class _Tar:
             raise Incomplete(f"the archive is cut off after {self._last}")
         return content[:size_bytes]
 
-    def _long_name(self, header: _Header) -> str:
-        return _text(self._meta(header).rstrip(b"\0"))
+    def _long_name(self, header: Header) -> str:
+        return as_text(self._meta(header).rstrip(b"\0"))
 
-    def _name(self, header: _Header, extra: dict[str, str]) -> str:
-        return extra["path"] if "path" in extra else _text(header.name)
+    def _name(self, header: Header, extra: dict[str, str]) -> str:
+        return extra["path"] if "path" in extra else as_text(header.name)
 
-    def _size(self, name: str, header: _Header, extra: dict[str, str]) -> int:
+    def _size(self, name: str, header: Header, extra: dict[str, str]) -> int:
         text = extra.get("size")
         if text is None:
             size_bytes = header.size_bytes
@@ -136,7 +136,7 @@ class _Tar:
 
     # -- members -----------------------------------------------------------------------------------------------
 
-    def _member(self, name: str, size_bytes: int, header: _Header, extra: dict[str, str]) -> Member:
+    def _member(self, name: str, size_bytes: int, header: Header, extra: dict[str, str]) -> Member:
         if header.type in _SPECIAL:
             raise refused(name, f"it is {_SPECIAL[header.type]}, and those are not kept")
         if header.type in _ODD or any(key.startswith("GNU.sparse.") for key in extra):
@@ -144,15 +144,15 @@ class _Tar:
         mtime_ns = _time(name, header, extra)
         mode = header.mode & 0o7777
         path = member_path(name)
-        if header.type == b"5" or (header.type in _FILES and name.endswith("/")):
+        if header.type == b"5" or (header.type in FILES and name.endswith("/")):
             return Member(name, path, Kind.DIRECTORY, mode, mtime_ns)
         if header.type == b"D":
             return Member(name, path, Kind.DIRECTORY, mode, mtime_ns, size_bytes)
         if not path:
             raise refused(name, "only a folder may have this name")
-        if header.type in _FILES:
+        if header.type in FILES:
             return Member(name, path, Kind.FILE, mode, mtime_ns, size_bytes)
-        link = extra["linkpath"] if "linkpath" in extra else _text(header.link)
+        link = extra["linkpath"] if "linkpath" in extra else as_text(header.link)
         if header.type == b"2":
             return Member(name, path, Kind.SYMLINK, SYMLINK_MODE, mtime_ns, 0, checked_target(name, link))
         if header.type == b"1":
@@ -181,14 +181,14 @@ class _Tar:
                 raise BadArchive(f"more than {TAIL_BYTES_MAX} bytes follow the end of the archive")
 
 
-def _header(block: bytes, last: str) -> _Header:
+def read_header(block: bytes, last: str) -> Header:
     """Read a header block. Raises BadArchive unless its checksum holds."""
     if not is_old_tar(block) and not _signed_sum_holds(block):
         raise BadArchive(f"the archive is damaged after {last}: there is no header where one is expected")
     name = block[:100].split(b"\0", 1)[0]
     if block[257:263] == b"ustar\0" and block[345]:
         name = block[345:500].split(b"\0", 1)[0] + b"/" + name
-    return _Header(
+    return Header(
         name,
         _number(block[100:108], last),
         _number(block[124:136], last),
@@ -217,7 +217,7 @@ def _number(field: bytes, last: str) -> int:
     return int(digits, 8)
 
 
-def _records(content: bytes, last: str) -> Iterator[tuple[str, str]]:
+def read_records(content: bytes, last: str) -> Iterator[tuple[str, str]]:
     """The records of an extended header: '<length> <key>=<value>\\n'. Raises BadArchive."""
     at = 0
     while at < len(content) and content[at]:
@@ -227,16 +227,16 @@ def _records(content: bytes, last: str) -> Iterator[tuple[str, str]]:
         key, equals, value = content[space + 1 : end - 1].partition(b"=")
         if not space + 1 < end <= len(content) or content[end - 1 : end] != b"\n" or not equals:
             raise BadArchive(f"an extended header after {last} is damaged")
-        yield key.decode("utf-8", "replace"), _text(value)
+        yield key.decode("utf-8", "replace"), as_text(value)
         at = end
 
 
-def _text(name: bytes) -> str:
+def as_text(name: bytes) -> str:
     """A name as text. What is not UTF-8 becomes lone surrogates, which no entry may have: refused later."""
     return name.decode("utf-8", "surrogateescape")
 
 
-def _time(name: str, header: _Header, extra: dict[str, str]) -> int:
+def _time(name: str, header: Header, extra: dict[str, str]) -> int:
     text = extra.get("mtime")
     if text is None:
         return checked_time(name, header.mtime_s * _NANOSECONDS)

@@ -10,6 +10,8 @@ views.py         View: everything that is read
 accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
+holdings.py      which blocks somebody may know of, and what was brought and not committed
+collecting.py    what no flist needs any more; leases
 spans.py         what changed between two revisions
 claims.py        which blocks and contents somebody may name
 drafts.py        Draft: everything that is written

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from mylist_dav.errors import Exists, NotFound, OutOfQuota
+from mylist_dav.errors import BlocksGone, Exists, NotFound, OutOfQuota
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action, TallyKind
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
@@ -14,7 +14,9 @@ from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
+from mylist_dav.store.catalog.collecting import Reaper
 from mylist_dav.store.catalog.figures import Upkept, note_upkept
+from mylist_dav.store.catalog.holdings import add_uploads, end_uploads
 from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
@@ -32,9 +34,16 @@ _ALL_OF_A_FLIST = (
 class Draft(View, AccountWrites):
     """A change that is being made. Reads see its own writes. now_ns: the time of the change."""
 
-    def __init__(self, connection: Statements, now_ns: int) -> None:
+    def __init__(
+        self,
+        connection: Statements,
+        now_ns: int,
+        has_file: Callable[[Digest], bool] = lambda digest: True,
+    ) -> None:
+        """has_file: whether a block has a file; asked about those that are registered anew."""
         super().__init__(connection)
         self.now_ns = now_ns
+        self._has_file = has_file
         self._trees: dict[int, TreeDraft] = {}
         self._next_ids: dict[int, tuple[Flist, int]] = {}
 
@@ -199,7 +208,7 @@ class Draft(View, AccountWrites):
         """Note that the blocks of a content are durably stored, and how they make it up.
 
         A content has one recipe. Another one, cut differently, takes its place: of these blocks it is sure that they
-        are here.
+        are here. Raises BlocksGone.
         """
         self.register_blocks(recipe.blocks)
         if recipe.size_bytes > WHOLE_BYTES_MAX:
@@ -221,19 +230,42 @@ class Draft(View, AccountWrites):
             )
 
     def register_blocks(self, blocks: Iterable[BlockRef]) -> None:
-        """Note that these blocks are durably stored."""
-        self._sql.executemany(
+        """Note that these blocks are durably stored; condemned ones stay.
+
+        Between storing and this the collector may have deleted a block: of those that it could have, each is looked
+        for. It removes files inside of its transactions only, so what is found here stays. Raises BlocksGone.
+        """
+        uncertain = self._sql.executemany(
             "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
-            " ON CONFLICT (digest) DO UPDATE SET state = 'stored' WHERE state <> 'stored'",
+            " ON CONFLICT (digest) DO UPDATE SET state = 'stored', since_ns = NULL WHERE state <> 'stored'"
+            " RETURNING digest",
             [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
-        )
+        ).fetchall()
+        gone = [Digest(row[0]) for row in uncertain if not self.is_there(Digest(row[0]))]
+        if gone:
+            raise BlocksGone(gone)
+
+    def is_there(self, digest: Digest) -> bool:
+        """Whether a block has a file, or is in the intake."""
+        return self._has_file(digest) or self.intake_has(digest)
+
+    def doubt_blocks(self, digests: Iterable[Digest]) -> None:
+        """Of blocks that were found missing or damaged, those without a file are not here until they come again."""
+        gone = [digest for digest in digests if not self.is_there(digest)]
+        self.reaper.mark_deleting(gone)
+
+    def add_uploads(self, account: str, refs: Iterable[BlockRef], expires_ns: int) -> None:
+        """An account has brought these blocks: until then it may name them. '' is no account."""
+        add_uploads(self._sql, account, refs, expires_ns)
 
     def end_uploads(self, account: str, digests: Iterable[Digest]) -> None:
         """What an account has brought is in a flist now, and counts to its quota there alone."""
-        self._sql.executemany(
-            "DELETE FROM upload WHERE account_id = (SELECT account_id FROM account WHERE name = ?) AND digest = ?",
-            [(account, digest) for digest in digests],
-        )
+        end_uploads(self._sql, account, digests)
+
+    @property
+    def reaper(self) -> Reaper:
+        """Dropping what no flist needs, and the leases of those who need what no flist has yet."""
+        return Reaper(self._sql, self.now_ns)
 
     def revive_blocks(self, blocks: Iterable[BlockRef]) -> list[BlockRef]:
         """Let these blocks stay, condemned ones too; returns those that are not here any more, or of another size."""

@@ -109,7 +109,11 @@ def pack_blocks(blocks: tuple[BlockRef, ...]) -> bytes:
     return b"".join(_BLOCK.pack(ref.digest, ref.size_bytes) for ref in blocks)
 
 
+def unpack_blocks(packed: bytes) -> tuple[BlockRef, ...]:
+    """The blocks of a recipe, from its column."""
+    return tuple(BlockRef(Digest(digest), size) for digest, size in _BLOCK.iter_unpack(packed))
+
+
 def to_recipe(row: Row) -> Recipe:
     """A row of (digest, size_bytes, chunker, blocks)."""
-    blocks = tuple(BlockRef(Digest(digest), size) for digest, size in _BLOCK.iter_unpack(row[3]))
-    return Recipe(Digest(row[0]), row[1], row[2], blocks)
+    return Recipe(Digest(row[0]), row[1], row[2], unpack_blocks(row[3]))

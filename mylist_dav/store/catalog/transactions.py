@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import apsw
 
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.spreads import SECONDS, SIZES, Spread
 from mylist_dav.store.catalog.checkpoints import RESTART_BUSY_SECONDS, Checkpointer
 from mylist_dav.store.catalog.commits import Group, GroupCommits, Waiting
@@ -86,6 +87,7 @@ class Catalog:
     may_write: called before anything is acknowledged; raises WritesStopped.
     on_write_failure: called with a reason when the disk refuses a write or a sync.
     writes: how they went.
+    has_file: whether a block has a file; asked inside of transactions, so it must be quick.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class Catalog:
         busy_seconds: float = 10.0,
         may_write: Callable[[], None] = lambda: None,
         on_write_failure: Callable[[str], None] = lambda reason: None,
+        has_file: Callable[[Digest], bool] = lambda digest: True,
     ) -> None:
+        self._has_file = has_file
         self._path = path
         self._clock = clock
         self._durability = durability
@@ -197,7 +201,7 @@ class Catalog:
             self._writer.execute("SAVEPOINT one")
         try:
             with sql_errors():
-                draft = Draft(self._writer, self._clock())
+                draft = Draft(self._writer, self._clock(), self._has_file)
                 waiting.result = waiting.make(draft)
                 draft.finish()
         except Exception as error:  # whatever it is, it belongs to whoever asked for the change

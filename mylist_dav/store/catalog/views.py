@@ -15,8 +15,10 @@ from mylist_dav.model.locks import Lock
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountReads
 from mylist_dav.store.catalog.claims import Claims
+from mylist_dav.store.catalog.collecting import Finder
 from mylist_dav.store.catalog.figures import Figures
 from mylist_dav.store.catalog.holders import Holders
+from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending
 from mylist_dav.store.catalog.jobs import JobReads
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
@@ -229,10 +231,27 @@ class View(AccountReads):
     def blocks_registered(self, after: Digest | None = None, limit: int = 1000) -> list[BlockRef]:
         """Registered blocks in ascending order of digest, past after, at most limit."""
         rows = self._sql.execute(
-            "SELECT digest, size_bytes FROM block WHERE digest > ? AND state = 'stored' ORDER BY digest LIMIT ?",
+            "SELECT digest, size_bytes FROM block WHERE digest > ? AND state <> 'condemned' ORDER BY digest LIMIT ?",
             (after or b"", limit),
         )
         return [BlockRef(Digest(digest), size) for digest, size in rows]
+
+    def holdings(self, reach: Reach, now_ns: int, *, unlimited: bool, uploads: bool) -> Holdings:
+        """Which blocks somebody may know of. unlimited: all; uploads: also those that the account has brought."""
+        return Holdings(self._sql, reach, now_ns, unlimited=unlimited, uploads=uploads)
+
+    def pending(self, account: str, now_ns: int) -> Pending:
+        """What counts to the quota of an account, with what it has brought and not committed."""
+        return pending(self._sql, account, now_ns)
+
+    def brought(self, account: str, digests: Iterable[Digest], now_ns: int) -> set[Digest]:
+        """Those of these blocks that an account has brought and may still commit."""
+        return brought(self._sql, account, digests, now_ns)
+
+    @property
+    def finder(self) -> Finder:
+        """What no flist needs."""
+        return Finder(self._sql)
 
     # -- intake ------------------------------------------------------------------------------------------------
 

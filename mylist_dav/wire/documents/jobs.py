@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,10 @@ BLOCKS_MAX = 10_000
 
 class JobsAsked(Paged):
     state: State | None = Field(None, strict=False, description="of one state only")
+
+
+class JobStartAsked(Asked):
+    kind: Literal["verify"] = Field(description="verify: read every block again and check it; for admins")
 
 
 class JobAsked(Asked):
