@@ -210,6 +210,7 @@ class _Round:
         for kind in (QUICKLY, WHOLLY) if wholly else (QUICKLY,):
             draft.reaper.note_collected(kind)
         done = self._done
+        draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
         if done._replace(waiting=0, waiting_bytes=0, busy=False) != Collected():
             draft.record(actor, Action.COLLECT, "", done._asdict(), done.deleted_bytes + done.orphan_bytes)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mylist_dav.model.actors import OPERATOR, Actor
-from mylist_dav.model.conditions import Place
+from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, Place
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
@@ -72,7 +72,9 @@ class Store:
     def delete_flist(self, name: FlistName) -> None:
         self.library.flists.delete(OPERATOR, name)
 
-    def import_tree(self, files: dict[str, bytes], name: FlistName = SITE) -> None:
+    def import_tree(
+        self, files: dict[str, bytes], name: FlistName = SITE, conditions: Conditions = UNCONDITIONAL
+    ) -> None:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as tar:
             for path, content in files.items():
@@ -80,7 +82,9 @@ class Store:
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
         packed.seek(0)
-        self.library.imports.run(OPERATOR, name, self.library.imports.archive(packed), make=True)
+        self.library.imports.run(
+            OPERATOR, name, self.library.imports.archive(packed), make=True, conditions=conditions
+        )
 
     def read(self, path: str, name: FlistName = SITE, at_jid: int | None = None) -> bytes:
         """A file as it is on disk."""

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mylist_dav.errors import BlocksGone, Busy, Forbidden, MylistError, OutOfQuota
+from mylist_dav.errors import BlocksGone, Busy, Forbidden, MylistError, PreconditionFailed
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.audit import Action, Wanted
-from mylist_dav.model.conditions import Place
+from mylist_dav.model.conditions import Conditions, Place
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
@@ -56,6 +56,15 @@ def test_the_blocks_of_a_deleted_flist_go_after_the_grace(store: Store) -> None:
     assert (done.deleted, done.deleted_bytes) == (len(refs), sum(ref.size_bytes for ref in refs))
     assert not any(store.has_file(ref.digest) for ref in refs)
     assert (store.rows("block"), store.rows("recipe"), store.rows("recipe_block")) == (0, 0, 0)
+
+
+def test_the_last_run_is_noted_with_what_it_did_for_those_who_watch(store: Store) -> None:
+    refs = store.put("small", b"small")
+    store.delete_flist(SITE)
+    store.clock.pass_hours(GRACE_HOURS + 1)
+    store.collect()
+    noted = store.library.watch.health().upkept["collect"]
+    assert (noted.found["condemned"], noted.found["deleted"], noted.found["busy"]) == (len(refs), 0, 0)
 
 
 def test_a_block_younger_than_the_grace_is_never_condemned(store: Store) -> None:
@@ -170,9 +179,8 @@ def test_an_import_has_a_lease_until_it_ends(store: Store) -> None:
 
 
 def test_an_import_that_failed_leaves_no_lease_and_its_blocks_go(store: Store) -> None:
-    store.library.catalog.change(lambda draft: draft.set_quota("anna", 3))
-    with pytest.raises(OutOfQuota):
-        store.import_tree({f"{n}": b"%d" % n for n in range(9)})
+    with pytest.raises(PreconditionFailed):
+        store.import_tree({f"{n}": b"%d" % n for n in range(9)}, conditions=Conditions(base_jid=99))
     assert store.rows("session_") == 0
     assert store.rows("block") > 0
     store.collect_until_gone()

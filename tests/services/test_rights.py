@@ -263,6 +263,8 @@ MANAGE: dict[str, Verb] = {
     "upkeep.totals": lambda case, actor: case.library.upkeep.totals(actor),
     "upkeep.verify": lambda case, actor: list(case.library.upkeep.verify(actor)),
     "upkeep.check": lambda case, actor: case.library.upkeep.check(actor),
+    "watch.details": lambda case, actor: case.library.watch.details(actor),
+    "watch.require_reader": lambda case, actor: case.library.watch.require_reader(actor, "", hops=False),
     "upkeep.resume_writes": lambda case, actor: case.library.upkeep.resume_writes(actor),
 }
 OWN: dict[str, Verb] = {
@@ -298,6 +300,12 @@ LISTINGS = {"flists.list", "flists.page", "flists.accounts", "flists.has_account
 OF_BLOCKS = {"holdings.exists", "holdings.find", "holdings.upload", "holdings.receive"}
 """A block is in any number of flists: test_holdings.py has who may do what with it."""
 
+OF_FILES = {"single_files.open", "single_files.require_place", "single_files.find", "single_files.check"}
+"""So is a content, and each account stores files of its own: api/test_files.py has who may do what."""
+
+OF_JOBS = {"jobs.new_body", "jobs.start", "jobs.list", "jobs.cancel"}
+"""A job belongs to who began it: test_jobs.py has who may do what."""
+
 
 FOR_ALL = {"exposures.own_host"}
 """Says what the caller may, and refuses nobody."""
@@ -316,7 +324,7 @@ def test_every_verb_of_the_services_stands_in_this_table(library: Library) -> No
         if not name.startswith("_") and "actor" in inspect.signature(method).parameters
     }
     listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs}
-    listed |= LISTINGS | FOR_ALL | OF_BLOCKS
+    listed |= LISTINGS | FOR_ALL | OF_BLOCKS | OF_FILES | OF_JOBS
     assert found == listed
 
 
