@@ -261,6 +261,9 @@ LISTINGS = {"flists.list", "flists.page", "flists.accounts", "flists.has_account
 OF_BLOCKS = {"holdings.exists", "holdings.find", "holdings.upload", "holdings.receive"}
 """A block is in any number of flists: test_holdings.py has who may do what with it."""
 
+OF_JOBS = {"jobs.new_body", "jobs.start", "jobs.list", "jobs.cancel"}
+"""A job is of who began it, and its kind says who may begin one: test_jobs.py has who may do what."""
+
 
 def _held(case: Case) -> list[str]:
     return [lock.token for lock, _ in case.library.locks.all(OPERATOR, case.place(""))]
@@ -275,7 +278,7 @@ def test_every_verb_of_the_services_stands_in_this_table(library: Library) -> No
         if not name.startswith("_") and "actor" in inspect.signature(method).parameters
     }
     listed = {verb.partition(",")[0] for verbs in VERBS.values() for verb in verbs}
-    listed |= LISTINGS | OF_BLOCKS
+    listed |= LISTINGS | OF_BLOCKS | OF_JOBS
     assert found == listed
 
 
