@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from mylist_dav.errors import Invalid, LimitExceeded, MylistError, Outdated, Refused
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
-from mylist_dav.model.contents import Recipe
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import (
@@ -155,7 +155,7 @@ class Changes:
         if base_jid is not None and base_jid != tree.flist.head_jid:
             raise _Late(tree.flist.head_jid)
         recipes = {**known, **proven}
-        self._keep(draft, tree, recipes.values(), proven.values())
+        self._keep(draft, tree, recipes.values())
         applying = Applying(draft, tree, actor, conditions, recipes)
         refusals: list[Refusal] = []
         for number, operation in enumerate(operations):
@@ -174,16 +174,17 @@ class Changes:
         tree.brought_bytes = applying.brought_bytes
         return Committed(tree.jid, True)
 
-    def _keep(
-        self, draft: Draft, tree: TreeDraft, recipes: Iterable[Recipe], proven: Iterable[Recipe]
-    ) -> None:
-        """Let the blocks of these contents stay. Raises Refused when some are gone by now."""
+    def _keep(self, draft: Draft, tree: TreeDraft, recipes: Collection[Recipe]) -> None:
+        """Let the blocks of these contents stay, and what says how they make them up: also of a content that was known
+        when it was looked up, for its last flist may be gone since. Raises Refused when some are gone by now.
+        """
         refs = dict.fromkeys(ref for recipe in recipes for ref in recipe.blocks)
         missing = draft.revive_blocks(refs)
         if missing:
             raise _refused(tree.flist.head_jid, [], [ref.digest for ref in missing])
-        for recipe in proven:
-            draft.register(recipe)
+        for recipe in recipes:
+            if recipe.size_bytes > WHOLE_BYTES_MAX:
+                draft.register(recipe)
 
     # -- afterwards --------------------------------------------------------------------------------------------
 

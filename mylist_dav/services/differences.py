@@ -18,6 +18,13 @@ DIFFERENCES_MAX = 100_000
 """Between revisions that are further apart nothing is told: all of it is in memory, to be put in order."""
 
 
+KEPT_MAX = 20_000
+"""So many differences, some 10 MB, are kept for the next page of the same comparison."""
+
+Pair = tuple[int, int, int]
+"""A flist by its id, and two revisions of it: what differs between these never changes."""
+
+
 class Page(NamedTuple):
     """Some differences, in order of path. next: how many there are before the next page, or None when there is none."""
 
@@ -33,6 +40,7 @@ class Differences:
     def __init__(self, catalog: Catalog, *, differences_max: int = DIFFERENCES_MAX) -> None:
         self._catalog = catalog
         self._differences_max = differences_max
+        self._last: tuple[Pair, list[Difference]] | None = None
 
     def page(
         self,
@@ -54,9 +62,15 @@ class Differences:
             flist = readable(view, actor, name)
             to_jid = flist.head_jid if to_jid is None else to_jid
             low, high = min(from_jid, to_jid), max(from_jid, to_jid)
-            span = view.span(flist, low, high, self._differences_max)
-            found = _Comparison(span, view.tree(flist, from_jid), view.tree(flist, to_jid), from_jid, to_jid)
-            differences = found.sorted(self._differences_max)
+            trees = view.tree(flist, from_jid), view.tree(flist, to_jid)
+            pair = flist.flist_id, from_jid, to_jid
+            last = self._last  # read once: other threads replace it
+            if last is not None and last[0] == pair:
+                differences = last[1]
+            else:
+                span = view.span(flist, low, high, self._differences_max)
+                differences = _Comparison(span, *trees, from_jid, to_jid).sorted(self._differences_max)
+                self._last = (pair, differences) if len(differences) <= KEPT_MAX else None
         end = after + limit
         return Page(from_jid, to_jid, differences[after:end], end if end < len(differences) else None)
 

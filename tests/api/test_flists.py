@@ -18,6 +18,7 @@ import pytest
 import zstandard
 
 from mylist_dav.model.digest import Digest
+from mylist_dav.wire.cursors import cursor
 from mylist_dav.wire.documents.entries import RECIPES_MAX
 from mylist_dav.wire.sessions import COOKIE
 from tests.serving import Served, serving
@@ -360,6 +361,9 @@ def test_a_whole_tree_is_read_page_by_page_at_one_revision(admin: Asking) -> Non
     assert [entry["path"] for entry in rest["entries"]] == whole[2:]
     admin.ask("GET", "tree", status=400, params={"after": page["next"], "at": "3"})
     assert admin.paths(1) == []
+    for forged in (cursor(2, "none"), cursor(2, "a/x/none"), cursor(2, "../x"), cursor("2", "a"), "x"):
+        admin.ask("GET", "tree", status=400, params={"after": forged})
+    admin.ask("GET", "tree", status=404, params={"after": cursor(99, "a")})
 
 
 def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -340,6 +341,18 @@ def test_a_commit_that_is_overtaken_does_nothing(shelf: Shelf, monkeypatch: pyte
     assert shelf.paths() == ["overtaking"]
 
 
+def test_of_many_who_commit_to_one_base_one_succeeds(shelf: Shelf) -> None:
+    def commit(number: int) -> bool:
+        try:
+            return shelf.commit(mkdir(f"d{number}"), base_jid=1).changed
+        except Outdated as error:
+            return error.head_jid != 2
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(commit, range(16))) == 1
+    assert len(shelf.paths()) == 1
+
+
 @pytest.mark.parametrize(
     "operation",
     [
@@ -469,6 +482,23 @@ def test_another_proven_recipe_takes_the_place_of_one_whose_blocks_may_be_going(
     assert [ref.digest for ref in recipe.blocks] == [Digest.of(block) for block in cut]
     assert {row[0] for row in used} == {ref.digest for ref in recipe.blocks}
     assert shelf.content("f") == whole
+
+
+def test_blocks_of_one_content_may_be_read_in_part_and_brought_in_part(shelf: Shelf) -> None:
+    shelf.flists.create(ADMIN, OTHER)
+    contents = long_content(blocks=4)
+    old = [Digest.of(block) for block in contents[:3]]
+    shelf.commit(put("f", b"".join(contents[:3]), blocks=tuple(shelf.bring(*contents[:3]))), name=OTHER)
+    refs = tuple(BlockRef(Digest.of(block), len(block)) for block in contents)
+    whole = put("f", b"".join(contents), blocks=refs)
+    assert missing(shelf, whole, actor=WRITER) == [refs[3].digest]
+    shelf.bring(contents[3], account="walt")
+    shelf.commit(whole, actor=WRITER)
+    with shelf.catalog.view() as view:
+        assert view._sql.execute("SELECT * FROM upload WHERE digest = ?", (refs[3].digest,)).fetchall() == []
+        recipe = view.known_recipe(Digest.of(b"".join(contents)))
+    assert recipe is not None
+    assert [ref.digest for ref in recipe.blocks] == [*old, refs[3].digest]
 
 
 def test_recipes_of_very_small_blocks_are_refused(shelf: Shelf) -> None:
