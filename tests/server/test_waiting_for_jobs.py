@@ -20,7 +20,7 @@ import pytest
 from mylist_dav.services.jobs import Kind
 from tests.server.small_peer import small_peer
 from tests.services.job_bench import ADMIN, library_in
-from tests.serving import running, serving
+from tests.serving import Served, running, serving
 
 WAITERS = 40
 
@@ -145,14 +145,32 @@ def test_a_job_whose_worker_is_killed_is_run_by_the_next_one(tmp_path: Path) -> 
             address = client.post("/sync", json=asked).headers["location"]
             assert held.wait(60)
             assert client.get(address).json()["state"] == "active"
-            children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
-            for worker in children.read_text().split():
-                os.kill(int(worker), signal.SIGKILL)
+            for worker in workers_of(served):
+                os.kill(worker, signal.SIGKILL)
             let_go.set()
             with served.client(transport=httpx.HTTPTransport(retries=5)) as again:
                 found = until_ended(again, address)
             assert (found["state"], found["result"]["absent"]) == ("done", ["0" * 64])
             assert sum(path == "/blocks/exists" for _, path in peer.seen) == 2
+            end = time.monotonic() + 60
+            while len(workers_of(served)) < 2 or not all(map(takes_a_stop, workers_of(served))):
+                assert time.monotonic() < end
+                threading.Event().wait(0.05)
+
+
+def workers_of(served: Served) -> list[int]:
+    """The processes that the server has started."""
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def takes_a_stop(pid: int) -> bool:
+    """Whether a process has a handler for SIGTERM by now: until then the signal just kills it."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 def until_ended(client: httpx.Client, address: str) -> dict[str, Any]:
