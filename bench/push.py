@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,10 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
             for step in STEPS:
                 changed = _change(tree, turn) if step == "changed" else []
                 for client in clients:
+                    spent_seconds = _spent_seconds()
                     measures[step].add(client.name, client.push(tree, turn))
+                    cpu = scene.measure(f"{measures[step].name}: CPU time of the client", "s")
+                    cpu.add(client.name, _spent_seconds() - spent_seconds)
                 measures[step].add(CLONE, ours.replay(tree, turn, step, changed, files))
                 if step == "unchanged":
                     trips.add("mylist", ours.requests)
@@ -101,6 +105,12 @@ def _change(tree: Path, turn: int) -> list[str]:
     for path in chosen:
         path.write_bytes(os.urandom(path.stat().st_size))
     return [path.relative_to(tree).as_posix() for path in chosen]
+
+
+def _spent_seconds() -> float:
+    """Processor time of all programs that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _timed(command: list[str], environ: dict[str, str] | None = None) -> tuple[float, str]:
