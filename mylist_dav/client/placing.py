@@ -84,6 +84,8 @@ class Placing:
 
     def remove(self, step: Step) -> None:
         """Take away what was there, with all below it; what has come since stays."""
+        if step.path in self._gone:
+            return
         with self.noting(step.path):
             self._remove(step.path)
 

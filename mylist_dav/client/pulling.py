@@ -145,19 +145,23 @@ class Pull:
 
 
 def _carry_out(todo: Plan, placing: Placing, fetching: Fetching) -> None:
-    """First what goes, then folders, contents, and the rest."""
-    for step in todo.removed:
-        placing.remove(step)
-    contents: list[Step] = []
+    """Folders, then new files, for which those that are replaced or go may hold blocks; what goes is last."""
+    new: list[Step] = []
+    replaced: list[Step] = []
     rest: list[Step] = []
     for step in todo.steps:
         if step.now is not None and step.now.kind == DIRECTORY:
             placing.folder(step)
+        elif step.brings_content:
+            (new if step.was is None else replaced).append(step)
         else:
-            (contents if step.brings_content else rest).append(step)
-    fetching.run(contents)
+            rest.append(step)
+    fetching.run(new)
+    fetching.run(replaced)
     for step in rest:
         if step.now is not None and step.now.kind == SYMLINK:
             placing.link(step)
         else:
             placing.attributes(step)
+    for step in todo.removed:
+        placing.remove(step)

@@ -92,6 +92,16 @@ def test_only_what_is_missing_is_fetched(desk: Desk, target: Path) -> None:
     assert done.received_bytes < 3_000_000
 
 
+def test_what_was_renamed_is_not_fetched_again(desk: Desk, target: Path) -> None:
+    plant(desk.folder)
+    desk.push()
+    pull(desk, target)
+    (desk.folder / "long").rename(desk.folder / "longer")
+    desk.push(delete=True)
+    done = pull(desk, target, delete=True)
+    assert (seen(target), done.received_blocks) == (seen(desk.folder), 0)
+
+
 def test_what_is_here_alone_stays_unless_it_is_to_go(desk: Desk, target: Path) -> None:
     write(desk.folder, "file")
     desk.push()
