@@ -413,7 +413,7 @@ def test_a_large_tree_pushed_again_is_one_request_and_a_second(
     assert (again["added"], again["changed"], again["sent_blocks"]) == (0, 0, 0)
     assert again["round_trips"] == 1
     for number in range(10):
-        write(desk.folder, f"7/{700 + number}", content=b"changed %d" % number)
+        write(desk.folder, f"7/{700 + number}", content=b"changed %d of %d" % (number, files))
     changed = json.loads(run_mylist(*command, environ=environ).stdout)
     assert (changed["changed"], changed["sent_blocks"]) == (10, 10)
     assert seconds < 5  # one second on an idle machine, which this may not be; the bench measures it
