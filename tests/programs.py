@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 
 import pytest
@@ -32,6 +33,15 @@ def require_program(name: str, environ: Mapping[str, str] = os.environ) -> str:
     require(found, f"{name} is not installed", environ)
     assert found is not None
     return found
+
+
+def require_network(done: subprocess.CompletedProcess[str], what: str) -> None:
+    """Go on if a command that makes a network inside of this machine has worked; else skip, also where all must run.
+
+    No package gives that right to a machine that lacks it.
+    """
+    if done.returncode:
+        pytest.skip(f"{what}: {done.stderr.strip()}")
 
 
 def require_root(environ: Mapping[str, str] = os.environ) -> None:

@@ -20,7 +20,7 @@ from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import BadSettings, Unauthenticated
 from mylist_dav.server import doors
 from mylist_dav.settings import RpcSettings
-from tests.programs import require, require_program, require_root
+from tests.programs import require_network, require_program, require_root
 from tests.serving import ENGINES, Served, mylist, running, serving
 
 NOBODY = 65534
@@ -254,12 +254,12 @@ def namespace() -> Iterator[list[str]]:
     ip = require_program("ip")
     name = f"mylist-rpc-{os.getpid()}"
     made = subprocess.run([ip, "netns", "add", name], capture_output=True, text=True, check=False)
-    require(made.returncode == 0, f"no network namespaces can be made here: {made.stderr.strip()}")
+    require_network(made, "no network namespaces can be made here")
     inside = [ip, "netns", "exec", name]
     try:
         for command in (["link", "set", "lo", "up"], ["addr", "add", f"{OVERLAY}/128", "dev", "lo", "nodad"]):
             done = subprocess.run([*inside, ip, *command], capture_output=True, text=True, check=False)
-            require(done.returncode == 0, f"a network namespace takes no IPv6 address: {done.stderr.strip()}")
+            require_network(done, "a network namespace takes no IPv6 address")
         yield inside
     finally:
         subprocess.run([ip, "netns", "delete", name], check=True)

@@ -17,7 +17,7 @@ from random import Random
 
 import pytest
 
-from tests.programs import require, require_program, require_root
+from tests.programs import require_network, require_program, require_root
 from tests.serving import mylist
 
 FILES, FILE_BYTES = 120, 30_000
@@ -111,7 +111,7 @@ def machines(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
     try:
         for name in names:
             done = subprocess.run([ip, "netns", "add", name], capture_output=True, text=True, check=False)
-            require(done.returncode == 0, f"no network namespaces can be made here: {done.stderr.strip()}")
+            require_network(done, "no network namespaces can be made here")
             made.append(name)
         cable = [
             ip,
@@ -129,7 +129,7 @@ def machines(tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
             names[1],
         ]
         done = subprocess.run(cable, capture_output=True, text=True, check=False)
-        require(done.returncode == 0, f"no virtual cable can be laid here: {done.stderr.strip()}")
+        require_network(done, "no virtual cable can be laid here")
         for name, address in zip(names, addresses, strict=True):
             for command in (
                 ["addr", "add", f"{address}/24", "dev", "cable"],
