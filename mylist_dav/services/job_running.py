@@ -119,7 +119,7 @@ class Runner:
             kind = self._jobs.kind(job.kind)
             run = Run(self._jobs, job, actor, _Watch(self._jobs, job, self._closing, self._monotonic))
             result = kind.run(run)
-            self._end(job, State.DONE, result=_bounded(result))
+            self._end(job, State.DONE, result=_bounded(result), standing=run.standing)
         except _Ended as ended:
             if ended.as_ is None:
                 self._jobs.catalog.change(
@@ -143,10 +143,23 @@ class Runner:
             return
         self._end(job, State.FAILED, problem=json.dumps(problem_document(error)))
 
-    def _end(self, job: Job, state: State, *, result: str | None = None, problem: str | None = None) -> None:
-        self._jobs.catalog.change(
-            lambda draft: draft.jobs.end(job.job_id, job.owner, state, result=result, problem=problem)
-        )
+    def _end(
+        self,
+        job: Job,
+        state: State,
+        *,
+        result: str | None = None,
+        problem: str | None = None,
+        standing: Standing | None = None,
+    ) -> None:
+        """standing: how far it came, which was last written down some time before."""
+
+        def end(draft: Draft) -> None:
+            if standing is not None:
+                draft.jobs.move_on(job.job_id, job.owner, standing)
+            draft.jobs.end(job.job_id, job.owner, state, result=result, problem=problem)
+
+        self._jobs.catalog.change(end)
         self._jobs.bodies.remove(job.job_id)
 
     # -- what is left over ---------------------------------------------------------------------------------------

@@ -103,6 +103,19 @@ def test_a_job_goes_from_queued_through_active_to_done(library: Library) -> None
     assert done.owner == ""
 
 
+def test_a_job_that_is_done_shows_all_that_was_done_however_fast_it_was(library: Library) -> None:
+    def run(job: Run) -> dict[str, object]:
+        for number in range(1, 6):
+            job.progress("counting", done_bytes=10 * number, done_entries=number)
+        return {}
+
+    library.jobs.register(Kind("count", lambda actor, asked: None, run))
+    job = library.jobs.start(ADMIN, "count", {})
+    library.start_jobs()
+    done = ended(library, job)
+    assert (done.state, done.done_entries, done.done_bytes) == (State.DONE, 5, 50)
+
+
 def test_ids_are_128_random_bits_and_what_is_none_is_not_found(library: Library, gate: Gate) -> None:
     ids = {library.jobs.start(ADMIN, "gate", {}).job_id for _ in range(10)}
     assert len(ids) == 10
