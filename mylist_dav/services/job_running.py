@@ -134,7 +134,7 @@ class Runner:
             self._fail(job, error)
 
     def _fail(self, job: Job, error: Exception) -> None:
-        """What fails because this process stops, or cannot write, is not the job's fault: it waits anew then."""
+        """What fails because this process stops is not the job's fault: it waits anew then."""
         if self._closing.is_set():
             with contextlib.suppress(MylistError):
                 self._jobs.catalog.change(
@@ -159,8 +159,22 @@ class Runner:
                 draft.jobs.move_on(job.job_id, job.owner, standing)
             draft.jobs.end(job.job_id, job.owner, state, result=result, problem=problem)
 
-        self._jobs.catalog.change(end)
-        self._jobs.bodies.remove(job.job_id)
+        if self._settled(end):
+            self._jobs.bodies.remove(job.job_id)
+
+    def _settled(self, change: Callable[[Draft], None]) -> bool:
+        """Write down what became of a job: again and again if that fails, for nobody else looks after it meanwhile.
+
+        False when this process stops before: whoever comes next sees that nobody runs the job.
+        """
+        while True:
+            try:
+                self._jobs.catalog.change(change)
+                return True
+            except MylistError as error:
+                if self._closing.is_set():
+                    return False
+                self._complain(str(error))
 
     # -- what is left over ---------------------------------------------------------------------------------------
 

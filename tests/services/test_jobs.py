@@ -22,6 +22,7 @@ from mylist_dav.model.audit import Action, Wanted
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.jobs import State
 from mylist_dav.model.names import FlistName
+from mylist_dav.services import job_running
 from mylist_dav.services.jobs import ATTEMPTS_MAX, Fields, Kind, Run
 from mylist_dav.services.opening import Library
 from tests.services.job_bench import (
@@ -360,6 +361,21 @@ def test_an_account_with_many_jobs_does_not_keep_others_waiting(tmp_path: Path) 
         library.start_jobs()
         active(library, late)
         gate.open.set()
+
+
+def test_what_became_of_a_job_is_written_down_as_soon_as_that_can_be_done_again(
+    library: Library, gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(job_running, "FAILED_SECONDS", 0.01)
+    job = active(library, library.jobs.start(USER, "gate", {}))
+    until(library, job.job_id, lambda found: found.done_bytes == 7)
+    library.stop_sign.stop("a sync failed")
+    gate.open.set()
+    until(library, job.job_id, lambda _: "jobs cannot be run" in caplog.text)
+    assert library.jobs.get(job.job_id).state is State.ACTIVE
+    library.stop_sign.clear()
+    assert ended(library, job).state is State.DONE
+    assert len(gate.runs) == 1
 
 
 def test_ended_jobs_are_forgotten_after_their_days(tmp_path: Path) -> None:
