@@ -80,7 +80,8 @@ class _Pinned(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        if (url.scheme, url.host, url.port or _DEFAULT_PORTS[url.scheme]) != self._origin:
+        host = url.raw_host.decode()  # as it is sent: url.host would be out of Punycode
+        if (url.scheme, host, url.port or _DEFAULT_PORTS.get(url.scheme)) != self._origin:
             raise Forbidden("nothing is sent to any other server")
         request.url = url.copy_with(host=self._address)
         request.extensions = {**request.extensions, "sni_hostname": self._host}

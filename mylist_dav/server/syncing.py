@@ -63,6 +63,11 @@ class Sent:
     absent_blocks: int = 0
     absent: list[str] = field(default_factory=list)
 
+    @property
+    def arrived(self) -> tuple[int, int]:
+        """What tells whether anything has come to the peer since: to be asked what it has does not count."""
+        return self.sent_blocks, self.commits
+
 
 class Syncing:
     """The kind `sync`. What is asked is made by services/job_asking.py."""
@@ -100,12 +105,12 @@ class Syncing:
         """Log in and work, again after a while when the peer is away or its tree has changed meanwhile."""
         attempt = 0
         for turn in count():
-            before = vars(sent).copy()
+            before = sent.arrived
             try:
                 with contextlib.closing(self._log_in(peer, turn)) as session:
                     return work(session)
             except (Unreachable, Lost):
-                attempt = 0 if vars(sent) != before else attempt + 1
+                attempt = 0 if sent.arrived != before else attempt + 1
                 if attempt > len(self._pauses_seconds):
                     raise
             _pause(run, self._pauses_seconds[max(attempt - 1, 0)] if self._pauses_seconds else 0.0)
@@ -222,10 +227,10 @@ class _Flist:
 
     def _tree(self, session: PeerSession, head_jid: int) -> dict[str, Node]:
         there: dict[str, Node] = {}
-        for path, node in session.tree(self._name, head_jid):
+        for number, (path, node) in enumerate(session.tree(self._name, head_jid), 1):
             there[path] = node
             self._run.raise_if_cancelled()
-            if len(there) > ENTRIES_MAX:
+            if number > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
         return there
 

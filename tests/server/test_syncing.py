@@ -317,6 +317,29 @@ def test_a_peer_that_stays_away_ends_the_job_with_the_reason(library: Library, p
     assert len(peer.seen) == 4, "and not for ever"
 
 
+def test_a_peer_that_answers_and_never_takes_anything_ends_the_job_too(
+    library: Library, peer: SmallPeer
+) -> None:
+    peer.misbehave = lambda method, path, body: (503, {}, b"{}") if path == "/blocks/upload" else None
+    assert "answered 503" in detail(copy(library))
+    assert [path for _, path in peer.seen].count("/blocks/upload") == 4
+
+
+def test_a_tree_without_an_end_ends_the_job(
+    library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy(library)
+    monkeypatch.setattr(syncing, "ENTRIES_MAX", 10)
+    entry = {"path": "a", "kind": "directory", "mode": 0, "mtime_ns": 0}
+
+    def misbehave(method: str, path: str, body: bytes) -> Any:
+        page = {"entries": [entry], "next": str(len(peer.seen))}
+        return (200, {}, json.dumps(page).encode()) if path.endswith("/tree") else None
+
+    peer.misbehave = misbehave
+    assert "more than 10 entries" in detail(copy(library))
+
+
 def test_a_job_is_cancelled_while_it_copies(library: Library, peer: SmallPeer) -> None:
     asked, _ = sync_asked(library, OPERATOR, "other", flist=NAME)
     begun: list[str] = []
@@ -421,6 +444,16 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
             http.get("http://other.test/")
     assert found == ["peer.test"]
     assert {headers["Host"] for headers, _ in peer.asked} == {f"peer.test:{port}"}
+
+
+def test_a_name_in_punycode_is_a_name_like_any_other(peer: SmallPeer) -> None:
+    peer.misbehave = lambda method, path, body: (200, {}, b"{}")
+    url = f"http://xn--bcher-kva.test:{peer.url.rpartition(':')[2]}"
+    with pinned_client(
+        url, lambda host, addresses: None, timeout_seconds=10, resolve=lambda host, port: ["127.0.0.1"]
+    ) as http:
+        assert http.get("/").status_code == 200
+    assert [headers["Host"] for headers, _ in peer.asked] == [url.removeprefix("http://")]
 
 
 def test_a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent(peer: SmallPeer) -> None:
