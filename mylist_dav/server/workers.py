@@ -18,6 +18,8 @@ _STEADY_SECONDS = 60.0
 _EXTRA_SECONDS = 5.0
 """Beyond stop_seconds, before a worker that does not end is killed."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
 Work = Callable[[int, Callable[[], None]], None]
 """Called in a worker with its number and what to call when it is ready; returns when the worker has been stopped."""
 
@@ -49,7 +51,7 @@ class Workers:
         wake_out, wake_in = os.pipe()
         os.set_blocking(wake_in, False)
         signal.set_wakeup_fd(wake_in)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in _SIGNALS:
             signal.signal(number, self._signalled)
         self._fill()
         told = 0
@@ -84,14 +86,17 @@ class Workers:
                 worker.pid = self._fork(worker.number)
 
     def _fork(self, number: int) -> int:
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, _SIGNALS
+        )  # what comes meanwhile must find the worker's own handlers
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             return pid
         code = 1
         try:
-            signal.set_wakeup_fd(-1)
-            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-                signal.signal(each, signal.SIG_DFL)
+            _take_signals()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._work(number, self._tell_ready)
             code = 0
         except BaseException:  # the border of the process: it must not go on as a second parent
@@ -148,3 +153,15 @@ class Workers:
                 self._send(signal.SIGTERM)
             codes += self._reap()
         return 0 if not any(codes) else 1
+
+
+def _take_signals() -> None:
+    """In a new worker: until its engine takes signals over, a stop ends it in order, for it serves nothing yet.
+
+    SIGHUP is for those who write a log, and harms nobody else.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.server.conftest import ENGINES
-from tests.server.raw_http import Server, running
+from tests.server.raw_http import ROOT, Server, running
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -90,6 +91,31 @@ def test_a_worker_that_dies_is_started_again() -> None:
         assert len(found - first) == 1
         server.signal()
         assert server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_workers_are_starting_is_an_orderly_one_too(tmp_path: Path, number: int) -> None:
+    given = {
+        "workers": 2, "factory": "tests.server.test_running:build_slowly", "settings": str(tmp_path / "began"),
+    }  # fmt: skip
+    os.mkfifo(tmp_path / "began")
+    command = [sys.executable, "-m", "tests.server.fake_server", json.dumps(given)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            (tmp_path / "began").read_bytes()
+            process.send_signal(number)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def test_a_server_without_an_access_log_takes_no_harm_from_the_rotation_of_logs() -> None:
+    with running(workers=2, factory="tests.server.test_running:build_pid") as server:
+        first = {server.get("/").body for _ in range(60)}
+        server.signal(signal.SIGHUP)
+        for pid in first:
+            os.kill(int(pid), signal.SIGHUP)
+        assert {server.get("/").body for _ in range(60)} == first
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process choose its cores")
@@ -181,6 +207,13 @@ def build_pid(settings: object) -> object:
 
     blocks = NumberedBlocks(8)
     return App(Pid(blocks), blocks)
+
+
+def build_slowly(settings: str) -> object:
+    """Says so in a FIFO, and never ends."""
+    Path(settings).write_bytes(b".")
+    while True:
+        signal.pause()
 
 
 def build_nothing(settings: object) -> object:
