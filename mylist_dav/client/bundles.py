@@ -106,6 +106,8 @@ def read_bundle(pieces: Iterator[bytes], ids: set[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     limits = Limits(members=len(ids), size_bytes=len(ids) * CHUNK_BYTES_MAX)
     for member, content in read_tar(_Reader(pieces).read, limits):
+        if member.size_bytes > CHUNK_BYTES_MAX:
+            raise Corrupt(f"the server sent {member.name[:64]!r}, which is longer than any block")
         data = b"".join(content)
         if member.name not in ids or str(Digest.of(data)) != member.name:
             raise Corrupt(f"the server sent something else than block {member.name[:64]!r}")

@@ -134,11 +134,12 @@ class Calls:
             asked: dict[str, str] = {"at": str(jid), "limit": str(TREE_PAGE)}
             page = self._json("GET", f"{self._path}/tree", query=asked | ({"after": after} if after else {}))
             entries = _list(page, "entries")
+            before = len(tree)
             tree.update(_entry(each) for each in entries)
             after = page.get("next")
             if after is None:
                 return tree
-            if not isinstance(after, str) or not entries or len(tree) > TREE_ENTRIES_MAX:
+            if not isinstance(after, str) or not before < len(tree) <= TREE_ENTRIES_MAX:
                 raise not_of_mylist()
 
     def recipes(self, digests: list[str]) -> dict[str, tuple[Block, ...]]:

@@ -158,6 +158,13 @@ def test_a_tree_comes_in_pages_and_ends() -> None:
         talk.calls.tree(3)
 
 
+def test_a_tree_that_says_the_same_again_and_again_is_refused() -> None:
+    entry = {"path": "a", "kind": "directory", "mode": 0o755, "mtime_ns": 1}
+    pages = [(200, {}, {"entries": [entry], "next": str(number)}) for number in range(3)]
+    with talking(*pages, (500, {}, {})) as talk, pytest.raises(MylistError, match="not of mylist"):
+        talk.calls.tree(3)
+
+
 def test_exposing_is_refused_in_the_words_of_the_server() -> None:
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32004, "message": "only admins do that"}}
     with (

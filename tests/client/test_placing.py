@@ -20,6 +20,8 @@ from mylist_dav.client.placing import Placing
 from mylist_dav.client.planning import Step
 from mylist_dav.client.walking import walk
 from mylist_dav.errors import Corrupt, Incomplete, LimitExceeded, OutOfSpace
+from mylist_dav.model.archives.tar_out import tar_file_header
+from mylist_dav.model.chunking import CHUNK_BYTES_MAX
 from tests.client.desks import write
 
 FILE_NODE = Node(FILE, 3, 0o640, 1_000_000_007, str(hash_short(b"new").digest))
@@ -213,3 +215,20 @@ def test_a_bundle_with_something_else_in_it_is_refused(folder: Path, inside: Ins
     ):
         with pytest.raises((Corrupt, LimitExceeded)):
             read_bundle(iter([wrong]), asked)
+
+
+def test_a_block_that_is_too_long_is_refused_before_it_is_read(folder: Path, inside: Inside) -> None:
+    ids = {hash_short(content).digest for content in (b"one", b"two")}
+    size_bytes = CHUNK_BYTES_MAX + 1
+    read = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal read
+        yield tar_file_header(min(ids), size_bytes)
+        for _ in range(size_bytes // 1024):
+            read += 1024
+            yield bytes(1024)
+
+    with pytest.raises(Corrupt):
+        read_bundle(pieces(), ids)
+    assert read <= 65_536
