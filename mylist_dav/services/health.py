@@ -93,6 +93,7 @@ class Watch:
         self._networks = [ip_network(text) for text in settings.metrics_from]
         self._clock = clock
         self._lock = threading.Lock()
+        self._totals_lock = threading.Lock()
         self._health: Health | None = None
         self._looked_ns = 0
         self._totals: dict[str, int] | None = None
@@ -132,12 +133,15 @@ class Watch:
             raise Unauthenticated("the figures of this server are for admins: send a token")
 
     def _totals_by(self, now_ns: int) -> dict[str, int]:
-        with self._lock:
+        with self._totals_lock:
             age_ns = now_ns - self._totalled_ns
             if self._totals is None or not 0 <= age_ns < TOTALS_SECONDS * _SECOND_NS:
-                with self._catalog.view() as view:
-                    self._totals, self._totalled_ns = view.totals(), now_ns
+                self._totals, self._totalled_ns = self._total(), now_ns
             return self._totals
+
+    def _total(self) -> dict[str, int]:
+        with self._catalog.view() as view:
+            return view.totals()
 
     def _look(self) -> Health:
         try:

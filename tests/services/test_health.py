@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 from mylist_dav.errors import Forbidden, MylistError, Unauthenticated
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.contents import BlockRef
+from mylist_dav.services.health import Watch
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from tests.shelf import Clock
 
+PATIENCE_SECONDS = 5.0
 USER = Actor("bert", Role.USER)
 
 
@@ -136,3 +140,30 @@ def test_figures_count_what_there_is_and_totals_may_be_a_minute_old(library: Lib
     clock.advance(61)
     assert library.watch.figures().totals["accounts"] == 1
     assert library.watch.figures().jobs == {}
+
+
+def test_health_does_not_wait_for_totals(library: Library) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(Watch):
+        def _total(self) -> dict[str, int]:
+            asked.set()
+            answer.wait(PATIENCE_SECONDS)
+            return super()._total()
+
+    watch = Slow(
+        library.catalog,
+        library.stop_sign,
+        Path(library.settings.store.data),
+        library.settings.health,
+        library.clock,
+    )
+    with ThreadPoolExecutor(2) as threads:
+        figures = threads.submit(watch.figures)
+        try:
+            assert asked.wait(PATIENCE_SECONDS)
+            assert threads.submit(watch.health).result(PATIENCE_SECONDS).status == "ok"
+            assert not figures.done()
+        finally:
+            answer.set()
+        assert figures.result(PATIENCE_SECONDS).totals["accounts"] == 0
