@@ -24,6 +24,9 @@ from mylist_dav.errors import Corrupt, MylistError
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
 from mylist_dav.model.digest import EMPTY, Digest
 
+_AT_ONCE = 16
+"""Files of one content that are written at the same time: each holds two descriptors."""
+
 
 class Fetching:
     """Fetches the contents of files. here: what the files of this folder held when they were hashed."""
@@ -101,7 +104,18 @@ class Fetching:
             self._placing.place(draft, step)
 
     def _long(self, digest: str, steps: list[Step], recipe: tuple[Block, ...]) -> tuple[int, int]:
-        """A content of several blocks, into each file that is to hold it. Holds a bundle of blocks."""
+        """A content of several blocks, into each file that is to hold it: some first, which are copied then."""
+        received = (0, 0)
+        for start in range(0, len(steps), _AT_ONCE):
+            count = self._some(digest, steps[start : start + _AT_ONCE], recipe)
+            received = (received[0] + count[0], received[1] + count[1])
+            if start == 0:
+                for each, source in _sources_in(steps[0].path, recipe):
+                    self._here.setdefault(each, source)
+        return received
+
+    def _some(self, digest: str, steps: list[Step], recipe: tuple[Block, ...]) -> tuple[int, int]:
+        """Holds a bundle of blocks, and these files open."""
         whole, received = blake3(), [0, 0]
         with ExitStack() as stack:
             drafts = []
@@ -161,11 +175,17 @@ class Fetching:
 def _sources(here: Mapping[str, Hashed]) -> dict[str, Source]:
     found: dict[str, Source] = {}
     for path, hashed in here.items():
-        offset = 0
-        for block in hashed.blocks:
-            found.setdefault(block.id, Source(path, offset, block))
-            offset += block.size_bytes
+        for each, source in _sources_in(path, hashed.blocks):
+            found.setdefault(each, source)
     return found
+
+
+def _sources_in(path: str, blocks: tuple[Block, ...]) -> Iterator[tuple[str, Source]]:
+    """Where the blocks of a file stand in it."""
+    offset = 0
+    for block in blocks:
+        yield block.id, Source(path, offset, block)
+        offset += block.size_bytes
 
 
 def _size(group: list[Step]) -> int:

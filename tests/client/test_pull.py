@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,6 +92,24 @@ def test_only_what_is_missing_is_fetched(desk: Desk, target: Path) -> None:
     assert seen(target) == seen(desk.folder)
     assert done.received_blocks == 2  # the end of one file, and another one
     assert done.received_bytes < 3_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are counted in /proc")
+def test_many_copies_of_a_long_file_need_few_descriptors_and_are_fetched_once(
+    desk: Desk, target: Path
+) -> None:
+    content = os.urandom(1_100_000)
+    for number in range(50):
+        write(desk.folder, f"d{number}", content=content)
+    desk.push()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 60, before[1]))
+    try:
+        found = pull(desk, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (found.left_out, found.received_bytes) == ({}, len(content))
+    assert seen(target) == seen(desk.folder)
 
 
 def test_what_was_renamed_is_not_fetched_again(desk: Desk, target: Path) -> None:
