@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from mylist_dav.errors import MylistError
+from mylist_dav.errors import Busy, MylistError
 from mylist_dav.model.jobs import Job, Standing, State
 from mylist_dav.outcomes import problem_document
 from mylist_dav.services.jobs import Fields, Jobs, Run
@@ -222,16 +222,21 @@ class _Watch:
         now = self._monotonic()
         if now - self._looked_at < PROGRESS_SECONDS:
             return
-        self._looked_at = now
+        with contextlib.suppress(Busy):  # others write: what is shown comes a little later
+            self._look(run)
+        self._looked_at = self._monotonic()
+
+    def _look(self, run: Run) -> None:
         with self._jobs.catalog.glance() as view:
             if view.jobs.is_cancelled(self._job.job_id):
                 raise _Ended(State.CANCELLED)
         if run.standing != self._written:
-            self._written = run.standing
-            self._jobs.catalog.change(self._write)
+            standing = run.standing
+            self._jobs.catalog.change(lambda draft: self._write(draft, standing))
+            self._written = standing
 
-    def _write(self, draft: Draft) -> None:
-        if not draft.jobs.move_on(self._job.job_id, self._job.owner, self._written):
+    def _write(self, draft: Draft, standing: Standing) -> None:
+        if not draft.jobs.move_on(self._job.job_id, self._job.owner, standing):
             raise _Ended(State.CANCELLED)
 
 

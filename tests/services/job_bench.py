@@ -14,7 +14,7 @@ from mylist_dav.model.jobs import Job, State
 from mylist_dav.services.jobs import Fields, Kind, Run
 from mylist_dav.services.opening import Library
 from mylist_dav.services.rights import require_known
-from mylist_dav.settings import JobSettings, Settings, StoreSettings
+from mylist_dav.settings import CatalogSettings, JobSettings, Settings, StoreSettings
 
 ADMIN = Actor("anna", Role.ADMIN, address="192.0.2.1", request_id="r1")
 USER = Actor("ulla", Role.USER)
@@ -53,10 +53,14 @@ class Gate:
 
 
 @contextmanager
-def library_in(data: Path, *, clock: Callable[[], int] = time.time_ns, **asked: int) -> Iterator[Library]:
+def library_in(
+    data: Path, *, clock: Callable[[], int] = time.time_ns, busy_seconds: int = 10, **asked: int
+) -> Iterator[Library]:
     """A library with the accounts of above. asked: settings of jobs."""
     settings = Settings(
-        store=StoreSettings(data=str(data), durability="os"), jobs=replace(JobSettings(), **asked)
+        store=StoreSettings(data=str(data), durability="os"),
+        jobs=replace(JobSettings(), **asked),
+        catalog=replace(CatalogSettings(), busy_seconds=busy_seconds),
     )
     library = Library(settings, clock)
     try:

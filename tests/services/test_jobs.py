@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,8 @@ from mylist_dav.model.jobs import State
 from mylist_dav.model.names import FlistName
 from mylist_dav.services import job_running
 from mylist_dav.services.jobs import ATTEMPTS_MAX, Fields, Kind, Run
-from mylist_dav.services.opening import Library
+from mylist_dav.services.opening import CATALOG, Library
+from mylist_dav.store.catalog.turns import Turn
 from tests.services.job_bench import (
     ADMIN,
     OTHER,
@@ -361,6 +364,26 @@ def test_an_account_with_many_jobs_does_not_keep_others_waiting(tmp_path: Path) 
         library.start_jobs()
         active(library, late)
         gate.open.set()
+
+
+def test_a_job_does_not_fail_because_others_write_while_it_shows_how_far_it_is(tmp_path: Path) -> None:
+    with library_in(tmp_path / "data", busy_seconds=1) as library:
+        turn = Turn(tmp_path / "data" / f"{CATALOG}-turn", 1)
+        shown: list[float] = []
+
+        def run(run: Run) -> Fields:
+            end = time.monotonic() + 2.5  # two looks, each of which waits for a second
+            with turn.taken():
+                while time.monotonic() < end:
+                    shown.append(time.monotonic())
+                    run.progress("on", done_entries=len(shown))
+            return {}
+
+        library.jobs.register(Kind("busy", lambda actor, asked: None, run))
+        job = library.jobs.start(USER, "busy", {})
+        library.start_jobs()
+        assert ended(library, job).state is State.DONE
+        assert max(b - a for a, b in pairwise(shown)) > 0.9
 
 
 def test_what_became_of_a_job_is_written_down_as_soon_as_that_can_be_done_again(
