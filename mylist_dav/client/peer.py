@@ -6,26 +6,14 @@ begins again with what is still missing, which costs a question.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 import httpx
 
-from mylist_dav.errors import (
-    Busy,
-    Conflict,
-    Exists,
-    Forbidden,
-    Invalid,
-    LimitExceeded,
-    MylistError,
-    NotFound,
-    OutOfSpace,
-    TooLarge,
-    Unauthenticated,
-)
+from mylist_dav.client.answers import bounded, json_object, printable, refusal
+from mylist_dav.errors import Busy, Conflict, Forbidden, Invalid, MylistError
 from mylist_dav.model.keys import PublicKey, verify
 from mylist_dav.model.login_text import Challenge
 from mylist_dav.model.names import FlistName
@@ -35,12 +23,7 @@ from mylist_dav.model.server_keys import offer_text
 IDS_MAX = 10_000
 TREE_PAGE = 10_000
 _ANSWER_BYTES_MAX = 64 * 1024 * 1024
-_SAID_CHARS_MAX = 500
 _COMMIT_SECONDS = 900.0
-_KINDS: dict[int, type[MylistError]] = {
-    400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict, 413: TooLarge,
-    422: LimitExceeded, 507: OutOfSpace,
-}  # fmt: skip
 _LATER = frozenset((408, 429, 502, 503, 504))
 
 
@@ -114,9 +97,8 @@ class PeerSession:
             raise _not_of_mylist(self._peer)
         for each in found:
             if each.get("state") not in ("stored", "present"):
-                raise MylistError(
-                    f"the peer does not take block {_printable(each.get('id'))}: {_printable(each.get('detail'))}"
-                )
+                why = printable(f"{each.get('id')}: {each.get('detail')}")
+                raise MylistError(f"the peer does not take block {why}")
         if not ids <= {each.get("id") for each in found}:
             raise MylistError(f"the peer {self._peer.name} does not say that it has all blocks it was sent")
 
@@ -154,13 +136,13 @@ class PeerSession:
         Raises Lost when that is not the head any more, or a block has gone; Conflict for any other refusal.
         """
         asked = {"base_jid": base_jid, "note": note, "operations": operations}
-        status, data = self._send("POST", f"{_path(name)}/commits", asked, timeout_seconds=_COMMIT_SECONDS)
-        found = _object(data)
-        if found is not None and 200 <= status < 300:
+        response, data = self._send("POST", f"{_path(name)}/commits", asked, timeout_seconds=_COMMIT_SECONDS)
+        found = json_object(data)
+        if found is not None and response.is_success:
             return self._number(found, "head_jid")
-        error = self._refusal(status, found)
+        error = self._refusal(response, found)
         moved = (found or {}).get("head_jid") not in (None, base_jid)
-        if isinstance(error, Conflict) and (moved or (found or {}).get("missing")):
+        if response.status_code in (409, 412) and (moved or (found or {}).get("missing")):
             raise Lost(str(error))
         raise error
 
@@ -193,11 +175,11 @@ class PeerSession:
 
     def _json(self, method: str, path: str, asked: object = None, **options: Any) -> dict[str, Any]:
         """The object of an answer. Raises what the status says."""
-        status, data = self._send(method, path, asked, **options)
-        found = _object(data)
-        if 200 <= status < 300 and found is not None:
+        response, data = self._send(method, path, asked, **options)
+        found = json_object(data)
+        if response.is_success and found is not None:
             return found
-        raise self._refusal(status, found)
+        raise self._refusal(response, found)
 
     def _send(
         self,
@@ -208,7 +190,7 @@ class PeerSession:
         query: dict[str, str] | None = None,
         content: bytes | None = None,
         timeout_seconds: float | None = None,
-    ) -> tuple[int, bytes]:
+    ) -> tuple[httpx.Response, bytes]:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if content is not None:
             headers["content-type"] = "application/x-tar"
@@ -220,32 +202,21 @@ class PeerSession:
             with self._http.stream(
                 method, path, params=query, headers=headers, **body, **options
             ) as response:
-                return response.status_code, self._bounded(response)
+                return response, bounded(response, _ANSWER_BYTES_MAX)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"the peer {self._peer.name} cannot be reached: {error}") from error
 
-    def _bounded(self, response: httpx.Response) -> bytes:
-        data = bytearray()
-        for piece in response.iter_bytes():
-            data += piece
-            if len(data) > _ANSWER_BYTES_MAX:
-                raise MylistError(f"the peer {self._peer.name} gave an answer that is far too long")
-        return bytes(data)
-
-    def _refusal(self, status: int, problem: dict[str, Any] | None) -> MylistError:
+    def _refusal(self, response: httpx.Response, problem: dict[str, Any] | None) -> MylistError:
         """The error of ours that an answer stands for, in the words of the peer."""
-        said = (
-            f"the peer {self._peer.name}: {_printable((problem or {}).get('detail')) or f'answered {status}'}"
-        )
-        if 300 <= status < 400:
+        if response.status_code // 100 == 3:
             return Forbidden(f"the peer {self._peer.name} sends elsewhere, where nothing is sent")
-        if status in _LATER or (status == 401 and self._token):  # a login ends, and the next one begins anew
-            return Unreachable(said)
-        if status == 412:
-            return Conflict(said)
-        if str((problem or {}).get("type", "")).endswith(":exists"):
-            return Exists(said)
-        return _KINDS.get(status, MylistError)(said)
+        if response.is_success:
+            return _not_of_mylist(self._peer)
+        error = refusal(response, problem)
+        said = f"the peer {self._peer.name}: {error}"
+        if response.status_code in _LATER or (response.status_code == 401 and self._token):
+            return Unreachable(said)  # a login ends, and the next one begins anew
+        return type(error)(said)
 
     # -- reading answers ---------------------------------------------------------------------------------------
 
@@ -275,20 +246,6 @@ class PeerSession:
 
 def _path(name: FlistName) -> str:
     return f"/api/v1/flists/{quote(name.account, safe='')}/{quote(name.name, safe='')}"
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _printable(said: object) -> str:
-    if not isinstance(said, str):
-        return ""
-    return "".join(character for character in said[:_SAID_CHARS_MAX] if character.isprintable())
 
 
 def _not_of_mylist(peer: Peer) -> MylistError:
