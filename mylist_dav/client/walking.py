@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -102,7 +103,10 @@ class _Folder:
         return self._folders
 
     def _read_ignore_file(self) -> None:
-        with self._inside.file(self._prefix + IGNORE_FILE) as descriptor:
+        with (
+            contextlib.suppress(FileNotFoundError),  # removed meanwhile; the folder need not be
+            self._inside.file(self._prefix + IGNORE_FILE) as descriptor,
+        ):
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 self._ignoring.add(self._folder, os.read(descriptor, IGNORE_BYTES_MAX + 1))
 

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,20 @@ def test_what_is_no_file_any_more_is_not_read(folder: Path, inside: Inside) -> N
     os.mkfifo(folder / "pipe")
     with pytest.raises(Unsteady, match="no file"):
         read_steadily(inside, "pipe")
+
+
+def test_an_ignore_file_that_goes_while_it_is_looked_for_takes_nothing_with_it(folder: Path) -> None:
+    class Late(Inside):
+        @contextmanager
+        def file(self, path: str) -> Iterator[int]:
+            (folder / path).unlink()
+            with super().file(path) as descriptor:
+                yield descriptor
+
+    write(folder, "d/.mylistignore", "d/file", content=b"*.o")
+    with Late(folder) as inside, ThreadPoolExecutor(1) as threads:
+        walked = walk(inside, Ignoring(), threads)
+    assert {"d", "d/file"} <= walked.tree.keys()
 
 
 # -- remembering -----------------------------------------------------------------------------------------------
