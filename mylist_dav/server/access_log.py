@@ -1,4 +1,4 @@
-"""The access log: one line for each request, combined or JSON. Never a query, a cookie or a credential.
+"""The access log: one line for each request, combined or JSON. Never a query, a cookie, a credential or an id of a job.
 
 Lines are gathered in memory and written by a thread of their own, each second or when 64 KiB are there, so that a
 slow disk or terminal holds up nobody. When it cannot keep up, lines are dropped and their number is told.
@@ -7,7 +7,9 @@ slow disk or terminal holds up nobody. When it cannot keep up, lines are dropped
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +21,9 @@ LogFormat = Literal["off", "combined", "json"]
 _GATHERED_BYTES = 64 * 1024
 _WAITING_BYTES_MAX = 4 * 1024 * 1024
 _TEXT_CHARS_MAX = 512
+_JOB = re.compile(r"(/api/v1/jobs/)[0-9a-f]{32}")
+
+log = logging.getLogger("mylist_dav.server")
 
 
 class Visit(NamedTuple):
@@ -58,6 +63,10 @@ class AccessLog:
 
     def add(self, visit: Visit) -> None:
         """Note a visit. Never waits."""
+        if "/jobs/" in visit.target or "/jobs/" in visit.referer:
+            visit = visit._replace(
+                target=without_secrets(visit.target), referer=without_secrets(visit.referer)
+            )
         line = self._line(visit, self._clock())
         with self._lock:
             if self._waiting_bytes > _WAITING_BYTES_MAX:
@@ -95,8 +104,16 @@ class AccessLog:
             self._write_gathered()
             if self._moved and self._path is not None:
                 self._moved = False
-                os.close(self._file)
-                self._file = self._open()
+                self._open_anew()
+
+    def _open_anew(self) -> None:
+        try:
+            new = self._open()
+        except OSError as error:  # better in the old file than nowhere
+            log.error("the access log cannot be opened anew, and goes on in its old file: %s", error.strerror)
+            return
+        old, self._file = self._file, new
+        os.close(old)
 
     def _write_gathered(self) -> None:
         with self._lock:
@@ -108,6 +125,11 @@ class AccessLog:
                 )
         if lines:
             _write_all(self._file, b"".join(lines))
+
+
+def without_secrets(address: str) -> str:
+    """An address as it may be logged: whoever knows the id of a job may read what came of it."""
+    return _JOB.sub(r"\1...", address)
 
 
 def _write_all(file: int, content: bytes) -> None:

@@ -9,7 +9,7 @@ from random import SystemRandom
 
 from mylist_dav.errors import MylistError
 from mylist_dav.outcomes import outcome
-from mylist_dav.server.access_log import AccessLog, Visit
+from mylist_dav.server.access_log import AccessLog, Visit, without_secrets
 from mylist_dav.server.app import App
 from mylist_dav.server.heads import plain_refusal
 from mylist_dav.server.limits import EngineLimits
@@ -49,12 +49,12 @@ class Runtime:
     def render(self, request: Request, error: Exception) -> Response:
         """The answer for an error: of the front end for ours, without any detail for a foreign one, which is logged."""
         request.request_id = request.request_id or new_request_id()
-        shown = error
+        shown, target = error, without_secrets(request.target)
         if not isinstance(error, MylistError):
-            log.error("%s %s %s failed", request.request_id, request.method, request.target, exc_info=error)
+            log.error("%s %s %s failed", request.request_id, request.method, target, exc_info=error)
             shown = MylistError(f"an unexpected error; it is in the log as {request.request_id}")
         elif outcome(error).http >= 500:
-            log.warning("%s %s %s: %s", request.request_id, request.method, request.target, error)
+            log.warning("%s %s %s: %s", request.request_id, request.method, target, error)
         try:
             response = self.front_end.render_error(request, shown)
         except Exception as broken:  # the last border: even a broken page must not end the connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,3 +200,33 @@ def test_a_line_of_the_json_log_is_json(tmp_path: Path) -> None:
     fields = json.loads(path.read_text())
     assert fields["time"] == "1970-01-01T00:00:00Z"
     assert len(fields["target"]) == 515
+
+
+def test_an_access_log_that_cannot_be_opened_anew_goes_on_in_the_old_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, moved = tmp_path / "access.log", tmp_path / "moved.log"
+    access_log = AccessLog("json", path, lambda: 0.0)
+    path.rename(moved)
+    path.mkdir()
+    access_log.reopen_soon()
+    end = time.monotonic() + 20
+    while "access log" not in caplog.text:
+        assert time.monotonic() < end
+        access_log.add(VISIT)
+    access_log.add(VISIT._replace(target="/last"))
+    access_log.close()
+    assert json.loads(moved.read_text().splitlines()[-1])["target"] == "/last"
+
+
+def test_the_access_log_holds_no_ids_of_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    access_log = AccessLog("json", path, lambda: 0.0)
+    access_log.add(VISIT._replace(target="/api/v1/jobs/" + "5f" * 16, referer="/api/v1/jobs/" + "5f" * 16))
+    access_log.add(VISIT._replace(target="/api/v1/jobs"))
+    access_log.close()
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(each["target"], each["referer"]) for each in found] == [
+        ("/api/v1/jobs/...", "/api/v1/jobs/..."),
+        ("/api/v1/jobs", ""),
+    ]
