@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,11 +28,25 @@ from mylist_dav.wire.documents import complaint
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """Once the answers of a batch are longer than this together, no more of its calls are made."""
 
+BATCH_SECONDS_MAX = 120.0
+"""The same once they have taken longer than this together: each may wait, and they hold a thread."""
+
 
 class Dispatcher:
-    """Answers requests over one library. calls_max: of one batch; its calls are made one after the other."""
+    """Answers requests over one library.
 
-    def __init__(self, library: Library, table: Table, calls_max: int) -> None:
+    calls_max: of one batch; its calls are made one after the other. monotonic: seconds from any origin.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        table: Table,
+        calls_max: int,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._library = library
         self._table = table
         self._calls_max = calls_max
@@ -40,8 +56,10 @@ class Dispatcher:
         message = read_message(body, self._calls_max)
         answers: list[bytes] = []
         size_bytes = 0
+        end = self._monotonic() + BATCH_SECONDS_MAX
         for each in message.calls:
-            one = self._one(actor, each, size_bytes)
+            too_much = size_bytes > ANSWER_BYTES_MAX or self._monotonic() > end
+            one = self._one(actor, each, too_much)
             if one is not None:
                 answers.append(one)
                 size_bytes += len(one)
@@ -49,13 +67,15 @@ class Dispatcher:
             return None
         return b"[" + b",".join(answers) + b"]" if message.is_batch else answers[0]
 
-    def _one(self, actor: Actor, call: Call | Malformed, size_bytes: int) -> bytes | None:
-        """The answer of one call; None for a notification. size_bytes: of the answers before it."""
+    def _one(self, actor: Actor, call: Call | Malformed, too_much: bool) -> bytes | None:
+        """The answer of one call; None for a notification. too_much: those before it have used up what a batch may."""
         if isinstance(call, Malformed):
             return error_bytes(call.call_id, call.error)
         try:
-            if size_bytes > ANSWER_BYTES_MAX:
-                raise LimitExceeded("the answers of this batch are too long by now: send this in another")
+            if too_much:
+                raise LimitExceeded(
+                    "this batch has taken too long, or its answers have: send this in another"
+                )
             answer = self._made(actor, call)
         except Exception as error:  # noqa: BLE001 the border of a call: those beside it in a batch go on
             told = noted(error, call.method[:80], actor.request_id)

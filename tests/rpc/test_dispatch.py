@@ -37,10 +37,12 @@ class Recorder:
             Method("break", Pair, Sum, self.breaks),
             Method("full", Pair, Sum, self.full),
         ]
-        self.dispatcher = Dispatcher(library, table_of(methods), CALLS_MAX)
+        self.now = self.sum_seconds = 0.0
+        self.dispatcher = Dispatcher(library, table_of(methods), CALLS_MAX, monotonic=lambda: self.now)
 
     def sum(self, library: Library, actor: Actor, asked: Pair) -> Sum:
         """Add. Two numbers."""
+        self.now += self.sum_seconds
         self.totals.append(asked.left + asked.right)
         return Sum(total=self.totals[-1])
 
@@ -221,6 +223,14 @@ def test_past_a_bound_of_bytes_no_more_calls_of_a_batch_are_made(
     answers = recorder.send(json.dumps([call(id=1), call(id=2), call(id=3)]))
     assert [each.get("error", {}).get("code") for each in answers] == [None, None, -32013]
     assert len(recorder.totals) == 2
+
+
+def test_past_a_bound_of_time_no_more_calls_of_a_batch_are_made(recorder: Recorder) -> None:
+    recorder.sum_seconds = 100.0
+    answers = recorder.send(json.dumps([call(id=1), call(id=2), call(id=3), call(id=4)]))
+    assert [each.get("error", {}).get("code") for each in answers] == [None, None, -32013, -32013]
+    assert len(recorder.totals) == 2
+    assert "result" in recorder.send(json.dumps(call(id=5))), "the next request begins anew"
 
 
 def test_an_unexpected_error_shows_nothing_and_is_in_the_log(
