@@ -167,6 +167,7 @@ class Runner:
 
         False when this process stops before: whoever comes next sees that nobody runs the job.
         """
+        said = ""
         while True:
             try:
                 self._jobs.catalog.change(change)
@@ -174,7 +175,10 @@ class Runner:
             except MylistError as error:
                 if self._closing.is_set():
                     return False
-                self._complain(str(error))
+                if str(error) != said:
+                    said = str(error)
+                    _log.error("what became of a job cannot be written down: %s", said)
+                self._closing.wait(FAILED_SECONDS)
 
     # -- what is left over ---------------------------------------------------------------------------------------
 

@@ -394,7 +394,7 @@ def test_what_became_of_a_job_is_written_down_as_soon_as_that_can_be_done_again(
     until(library, job.job_id, lambda found: found.done_bytes == 7)
     library.stop_sign.stop("a sync failed")
     gate.open.set()
-    until(library, job.job_id, lambda _: "jobs cannot be run" in caplog.text)
+    until(library, job.job_id, lambda _: "cannot be written down" in caplog.text)
     assert library.jobs.get(job.job_id).state is State.ACTIVE
     library.stop_sign.clear()
     assert ended(library, job).state is State.DONE
