@@ -37,7 +37,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.publishing import Order, Published, Publisher
-from mylist_dav.services.quotas import Allowance, allowance
+from mylist_dav.services.quotas import MEMBER_BYTES, Allowance, Require, allowance, any_size
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
 from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import ROOT_NODE, Assembly
@@ -208,6 +208,16 @@ class Imports:
                     raise
                 require_creation(actor, name)
             return allowance(view, name.account, flist)
+
+    def check_archive(self, actor: Actor, name: FlistName, *, make: bool) -> Require:
+        """The same for an archive that is kept as a whole before it is read; what it says and has goes through this.
+
+        An archive far larger than any tree that there is room for is refused, also when it names members twice.
+        """
+        allowed = self.check(actor, name, make=make)
+        if allowed is None:
+            return any_size
+        return partial(allowed.require_body, beside_bytes=MEMBER_BYTES * self._limits.members)
 
     def _read(
         self, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
