@@ -198,7 +198,7 @@ class Holdings:
         yield from receiving.finish()
 
     def _store_group(self, actor: Actor, group: dict[Digest, bytes]) -> set[Digest]:
-        """Make blocks durable and note who brought them; returns those that are new. Raises OutOfQuota, ..."""
+        """Make blocks durable and note who brought them; returns those new to the actor. Raises OutOfQuota, ..."""
         refs = [BlockRef(digest, len(data)) for digest, data in group.items()]
         with self._catalog.view() as view:
             self._refuse_over_quota(view, actor, refs)
@@ -216,7 +216,8 @@ class Holdings:
 
     def _note(self, draft: Draft, actor: Actor, refs: list[BlockRef]) -> set[Digest]:
         require_bringing(draft, actor)
-        new = {ref.digest for ref in draft.blocks_unregistered(refs)}
+        known = self._holdings(draft, actor).known(ref.digest for ref in refs)  # of others' nothing is told
+        new = {ref.digest for ref in refs if ref.digest not in known}
         self._refuse_over_quota(draft, actor, refs)
         draft.register_blocks(refs)
         draft.add_uploads(actor.account, refs, draft.now_ns + UPLOAD_NS)

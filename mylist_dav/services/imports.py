@@ -65,7 +65,7 @@ class Imported(NamedTuple):
     """What an import has done. jid: of its commit, None when everything was so already.
 
     entries, size_bytes: what the source had. added, changed, removed: entries of the flist.
-    new_blocks, new_bytes: what the block store did not have. made: the flist is new.
+    new_blocks, new_bytes: what the block store did not have, as far as the actor may know. made: the flist is new.
     """
 
     jid: int | None
@@ -160,7 +160,7 @@ class Imports:
             Lease(self._catalog, self._clock, "import", actor) as lease,
             contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
         ):
-            size_bytes, ingest = self._read(source, assembly, _keeping(lease, progress), allowed)
+            size_bytes, ingest = self._read(actor, source, assembly, _keeping(lease, progress), allowed)
             entries = assembly.entries
             flist, made = self._open(actor, name, make)
             order = Order(
@@ -220,11 +220,11 @@ class Imports:
         return partial(allowed.require_body, beside_bytes=MEMBER_BYTES * self._limits.members)
 
     def _read(
-        self, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
+        self, actor: Actor, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
     ) -> tuple[int, Ingest]:
         """Take in all members; returns the bytes of their contents, and what has taken these in."""
         size_bytes = 0
-        with contextlib.closing(Ingest(self._catalog, self._blocks, Pace())) as ingest:
+        with contextlib.closing(Ingest(self._catalog, self._blocks, actor, Pace())) as ingest:
             for member, pieces in source.members():
                 digest = None
                 if member.kind is Kind.FILE:

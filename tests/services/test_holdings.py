@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,16 @@ def test_asking_changes_nothing(store: Store) -> None:
 
 
 # -- bringing ---------------------------------------------------------------------------------------------------
+
+
+def test_whether_others_have_a_block_shows_only_to_those_who_may_know_it(store: Store) -> None:
+    store.put("f", b"a guess")
+    make_private(store)
+    grant(store, "bert", Right.WRITE, OTHER)
+    assert [one.state for one in bring(store, BERT, b"a guess")] == [State.STORED]
+    assert [one.state for one in bring(store, ROOT, b"a guess")] == [State.PRESENT]
+    rows = store.library.audit.rows(OPERATOR, Wanted(account="bert"))
+    assert [json.loads(row.detail)["new"] for row in rows] == [1]
 
 
 def test_what_was_brought_is_stored_and_known_to_who_has_brought_it_for_a_day(store: Store) -> None:
