@@ -633,3 +633,31 @@ def test_a_right_that_is_taken_away_while_a_content_is_hashed_is_gone(
     with pytest.raises(Forbidden):
         shelf.commit(put("f", b"".join(contents), blocks=refs), actor=WRITER)
     assert shelf.paths() == []
+
+
+def test_what_the_quota_has_no_room_for_is_not_hashed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = b"\0" * (1024 * 1024)
+    refs = (BlockRef(shelf.blocks.put(block), len(block)),) * 50
+    shelf.bring(block)
+    shelf.identity.set_quota(OPERATOR, "anna", 30 * len(block))
+    monkeypatch.setattr("mylist_dav.services.changes.prove", pytest.fail)
+    with pytest.raises(OutOfQuota):
+        shelf.commit(Put(path=p("f"), digest=Digest.of(b"?"), size_bytes=50 * len(block), blocks=refs))
+
+
+def test_a_block_that_was_gone_and_is_back_while_a_content_is_hashed_is_missing(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = long_content()
+    refs = shelf.bring(*contents)
+    read = shelf.blocks.get
+
+    def gone_for_a_moment(digest: Digest) -> bytes:
+        if digest == refs[1].digest:
+            raise NotFound("no such block")
+        return read(digest)
+
+    monkeypatch.setattr(shelf.blocks, "get", gone_for_a_moment)
+    with pytest.raises(Refused) as raised:
+        shelf.commit(put("f", b"".join(contents), blocks=tuple(refs)))
+    assert list(raised.value.missing) == [refs[1].digest]
