@@ -384,22 +384,24 @@ def refuse_cycle(tree: TreeDraft, entry: Entry, target: TreePath) -> None:
         raise Conflict("a folder cannot be put inside of itself")
 
 
-def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> None:
+def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> int:
     """Raises LimitExceeded when something below a folder would have too long a path at its new place.
 
-    Folders alone are looked at first: they are few, and mostly that is enough to know.
+    Folders alone are looked at first: they are few, and mostly that is enough to know. Returns how many entries were
+    looked at.
     """
     names, size_bytes = len(target), len(str(target).encode())
     if not entry.is_directory or (names <= len(source) and size_bytes <= len(str(source).encode())):
-        return
-    below, below_bytes = tree.folders_reach(entry)
+        return 0
+    below, below_bytes, folders = tree.folders_reach(entry)
     if names + below < DEPTH_MAX and size_bytes + below_bytes + 1 + NAME_BYTES_MAX <= PATH_BYTES_MAX:
-        return
-    below, below_bytes = tree.reach(entry)
+        return folders
+    below, below_bytes, looked_at = tree.reach(entry)
     if names + below > DEPTH_MAX or size_bytes + below_bytes > PATH_BYTES_MAX:
         raise LimitExceeded(
             f"paths below /{target} would be too long: {DEPTH_MAX} names and {PATH_BYTES_MAX} bytes are allowed"
         )
+    return folders + looked_at
 
 
 def refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:

@@ -388,6 +388,17 @@ def test_a_commit_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> N
     assert shelf.paths() == ["a", "a/b"]
 
 
+def test_moving_large_folders_again_and_again_is_bounded(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.commit(mkdir("a/1/2/3", parents=True), mkdir("longer"))
+    monkeypatch.setattr("mylist_dav.services.applying.LOOKED_AT_MAX", 20)
+    there_and_back = [move("a", "longer/a"), move("longer/a", "a")]
+    shelf.commit(*there_and_back * 2, mkdir("b"))
+    with pytest.raises(LimitExceeded, match="make several"):
+        shelf.commit(*there_and_back * 10, mkdir("c"))
+
+
 def test_no_more_than_a_hundred_reasons_are_told(shelf: Shelf) -> None:
     assert len(refusals(shelf, *[delete(f"none{number}") for number in range(150)])) == 100
 
