@@ -11,9 +11,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import Busy, MylistError, NotFound
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.archives.members import Found, Limits, Member, Source
 from mylist_dav.model.archives.streams import (
@@ -38,12 +38,14 @@ from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.publishing import Order, Published, Publisher
 from mylist_dav.services.quotas import MEMBER_BYTES, Allowance, Require, allowance, any_size
+from mylist_dav.services.releasing import release_given_up
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
 from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import ROOT_NODE, Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.disk import Disk, turned
+from mylist_dav.store.marking import Marks
 from mylist_dav.store.pacing import Pace
 from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.spool import Spool
@@ -80,6 +82,7 @@ class Imported(NamedTuple):
 
 
 Show = Callable[[Progress], None]
+T = TypeVar("T")
 
 
 def show_nothing(progress: Progress) -> None:
@@ -156,29 +159,37 @@ class Imports:
         name = FlistName.checked(*name)
         allowed = self.check(actor, name, make=make)
         remove_leftovers(self._catalog, actor, self._scratch)
-        with (
-            Lease(self._catalog, self._clock, "import", actor) as lease,
-            contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
-        ):
-            size_bytes, ingest = self._read(actor, source, assembly, _keeping(lease, progress), allowed)
-            entries = assembly.entries
-            flist, made = self._open(actor, name, make)
-            order = Order(
-                actor,
-                flist,
-                conditions,
-                note,
-                merge,
-                self._rows_at_once_max,
-                self._entries_max,
-                self._clock(),
-                size_bytes,
-                lease.require,
-            )
-            publisher = Publisher(
-                self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
-            )
-            done = self._publish(publisher, actor, flist, made)
+        publisher: Publisher | None = None
+        try:
+            with (
+                Lease(self._catalog, self._clock, "import", actor) as lease,
+                contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
+            ):
+                size_bytes, ingest = self._read(actor, source, assembly, _keeping(lease, progress), allowed)
+                entries = assembly.entries
+                flist, made = self._open(actor, name, make)
+                order = Order(
+                    actor,
+                    flist,
+                    conditions,
+                    note,
+                    merge,
+                    self._rows_at_once_max,
+                    self._entries_max,
+                    self._clock(),
+                    size_bytes,
+                    lease.require,
+                )
+                publisher = Publisher(
+                    self._catalog,
+                    assembly,
+                    order,
+                    lambda phase: progress(Progress(phase, entries, size_bytes)),
+                )
+                done = self._publish(publisher, actor, flist, made)
+        finally:
+            if publisher is not None and publisher.gave_up:
+                self._release(flist.flist_id)
         return Imported(
             done.jid, entries, size_bytes, done.added, done.changed, done.removed, ingest.new_blocks,
             ingest.new_bytes, made,
@@ -192,6 +203,28 @@ class Imports:
     def close(self) -> None:
         """Let go of the folder of temporary files. Imports that still run end with an error."""
         self._scratch.close()
+
+    def _release(self, flist_id: int) -> None:
+        """The flist is not to hold what was built in it and given up: who reads it could name these contents.
+
+        While others import, or when it is too busy, this is left to the collector.
+        """
+        with (
+            contextlib.suppress(MylistError),
+            contextlib.closing(Marks(self._scratch, self._disk)) as marks,
+        ):
+            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), flist_id):
+                pass
+
+    def _change_alone(self, make: Callable[[Draft], T]) -> T:
+        """Raises Busy while anybody keeps contents that no flist has yet."""
+
+        def alone(draft: Draft) -> T:
+            if draft.reaper.must_wait():
+                raise Busy("others import")
+            return make(draft)
+
+        return self._catalog.change(alone)
 
     def check(self, actor: Actor, name: FlistName, *, make: bool) -> Allowance | None:
         """What can be known before anything is read; returns how much may come.
