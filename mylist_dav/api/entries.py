@@ -91,8 +91,9 @@ def tree(call: Call) -> Response:
             raise Invalid("'after' is of another revision")
         at_jid, after = int(jid), TreePath.parse(str(path))
     if call.request.header("if-none-match") is not None:
-        head_jid = call.library.flists.get(call.actor, call.flist_name).head_jid
-        unchanged = _unchanged(call, head_jid if at_jid is None else at_jid)
+        flist = call.library.flists.get(call.actor, call.flist_name)
+        jid = flist.head_jid if at_jid is None else at_jid
+        unchanged = _unchanged(call, jid) if flist.oldest_jid <= jid <= flist.head_jid else None
         if unchanged is not None:
             return unchanged
     page = call.library.trees.page(call.actor, call.flist_name, at_jid, after, asked.limit)

@@ -372,6 +372,8 @@ def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:
     known = {"if-none-match": '"1"'}
     assert admin.http.get(f"{admin.path}/tree", headers=known).status_code == 304
     assert admin.http.get(f"{admin.path}/tree", headers=known, params={"at": "1"}).status_code == 304
+    none = admin.http.get(f"{admin.path}/tree", headers={"if-none-match": '"99"'}, params={"at": "99"})
+    assert none.status_code == 404, "a revision that is not there is not unchanged"
     admin.put("f", b"x")
     assert admin.http.get(f"{admin.path}/tree", headers=known).headers["etag"] == '"2"'
 
