@@ -115,8 +115,11 @@ def _unchanged(call: Call, jid: int) -> Response | None:
 
 def recipes(call: Call) -> documents.RecipesTold:
     asked: documents.RecipesAsked = call.body
-    found = call.library.trees.recipes(call.actor, call.flist_name, map(Digest.parse, asked.digests))
-    return documents.RecipesTold(recipes=list(map(documents.RecipeTold.of, found.values())))
+    wanted = iter(dict.fromkeys(map(Digest.parse, asked.digests)))
+    found = call.library.trees.recipes(call.actor, call.flist_name, wanted)
+    return documents.RecipesTold(
+        recipes=list(map(documents.RecipeTold.of, found.values())), left=list(map(str, wanted))
+    )
 
 
 def get(call: Call) -> documents.EntryTold:

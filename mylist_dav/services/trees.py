@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +57,10 @@ class TreePage(NamedTuple):
     jid: int
     entries: list[tuple[TreePath, Entry]]
     next: TreePath | None
+
+
+RECIPE_BLOCKS_MAX = 100_000
+"""Recipes are told until they have so many blocks together: some 10 MB of JSON. One may have more."""
 
 
 class Trees:
@@ -138,15 +142,22 @@ class Trees:
             jid = flist.head_jid if at_jid is None else at_jid
         return TreePage(jid, found[:limit], found[limit - 1][0] if len(found) > limit else None)
 
-    def recipes(self, actor: Actor, name: FlistName, digests: Iterable[Digest]) -> dict[Digest, Recipe]:
-        """The blocks of contents that a flist holds in any of its revisions; others are left out. Raises NotFound."""
+    def recipes(self, actor: Actor, name: FlistName, digests: Iterator[Digest]) -> dict[Digest, Recipe]:
+        """The blocks of contents that a flist holds in any of its revisions; others are left out. Raises NotFound.
+
+        It ends once there are RECIPE_BLOCKS_MAX blocks: what is left of digests is for another call.
+        """
         found: dict[Digest, Recipe] = {}
+        blocks = 0
         with self._catalog.view() as view:
             flist = readable(view, actor, name)
             for digest in digests:
                 recipe = view.recipe_held(flist.flist_id, digest)
                 if recipe is not None:
                     found[digest] = recipe
+                    blocks += len(recipe.blocks)
+                    if blocks >= RECIPE_BLOCKS_MAX:
+                        break
         return found
 
     def recipe(self, entry: Entry) -> Recipe:

@@ -297,7 +297,9 @@ def test_a_large_content_of_another_flist_is_named_and_its_recipe_told(admin: As
     content = Random(7).randbytes(5_000_000)
     entry = admin.put("large", content)
     unknown = str(Digest.of(b"unknown"))
-    found = admin.ask("POST", "recipes", {"digests": [entry["digest"], unknown]})["recipes"]
+    answer = admin.ask("POST", "recipes", {"digests": [entry["digest"], unknown]})
+    found = answer["recipes"]
+    assert answer["left"] == []
     assert [(one["digest"], one["size_bytes"]) for one in found] == [(entry["digest"], len(content))]
     blocks = found[0]["blocks"]
     assert sum(block["size_bytes"] for block in blocks) == len(content)

@@ -148,7 +148,7 @@ READ: dict[str, Verb] = {
     "differences.page": lambda case, actor: case.library.differences.page(actor, case.name, 1),
     "exposures.of_flist": lambda case, actor: case.library.exposures.of_flist(actor, case.name),
     "trees.page": lambda case, actor: case.library.trees.page(actor, case.name),
-    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, []),
+    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, iter(())),
     "labels.list": lambda case, actor: case.library.labels.list(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
     "properties.of_entry": lambda case, actor: case.library.properties.of_entry(
