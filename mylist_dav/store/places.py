@@ -64,7 +64,8 @@ class SharedPlaces:
         """Let go of the files. There are no places after that: the numbers of the files may be others' by then."""
         files, self._files = self._files, [-1] * len(self._files)
         for each in files:
-            os.close(each)
+            if each >= 0:
+                os.close(each)
 
     def _take(self) -> int | None:
         """A lock of a file is of the whole process, so each place is first taken among the threads of this one."""

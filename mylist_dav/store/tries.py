@@ -107,7 +107,8 @@ class SharedTries:
         """Let go of the file. A step that comes later fails: the number of the file may be another's by then."""
         with self._lock:
             descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _step(self, tag: bytes, offset: int, step: Step) -> None:
         places = list(_PLACE.iter_unpack(os.pread(self._descriptor, _SET_BYTES, offset)))

@@ -9,6 +9,7 @@ from typing import Any
 from mylist_dav.client.calls import Calls
 from mylist_dav.client.nodes import Tree
 from mylist_dav.client.pushing import Push, Pushed, Wishes
+from mylist_dav.model.chunking import Chunker
 from mylist_dav.model.names import FlistName
 from tests.serving import Served
 
@@ -19,12 +20,20 @@ def write(folder: Path, *paths: str, content: bytes = b"x") -> None:
         (folder / path).write_bytes(content)
 
 
+def of_several_blocks(size_bytes: int) -> bytes:
+    """Random bytes that no test has stored before; now and then the chunker cuts such into one block only."""
+    while True:
+        content, chunker = os.urandom(size_bytes), Chunker()
+        if len([*chunker.feed(content), *chunker.finish()]) > 1:
+            return content
+
+
 def plant(folder: Path) -> None:
     """Some of everything."""
     hello = os.urandom(5)
     write(folder, "a/b/file", content=hello)
     write(folder, "empty", content=b"")
-    write(folder, "long", content=os.urandom(3_000_000))
+    write(folder, "long", content=of_several_blocks(3_000_000))
     write(folder, "a/twin", content=hello)
     (folder / "none").mkdir(mode=0o700)
     (folder / "a" / "link").symlink_to("b/file")

@@ -17,7 +17,7 @@ from mylist_dav.client.nodes import FILE, Block, Node, Tree
 from mylist_dav.client.pulling import Pull, Pulled
 from mylist_dav.client.pushing import Wishes
 from mylist_dav.errors import BadName, Conflict, Corrupt, MylistError, NotFound
-from tests.client.desks import Desk, plant, write
+from tests.client.desks import Desk, of_several_blocks, plant, write
 from tests.serving import Served, run_mylist, serving
 
 T = TypeVar("T")
@@ -199,7 +199,7 @@ def test_blocks_that_do_not_make_up_the_content_are_not_written(desk: Desk, targ
         def recipes(self, digests: list[str]) -> dict[str, tuple[Block, ...]]:
             return {digest: tuple(reversed(blocks)) for digest, blocks in super().recipes(digests).items()}
 
-    write(desk.folder, "file", content=os.urandom(3_000_000))
+    write(desk.folder, "file", content=of_several_blocks(3_000_000))
     desk.push()
     with pytest.raises(Corrupt, match="do not make up"):
         pull(desk, target, Lying)
