@@ -103,7 +103,7 @@ def _of_unknown_size(request: Request, export: Export, headers: Headers) -> Resp
 
 
 def upload(call: Call) -> BodySink:
-    """Raises what can be known before the body has come: Forbidden, NotFound, BadName, OutOfQuota."""
+    """Raises what can be known before the body has come: Forbidden, NotFound, BadName, OutOfQuota, TooMany."""
     asked: UploadAsked = call.query
     name = FlistName.parse(asked.name)
     if not call.request.has_body:
@@ -127,7 +127,7 @@ class ArchiveSink:
         self._name = name
         self._require = require
         self._merge = merge
-        self._spool = call.library.imports.spool()
+        self._spool = call.library.imports.arriving(call.actor)
 
     def write(self, piece: bytes) -> None:
         """Raises OutOfQuota, TooLarge, OutOfSpace."""

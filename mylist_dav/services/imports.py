@@ -8,12 +8,14 @@ writing    one transaction, or large parts built out of sight and attached by it
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
-from mylist_dav.errors import Busy, MylistError, NotFound
+from mylist_dav.errors import Busy, MylistError, NotFound, TooMany
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.archives.members import Found, Limits, Member, Source
 from mylist_dav.model.archives.streams import (
@@ -53,6 +55,10 @@ from mylist_dav.store.walking import FolderSource
 
 ROWS_AT_ONCE_MAX = 20_000
 """How many rows of the catalog one transaction changes at most, before trees are built out of sight instead."""
+
+
+ARRIVING_MAX = 8
+"""How many archives of one account are kept at a time while they arrive, in one process."""
 
 
 class Progress(NamedTuple):
@@ -112,6 +118,8 @@ class Imports:
         self._limits = limits
         self._entries_max = entries_max
         self._rows_at_once_max = rows_at_once_max
+        self._mutex = threading.Lock()
+        self._arriving: WeakKeyDictionary[Spool, str] = WeakKeyDictionary()
 
     # -- sources -----------------------------------------------------------------------------------------------
 
@@ -131,6 +139,18 @@ class Imports:
     def spool(self) -> Spool:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
+
+    def arriving(self, actor: Actor) -> Spool:
+        """A place for an archive that somebody sends. Raises TooMany: an account fills only so many at a time here."""
+        with self._mutex:
+            accounts = [account for spool, account in self._arriving.items() if not spool.closed]
+            if accounts.count(actor.account) >= ARRIVING_MAX:
+                raise TooMany(
+                    f"{actor.account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10
+                )
+            spool = self.spool()
+            self._arriving[spool] = actor.account
+        return spool
 
     @property
     def limits(self) -> Limits:

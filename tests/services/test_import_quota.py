@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import OutOfQuota
+from mylist_dav.errors import OutOfQuota, TooMany
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.identity import Identity
+from mylist_dav.services.imports import ARRIVING_MAX
 from mylist_dav.services.quotas import MEMBER_BYTES
 from tests.services.trees_in_memory import NAME, Lab, file, special_tar, tar_info, tar_of
 
@@ -91,3 +92,15 @@ def test_what_others_have_stored_counts_as_new_for_who_may_not_read_it(lab: Lab)
     assert take(bert) == 1
     assert take(bert) == 0
     assert take(OPERATOR) == 0
+
+
+def test_an_account_sends_only_so_many_archives_at_a_time(lab: Lab) -> None:
+    bert = Actor("bert", Role.USER)
+    spools = [lab.imports.arriving(bert) for _ in range(ARRIVING_MAX)]
+    with pytest.raises(TooMany):
+        lab.imports.arriving(bert)
+    lab.imports.arriving(OPERATOR).close()
+    spools.pop().close()
+    spools.append(lab.imports.arriving(bert))
+    for spool in spools:
+        spool.close()
