@@ -127,7 +127,7 @@ class ArchiveSink:
         self._name = name
         self._require = require
         self._merge = merge
-        self._spool = call.library.imports.arriving(call.actor)
+        self._spool = call.library.imports.arriving(call.actor.account)
 
     def write(self, piece: bytes) -> None:
         """Raises OutOfQuota, TooLarge, OutOfSpace."""

@@ -140,16 +140,14 @@ class Imports:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
 
-    def arriving(self, actor: Actor) -> Spool:
+    def arriving(self, account: str) -> Spool:
         """A place for an archive that somebody sends. Raises TooMany: an account fills only so many at a time here."""
         with self._mutex:
-            accounts = [account for spool, account in self._arriving.items() if not spool.closed]
-            if accounts.count(actor.account) >= ARRIVING_MAX:
-                raise TooMany(
-                    f"{actor.account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10
-                )
+            accounts = [one for spool, one in self._arriving.items() if not spool.closed]
+            if accounts.count(account) >= ARRIVING_MAX:
+                raise TooMany(f"{account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10)
             spool = self.spool()
-            self._arriving[spool] = actor.account
+            self._arriving[spool] = account
         return spool
 
     @property
