@@ -231,8 +231,10 @@ class Holdings:
         if pending.quota_bytes is None:
             return
         brought = view.brought(actor.account, [ref.digest for ref in refs], self._clock())
-        more_bytes = sum(ref.size_bytes for ref in refs if ref.digest not in brought)
         room_bytes = pending.quota_bytes - pending.held_bytes
+        if room_bytes < 0:
+            brought = set()  # or it would last another day, each day
+        more_bytes = sum(ref.size_bytes for ref in refs if ref.digest not in brought)
         if more_bytes > max(0, room_bytes):
             raise OutOfQuota(
                 f"{actor.account} may have {pending.quota_bytes} bytes, flists and blocks that are not committed yet"

@@ -294,6 +294,20 @@ def test_what_is_not_committed_counts_to_the_quota_and_nothing_is_stored_past_it
     assert bring(store, BERT, b"z" * 60)[0].state is State.STORED
 
 
+def test_past_the_quota_what_was_brought_does_not_last_longer_by_being_brought_again(store: Store) -> None:
+    own = FlistName("bert", "own")
+    grant(store, "bert", Right.WRITE)
+    store.library.catalog.change(lambda draft: draft.set_quota("bert", 100))
+    store.library.flists.create(OPERATOR, own)
+    bring(store, BERT, b"x" * 60)
+    store.put("f", b"y" * 100, own)
+    store.clock.pass_hours(23)
+    with pytest.raises(OutOfQuota):
+        bring(store, BERT, b"x" * 60)
+    store.put("f", b"y" * 40, own)
+    bring(store, BERT, b"x" * 60)
+
+
 def test_what_was_committed_counts_once(store: Store) -> None:
     store.library.catalog.change(lambda draft: draft.set_quota("bert", 100))
     grant(store, "bert", Right.WRITE)
