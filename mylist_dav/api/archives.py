@@ -12,6 +12,7 @@ from mylist_dav.errors import Invalid
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.exports import MEDIA_TYPES, Export, Format
 from mylist_dav.services.job_kinds import IMPORT
+from mylist_dav.services.quotas import Require
 from mylist_dav.wire.dispositions import attachment
 from mylist_dav.wire.documents.flists import DownloadAsked, UploadAsked, UploadTold
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response
@@ -102,31 +103,35 @@ def _of_unknown_size(request: Request, export: Export, headers: Headers) -> Resp
 
 
 def upload(call: Call) -> BodySink:
-    """Raises what can be known before the body has come: Forbidden, NotFound, BadName."""
+    """Raises what can be known before the body has come: Forbidden, NotFound, BadName, OutOfQuota, TooMany."""
     asked: UploadAsked = call.query
     name = FlistName.parse(asked.name)
     if not call.request.has_body:
         raise Invalid("send the archive as the body")
+    require = call.library.imports.check_archive(call.actor, name, make=True)
+    require(call.request.content_length or 0)
     if asked.as_job == "1":
         import_asked = {"name": str(name), "merge": asked.merge == "1", "make": True}
-        return JobSink(call, IMPORT, import_asked, str(name))
-    call.library.imports.check(call.actor, name, make=True)
-    return ArchiveSink(call, name, merge=asked.merge == "1")
+        return JobSink(call, IMPORT, import_asked, str(name), require)
+    return ArchiveSink(call, name, require, merge=asked.merge == "1")
 
 
 class ArchiveSink:
     """A BodySink: an archive is kept in a file until all of it is here, then read. So one that breaks off costs nobody
     anything, and a zip can be read from its end."""
 
-    def __init__(self, call: Call, name: FlistName, *, merge: bool) -> None:
+    def __init__(self, call: Call, name: FlistName, require: Require, *, merge: bool) -> None:
         self.limit_bytes = call.library.settings.limits.body_bytes_max
         self.piece_bytes = PIECE_BYTES
         self._call = call
         self._name = name
+        self._require = require
         self._merge = merge
-        self._spool = call.library.imports.spool()
+        self._spool = call.library.imports.arriving(call.actor.account)
 
     def write(self, piece: bytes) -> None:
+        """Raises OutOfQuota, TooLarge, OutOfSpace."""
+        self._require(self._spool.size_bytes + len(piece))
         self._spool.write(piece)
 
     def finish(self) -> Response:

@@ -91,8 +91,9 @@ def tree(call: Call) -> Response:
             raise Invalid("'after' is of another revision")
         at_jid, after = int(jid), TreePath.parse(str(path))
     if call.request.header("if-none-match") is not None:
-        head_jid = call.library.flists.get(call.actor, call.flist_name).head_jid
-        unchanged = _unchanged(call, head_jid if at_jid is None else at_jid)
+        flist = call.library.flists.get(call.actor, call.flist_name)
+        jid = flist.head_jid if at_jid is None else at_jid
+        unchanged = _unchanged(call, jid) if flist.oldest_jid <= jid <= flist.head_jid else None
         if unchanged is not None:
             return unchanged
     page = call.library.trees.page(call.actor, call.flist_name, at_jid, after, asked.limit)
@@ -114,8 +115,11 @@ def _unchanged(call: Call, jid: int) -> Response | None:
 
 def recipes(call: Call) -> documents.RecipesTold:
     asked: documents.RecipesAsked = call.body
-    found = call.library.trees.recipes(call.actor, call.flist_name, map(Digest.parse, asked.digests))
-    return documents.RecipesTold(recipes=list(map(documents.RecipeTold.of, found.values())))
+    wanted = iter(dict.fromkeys(map(Digest.parse, asked.digests)))
+    found = call.library.trees.recipes(call.actor, call.flist_name, wanted)
+    return documents.RecipesTold(
+        recipes=list(map(documents.RecipeTold.of, found.values())), left=list(map(str, wanted))
+    )
 
 
 def get(call: Call) -> documents.EntryTold:

@@ -125,7 +125,9 @@ class CheckedJobSink(JobSink):
     """A JobSink for a file whose checksums are declared: what is not what was meant never becomes a job."""
 
     def __init__(self, call: Call, asked: dict[str, str | None], checksums: Checksums) -> None:
-        super().__init__(call, FILE_JOB, asked, f"{call.actor.account}/{FLIST}")
+        require = call.library.single_files.check_body(call.actor, str(asked["name"]))
+        require(call.request.content_length or 0)
+        super().__init__(call, FILE_JOB, asked, f"{call.actor.account}/{FLIST}", require)
         self._checksums = checksums
 
     def write(self, piece: bytes) -> None:

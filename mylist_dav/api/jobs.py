@@ -13,6 +13,7 @@ from mylist_dav.model.jobs import Job
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.job_asking import SYNC, sync_asked
 from mylist_dav.services.jobs import LOOK_SECONDS
+from mylist_dav.services.quotas import Require, any_size
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents.jobs import (
     BLOCKS_MAX,
@@ -123,17 +124,23 @@ class JobSink:
 
     piece_bytes = 1024 * 1024
 
-    def __init__(self, call: Call, kind: str, asked: dict[str, Any], flist: str) -> None:
-        """Raises what the kind checks, Busy and TooMany (too many wait), OutOfSpace."""
+    def __init__(
+        self, call: Call, kind: str, asked: dict[str, Any], flist: str, require: Require = any_size
+    ) -> None:
+        """require: is called with the size of what has come. Raises what the kind checks, Busy and TooMany (too many
+        wait), OutOfSpace.
+        """
         jobs = call.library.jobs
         self._call = call
         self._kind = kind
         self._asked = asked
         self._flist = flist
+        self._require = require
         self._body = jobs.new_body(call.actor, kind, asked)
         self.limit_bytes = jobs.bodies.size_bytes_max
 
     def write(self, piece: bytes) -> None:
+        self._require(self._body.size_bytes + len(piece))
         self._body.write(piece)
 
     def finish(self) -> Response:

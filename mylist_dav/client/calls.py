@@ -145,11 +145,19 @@ class Calls:
     def recipes(self, digests: list[str]) -> dict[str, tuple[Block, ...]]:
         """The blocks of contents of this flist; those that are not known are left out."""
         found: dict[str, tuple[Block, ...]] = {}
-        for start in range(0, len(digests), RECIPES_MAX):
-            asked = {"digests": digests[start : start + RECIPES_MAX]}
-            for each in _list(self._json("POST", f"{self._path}/recipes", asked), "recipes"):
+        while digests:
+            asked, later = digests[:RECIPES_MAX], digests[RECIPES_MAX:]
+            told = self._json("POST", f"{self._path}/recipes", {"digests": asked})
+            for each in _list(told, "recipes"):
                 digest, blocks = _recipe(each)
                 found[digest] = blocks
+            left = (
+                {each for each in _list(told, "left") if isinstance(each, str)} if "left" in told else set()
+            )
+            again = [digest for digest in asked if digest in left]
+            if len(again) == len(asked):
+                raise not_of_mylist()
+            digests = again + later
         return found
 
     def commit(

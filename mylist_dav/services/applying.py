@@ -38,6 +38,10 @@ COPIED_ENTRIES_MAX = 100_000
 """How many entries the copies of one commit may make together: its transaction holds up all who write."""
 
 
+LOOKED_AT_MAX = 5_000_000
+"""How many entries below folders may be looked at for their paths, at some million a second."""
+
+
 class _Stop(Exception):
     """An operation cannot be done. Never leaves this module."""
 
@@ -65,7 +69,7 @@ class Applying:
         self._conditions = conditions
         self._recipes = recipes
         self._locks = draft.has_locks(tree.flist.flist_id, draft.now_ns)
-        self._copied = 0
+        self._copied = self._looked_at = 0
         self.brought_bytes = 0
 
     def apply(self, number: int, operation: Operation) -> Refusal | None:
@@ -246,11 +250,15 @@ class Applying:
     def _fits(self, entry: Entry, source: TreePath, target: TreePath) -> None:
         try:
             refuse_cycle(self._tree, entry, target)
-            refuse_too_deep(self._tree, entry, source, target)
+            self._looked_at += refuse_too_deep(self._tree, entry, source, target)
         except Conflict as error:
             raise _Stop(target, Reason.NESTED, self._tree.find(target)) from error
         except LimitExceeded as error:
             raise _Stop(target, Reason.TOO_DEEP, self._tree.find(target)) from error
+        if self._looked_at > LOOKED_AT_MAX:
+            raise LimitExceeded(
+                f"one commit may look at {LOOKED_AT_MAX} entries below what it moves: make several"
+            )
 
     def _make_room(self, target: TreePath, existing: Entry | None) -> None:
         if existing is None:

@@ -26,6 +26,7 @@ from mylist_dav.model.operations import (
 from mylist_dav.services.applying import Applying
 from mylist_dav.services.differences import Differences
 from mylist_dav.services.naming import Content, Named, look_up, prove
+from mylist_dav.services.quotas import Allowance, allowance
 from mylist_dav.services.rights import reach, require_known, writable
 from mylist_dav.services.trees import check_content_type, check_time
 from mylist_dav.store.blocks import BlockStore
@@ -112,12 +113,14 @@ class Changes:
     # -- before the transaction --------------------------------------------------------------------------------
 
     def _named(self, actor: Actor, flist_name: FlistName, base_jid: int | None, puts: Iterable[Put]) -> Named:
-        """Look up what is named, if the actor may write here and is not late already."""
+        """Look up what is named, if the actor may write here and is not late already. Raises OutOfQuota."""
         with self._catalog.view() as view:
-            head_jid = writable(view, actor, flist_name).head_jid
-            if base_jid is not None and base_jid != head_jid:
-                raise _Late(head_jid)
-            return look_up(view, view.claims(reach(actor), self._clock()), map(Content.of, puts))
+            flist = writable(view, actor, flist_name)
+            if base_jid is not None and base_jid != flist.head_jid:
+                raise _Late(flist.head_jid)
+            named = look_up(view, view.claims(reach(actor), self._clock()), map(Content.of, puts))
+            _require_room(allowance(view, flist_name.account, flist), named)
+            return named
 
     def _proven(
         self, actor: Actor, flist_name: FlistName, operations: Operations, named: Named
@@ -198,6 +201,13 @@ class Changes:
         return Outdated(
             f"{flist_name} is at revision {head_jid}, not at {base_jid} any more", head_jid, (), changes
         )
+
+
+def _require_room(allowed: Allowance | None, named: Named) -> None:
+    """Nothing is hashed that there is no room for: a few blocks, named again and again, are a content of any size."""
+    if allowed is not None:
+        size_bytes = sum(content.size_bytes for content in named.unproven)
+        allowed.require(size_bytes, lambda: size_bytes)
 
 
 def _refused(head_jid: int, refusals: list[Refusal], missing: Iterable[Digest] = ()) -> Refused | Outdated:

@@ -24,6 +24,7 @@ from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT
 from mylist_dav.services.flists import Flists
+from mylist_dav.services.quotas import Require, allowance, any_size
 from mylist_dav.services.rights import require_creation, require_known, visible, writable
 from mylist_dav.services.uploads import Upload, Uploads
 from mylist_dav.store.blocks import BlockStore
@@ -141,6 +142,16 @@ class Files:
             except NotFound:
                 require_creation(actor, place.flist_name)
         return place
+
+    def check_body(self, actor: Actor, name: str) -> Require:
+        """The same for a file that is kept before it is stored; its size goes through what is returned."""
+        place = self.require_place(actor, name)
+        with self._catalog.view() as view:
+            existing = None
+            with contextlib.suppress(NotFound):
+                existing = view.tree(view.flist(place.flist_name)).find(place.path)
+            allowed = allowance(view, actor.account, existing)
+        return any_size if allowed is None else allowed.require_body
 
     def find(self, actor: Actor, digest: Digest) -> File:
         """A content by its digest. Raises NotFound for what is not there and what may not be read, alike.

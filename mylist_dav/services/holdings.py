@@ -198,7 +198,7 @@ class Holdings:
         yield from receiving.finish()
 
     def _store_group(self, actor: Actor, group: dict[Digest, bytes]) -> set[Digest]:
-        """Make blocks durable and note who brought them; returns those that are new. Raises OutOfQuota, ..."""
+        """Make blocks durable and note who brought them; returns those new to the actor. Raises OutOfQuota, ..."""
         refs = [BlockRef(digest, len(data)) for digest, data in group.items()]
         with self._catalog.view() as view:
             self._refuse_over_quota(view, actor, refs)
@@ -216,7 +216,8 @@ class Holdings:
 
     def _note(self, draft: Draft, actor: Actor, refs: list[BlockRef]) -> set[Digest]:
         require_bringing(draft, actor)
-        new = {ref.digest for ref in draft.blocks_unregistered(refs)}
+        known = self._holdings(draft, actor).known(ref.digest for ref in refs)  # of others' nothing is told
+        new = {ref.digest for ref in refs if ref.digest not in known}
         self._refuse_over_quota(draft, actor, refs)
         draft.register_blocks(refs)
         draft.add_uploads(actor.account, refs, draft.now_ns + UPLOAD_NS)
@@ -230,8 +231,10 @@ class Holdings:
         if pending.quota_bytes is None:
             return
         brought = view.brought(actor.account, [ref.digest for ref in refs], self._clock())
-        more_bytes = sum(ref.size_bytes for ref in refs if ref.digest not in brought)
         room_bytes = pending.quota_bytes - pending.held_bytes
+        if room_bytes < 0:
+            brought = set()  # or it would last another day, each day
+        more_bytes = sum(ref.size_bytes for ref in refs if ref.digest not in brought)
         if more_bytes > max(0, room_bytes):
             raise OutOfQuota(
                 f"{actor.account} may have {pending.quota_bytes} bytes, flists and blocks that are not committed yet"

@@ -8,12 +8,14 @@ writing    one transaction, or large parts built out of sight and attached by it
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
-from mylist_dav.errors import NotFound
+from mylist_dav.errors import Busy, MylistError, NotFound, TooMany
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.archives.members import Found, Limits, Member, Source
 from mylist_dav.model.archives.streams import (
@@ -37,13 +39,15 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.publishing import Order, Published, Publisher
-from mylist_dav.services.quotas import Allowance, allowance
+from mylist_dav.services.quotas import MEMBER_BYTES, Allowance, Require, allowance, any_size
+from mylist_dav.services.releasing import release_given_up
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
 from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import ROOT_NODE, Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.disk import Disk, turned
+from mylist_dav.store.marking import Marks
 from mylist_dav.store.pacing import Pace
 from mylist_dav.store.scratch import Scratch
 from mylist_dav.store.spool import Spool
@@ -51,6 +55,10 @@ from mylist_dav.store.walking import FolderSource
 
 ROWS_AT_ONCE_MAX = 20_000
 """How many rows of the catalog one transaction changes at most, before trees are built out of sight instead."""
+
+
+ARRIVING_MAX = 8
+"""How many archives of one account are kept at a time while they arrive, in one process."""
 
 
 class Progress(NamedTuple):
@@ -65,7 +73,7 @@ class Imported(NamedTuple):
     """What an import has done. jid: of its commit, None when everything was so already.
 
     entries, size_bytes: what the source had. added, changed, removed: entries of the flist.
-    new_blocks, new_bytes: what the block store did not have. made: the flist is new.
+    new_blocks, new_bytes: what the block store did not have, as far as the actor may know. made: the flist is new.
     """
 
     jid: int | None
@@ -80,6 +88,7 @@ class Imported(NamedTuple):
 
 
 Show = Callable[[Progress], None]
+T = TypeVar("T")
 
 
 def show_nothing(progress: Progress) -> None:
@@ -109,6 +118,8 @@ class Imports:
         self._limits = limits
         self._entries_max = entries_max
         self._rows_at_once_max = rows_at_once_max
+        self._mutex = threading.Lock()
+        self._arriving: WeakKeyDictionary[Spool, str] = WeakKeyDictionary()
 
     # -- sources -----------------------------------------------------------------------------------------------
 
@@ -128,6 +139,16 @@ class Imports:
     def spool(self) -> Spool:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
+
+    def arriving(self, account: str) -> Spool:
+        """A place for an archive that somebody sends. Raises TooMany: an account fills only so many at a time here."""
+        with self._mutex:
+            accounts = [one for spool, one in self._arriving.items() if not spool.closed]
+            if accounts.count(account) >= ARRIVING_MAX:
+                raise TooMany(f"{account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10)
+            spool = self.spool()
+            self._arriving[spool] = account
+        return spool
 
     @property
     def limits(self) -> Limits:
@@ -156,29 +177,37 @@ class Imports:
         name = FlistName.checked(*name)
         allowed = self.check(actor, name, make=make)
         remove_leftovers(self._catalog, actor, self._scratch)
-        with (
-            Lease(self._catalog, self._clock, "import", actor) as lease,
-            contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
-        ):
-            size_bytes, ingest = self._read(source, assembly, _keeping(lease, progress), allowed)
-            entries = assembly.entries
-            flist, made = self._open(actor, name, make)
-            order = Order(
-                actor,
-                flist,
-                conditions,
-                note,
-                merge,
-                self._rows_at_once_max,
-                self._entries_max,
-                self._clock(),
-                size_bytes,
-                lease.require,
-            )
-            publisher = Publisher(
-                self._catalog, assembly, order, lambda phase: progress(Progress(phase, entries, size_bytes))
-            )
-            done = self._publish(publisher, actor, flist, made)
+        publisher: Publisher | None = None
+        try:
+            with (
+                Lease(self._catalog, self._clock, "import", actor) as lease,
+                contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
+            ):
+                size_bytes, ingest = self._read(actor, source, assembly, _keeping(lease, progress), allowed)
+                entries = assembly.entries
+                flist, made = self._open(actor, name, make)
+                order = Order(
+                    actor,
+                    flist,
+                    conditions,
+                    note,
+                    merge,
+                    self._rows_at_once_max,
+                    self._entries_max,
+                    self._clock(),
+                    size_bytes,
+                    lease.require,
+                )
+                publisher = Publisher(
+                    self._catalog,
+                    assembly,
+                    order,
+                    lambda phase: progress(Progress(phase, entries, size_bytes)),
+                )
+                done = self._publish(publisher, actor, flist, made)
+        finally:
+            if publisher is not None and publisher.gave_up:
+                self._release(flist.flist_id)
         return Imported(
             done.jid, entries, size_bytes, done.added, done.changed, done.removed, ingest.new_blocks,
             ingest.new_bytes, made,
@@ -192,6 +221,28 @@ class Imports:
     def close(self) -> None:
         """Let go of the folder of temporary files. Imports that still run end with an error."""
         self._scratch.close()
+
+    def _release(self, flist_id: int) -> None:
+        """The flist is not to hold what was built in it and given up: who reads it could name these contents.
+
+        While others import, or when it is too busy, this is left to the collector.
+        """
+        with (
+            contextlib.suppress(MylistError),
+            contextlib.closing(Marks(self._scratch, self._disk)) as marks,
+        ):
+            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), flist_id):
+                pass
+
+    def _change_alone(self, make: Callable[[Draft], T]) -> T:
+        """Raises Busy while anybody keeps contents that no flist has yet."""
+
+        def alone(draft: Draft) -> T:
+            if draft.reaper.must_wait():
+                raise Busy("others import")
+            return make(draft)
+
+        return self._catalog.change(alone)
 
     def check(self, actor: Actor, name: FlistName, *, make: bool) -> Allowance | None:
         """What can be known before anything is read; returns how much may come.
@@ -209,12 +260,22 @@ class Imports:
                 require_creation(actor, name)
             return allowance(view, name.account, flist)
 
+    def check_archive(self, actor: Actor, name: FlistName, *, make: bool) -> Require:
+        """The same for an archive that is kept as a whole before it is read; what it says and has goes through this.
+
+        An archive far larger than any tree that there is room for is refused, also when it names members twice.
+        """
+        allowed = self.check(actor, name, make=make)
+        if allowed is None:
+            return any_size
+        return partial(allowed.require_body, beside_bytes=MEMBER_BYTES * self._limits.members)
+
     def _read(
-        self, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
+        self, actor: Actor, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
     ) -> tuple[int, Ingest]:
         """Take in all members; returns the bytes of their contents, and what has taken these in."""
         size_bytes = 0
-        with contextlib.closing(Ingest(self._catalog, self._blocks, Pace())) as ingest:
+        with contextlib.closing(Ingest(self._catalog, self._blocks, actor, Pace())) as ingest:
             for member, pieces in source.members():
                 digest = None
                 if member.kind is Kind.FILE:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mylist_dav.errors import Incomplete
+from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import shown
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import EMPTY, Digest
+from mylist_dav.services.rights import is_admin, reach
 from mylist_dav.store.blocks import BlockBatch, BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.contents import ContentWriter
@@ -22,12 +24,13 @@ class Ingest:
     """Takes contents one after the other; after finish() all of them are durable and registered.
 
     Small ones share syncs. A content that is known already is hashed and costs no block. For one thread; close() it.
-    new_blocks, new_bytes: of blocks that were not registered before.
+    new_blocks, new_bytes: of blocks that were not here before, as far as the actor may know.
     """
 
-    def __init__(self, catalog: Catalog, blocks: BlockStore, pace: Pace) -> None:
+    def __init__(self, catalog: Catalog, blocks: BlockStore, actor: Actor, pace: Pace) -> None:
         self._catalog = catalog
         self._blocks = blocks
+        self._actor = actor
         self._pace = pace
         self._batch: BlockBatch | None = None
         self._refs: list[BlockRef] = []
@@ -74,13 +77,19 @@ class Ingest:
 
     def _register_blocks(self, refs: list[BlockRef]) -> None:
         def register(draft: Draft) -> list[BlockRef]:
-            new = draft.blocks_unregistered(refs)
+            new = draft.blocks_unregistered(refs) if is_admin(self._actor) else self._unknown(draft, refs)
             draft.register_blocks(refs)
             return new
 
         new = self._catalog.change(register)
         self.new_blocks += len(new)
         self.new_bytes += sum(ref.size_bytes for ref in new)
+
+    def _unknown(self, draft: Draft, refs: list[BlockRef]) -> list[BlockRef]:
+        """Those that the actor may not know of: whether others have them is not told, and not counted either."""
+        holdings = draft.holdings(reach(self._actor), draft.now_ns, unlimited=False, uploads=True)
+        known = holdings.known(ref.digest for ref in refs)
+        return [ref for ref in dict.fromkeys(refs) if ref.digest not in known]
 
     def _register(self, recipe: Recipe) -> None:
         self._catalog.change(lambda draft: draft.register(recipe))

@@ -140,13 +140,19 @@ def prove(
     named = Named({}, {}, {}, [])
     for content, recipe in unproven.items():
         whole = blake3()
-        try:
-            for ref in recipe.blocks:
+        lacking: BlockRef | None = None
+        for ref in recipe.blocks:
+            try:
                 whole.update(_block(store, ref))
-                between()
-        except NotFound:
+            except NotFound:
+                lacking = ref  # also if it comes back while the others are looked for
+                break
+            between()
+        if lacking is not None:
             named.missing.extend(
-                ref.digest for ref in dict.fromkeys(recipe.blocks) if not store.has(ref.digest)
+                ref.digest
+                for ref in dict.fromkeys(recipe.blocks)
+                if ref == lacking or not store.has(ref.digest)
             )
             continue
         if whole.digest() == recipe.digest:

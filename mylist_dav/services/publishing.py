@@ -108,7 +108,10 @@ class _Plan:
 
 
 class Publisher:
-    """Publishes one assembled tree. For one thread; close() it, whatever has happened."""
+    """Publishes one assembled tree. For one thread; close() it, whatever has happened.
+
+    gave_up: once it is closed, whether something was built out of sight and not published.
+    """
 
     def __init__(
         self, catalog: Catalog, assembly: Assembly, order: Order, progress: Callable[[str], None]
@@ -118,12 +121,15 @@ class Publisher:
         self._order = order
         self._progress = progress
         self._stage: Stage | None = None
+        self._published = self.gave_up = False
 
     def run(self) -> Published:
         """Compare and commit, again if others commit meanwhile. Raises Locked, LimitExceeded, Busy, NotFound, ..."""
         for attempt in range(ATTEMPTS_MAX):
             try:
-                return self._attempt(attempt)
+                done = self._attempt(attempt)
+                self._published = True
+                return done
             except _HeadMoved:
                 continue
         raise Busy(f"{self._order.flist.flist_name} is being changed all the time; try again later")
@@ -132,6 +138,7 @@ class Publisher:
         """Remove what was built out of sight and not attached."""
         if self._stage is not None:
             stage, self._stage = self._stage, None
+            self.gave_up = not self._published
             try:
                 stage.clear()
             except NotFound:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Change(Protocol):
-    """One transaction of the collector, which is refused while anybody has a lease."""
+    """One transaction, which is refused while anybody has a lease."""
 
     def __call__(self, make: Callable[[Draft], T]) -> T: ...
 
@@ -40,7 +40,29 @@ def release_unheld(catalog: Catalog, marks: Marks, change: Change, pace: Pace) -
         heads = view.finder.heads()
     for flist_id in heads:
         _see(catalog, marks, pace, flist_id)
-    yield from _believe(catalog, marks, change, pace, heads)
+    for strange in _believe(catalog, marks, pace, heads):
+        yield change(partial(_release_gone, strange))
+    yield from _release_loose(catalog, marks, change, pace, heads)
+
+
+def release_given_up(
+    catalog: Catalog, marks: Marks, change: Change, pace: Pace, flist_id: int
+) -> Iterator[int]:
+    """The same for one flist, in which an import has built what it could not publish."""
+    with catalog.view() as view:
+        head_jid = view.finder.head_of(flist_id)
+    if head_jid is None:
+        return
+    heads = {flist_id: head_jid}
+    _see(catalog, marks, pace, flist_id)
+    for _strange in _believe(catalog, marks, pace, heads):
+        pass  # of other flists
+    yield from _release_loose(catalog, marks, change, pace, heads)
+
+
+def _release_loose(
+    catalog: Catalog, marks: Marks, change: Change, pace: Pace, heads: dict[int, int]
+) -> Iterator[int]:
     for flist_id in marks.flists():
         yield from _release(catalog, marks, change, pace, flist_id, heads[flist_id])
 
@@ -63,10 +85,8 @@ def _see(catalog: Catalog, marks: Marks, pace: Pace, flist_id: int) -> None:
         pace.rest(time.monotonic() - began, PAGE)
 
 
-def _believe(
-    catalog: Catalog, marks: Marks, change: Change, pace: Pace, heads: dict[int, int]
-) -> Iterator[int]:
-    """Compare with `held`. What it has of flists that are gone goes at once; new flists are left alone."""
+def _believe(catalog: Catalog, marks: Marks, pace: Pace, heads: dict[int, int]) -> Iterator[list[HeldRow]]:
+    """Compare with `held`; yields what it has of other flists: they are gone, or new."""
     after: HeldRow = (b"", 0)
     while True:
         began = time.monotonic()
@@ -77,7 +97,7 @@ def _believe(
         marks.believe(row for row in rows if row[1] in heads)
         strange = [row for row in rows if row[1] not in heads]
         if strange:
-            yield change(partial(_release_gone, strange))
+            yield strange
         after = rows[-1]
         pace.rest(time.monotonic() - began, PAGE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +57,10 @@ class TreePage(NamedTuple):
     jid: int
     entries: list[tuple[TreePath, Entry]]
     next: TreePath | None
+
+
+RECIPE_BLOCKS_MAX = 100_000
+"""Recipes are told until they have so many blocks together: some 10 MB of JSON. One may have more."""
 
 
 class Trees:
@@ -138,15 +142,22 @@ class Trees:
             jid = flist.head_jid if at_jid is None else at_jid
         return TreePage(jid, found[:limit], found[limit - 1][0] if len(found) > limit else None)
 
-    def recipes(self, actor: Actor, name: FlistName, digests: Iterable[Digest]) -> dict[Digest, Recipe]:
-        """The blocks of contents that a flist holds in any of its revisions; others are left out. Raises NotFound."""
+    def recipes(self, actor: Actor, name: FlistName, digests: Iterator[Digest]) -> dict[Digest, Recipe]:
+        """The blocks of contents that a flist holds in any of its revisions; others are left out. Raises NotFound.
+
+        It ends once there are RECIPE_BLOCKS_MAX blocks: what is left of digests is for another call.
+        """
         found: dict[Digest, Recipe] = {}
+        blocks = 0
         with self._catalog.view() as view:
             flist = readable(view, actor, name)
             for digest in digests:
                 recipe = view.recipe_held(flist.flist_id, digest)
                 if recipe is not None:
                     found[digest] = recipe
+                    blocks += len(recipe.blocks)
+                    if blocks >= RECIPE_BLOCKS_MAX:
+                        break
         return found
 
     def recipe(self, entry: Entry) -> Recipe:
@@ -384,22 +395,24 @@ def refuse_cycle(tree: TreeDraft, entry: Entry, target: TreePath) -> None:
         raise Conflict("a folder cannot be put inside of itself")
 
 
-def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> None:
+def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> int:
     """Raises LimitExceeded when something below a folder would have too long a path at its new place.
 
-    Folders alone are looked at first: they are few, and mostly that is enough to know.
+    Folders alone are looked at first: they are few, and mostly that is enough to know. Returns how many entries were
+    looked at.
     """
     names, size_bytes = len(target), len(str(target).encode())
     if not entry.is_directory or (names <= len(source) and size_bytes <= len(str(source).encode())):
-        return
-    below, below_bytes = tree.folders_reach(entry)
+        return 0
+    below, below_bytes, folders = tree.folders_reach(entry)
     if names + below < DEPTH_MAX and size_bytes + below_bytes + 1 + NAME_BYTES_MAX <= PATH_BYTES_MAX:
-        return
-    below, below_bytes = tree.reach(entry)
+        return folders
+    below, below_bytes, looked_at = tree.reach(entry)
     if names + below > DEPTH_MAX or size_bytes + below_bytes > PATH_BYTES_MAX:
         raise LimitExceeded(
             f"paths below /{target} would be too long: {DEPTH_MAX} names and {PATH_BYTES_MAX} bytes are allowed"
         )
+    return folders + looked_at
 
 
 def refuse_nested(tree: TreeDraft, path: TreePath, existing: Entry, keep: Entry) -> None:

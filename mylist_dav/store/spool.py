@@ -44,6 +44,11 @@ class Spool:
             raise turned(error, "keep the archive for reading") from error
         return self._file
 
+    @property
+    def closed(self) -> bool:
+        """Whether the bytes are dropped."""
+        return self._file.closed
+
     def close(self) -> None:
         """Drop the bytes. May be called twice."""
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mylist_dav.api.table import api
-from mylist_dav.errors import MylistError
+from mylist_dav.errors import MylistError, OutOfQuota
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Role, Scope
 from mylist_dav.model.conditions import Place
@@ -41,6 +41,9 @@ class Caller:
         for name, role in (("admin", Role.ADMIN), ("alice", Role.USER), ("bert", Role.USER)):
             self.library.identity.add_account(OPERATOR, name, role)
             self.tokens[name] = self.library.identity.new_token(OPERATOR, name)
+
+    def fields(self, account: str) -> list[tuple[str, str]]:
+        return [("authorization", f"Bearer {self.tokens[account]}")]
 
     def ask(
         self, method: str, target: str, account: str = "admin", body: bytes | None = None, **fields: str
@@ -177,7 +180,33 @@ def test_a_quota_is_kept_before_anything_is_stored(caller: Caller) -> None:
     caller.library.identity.set_quota(OPERATOR, "admin", 6)
     before = list(caller.library.blocks.digests())
     assert caller.ask("PUT", "/files/b", "admin", b"678").status == 507
+    assert caller.ask("PUT", "/files/b?async=1", "admin", b"678").status == 507
     assert list(caller.library.blocks.digests()) == before
+
+
+def test_a_file_for_a_job_is_held_to_the_quota_while_it_arrives_too(caller: Caller) -> None:
+    caller.put("a", b"12345")
+    caller.library.identity.set_quota(OPERATOR, "admin", 6)
+    request = Request("PUT", "/files/b", "async=1", caller.fields("admin"), "h", "h", client="192.0.2.1")
+    request.has_body = True  # and nobody says how long it is
+    sink = caller.front.respond(request)
+    assert not isinstance(sink, Response)
+    sink.write(b"6")
+    with pytest.raises(OutOfQuota):
+        sink.write(b"7")
+    sink.abort()
+    assert caller.ask("PUT", "/files/a?async=1", "admin", b"123456").status == 202  # in the place of five
+
+
+def test_an_archive_that_says_it_is_far_past_the_quota_is_refused_before_it_comes(caller: Caller) -> None:
+    caller.library.identity.set_quota(OPERATOR, "admin", 6)
+    for query in ("name=admin/site", "name=admin/site&async=1"):
+        request = Request(
+            "POST", "/flist/upload", query, caller.fields("admin"), "h", "h", client="192.0.2.1"
+        )
+        request.has_body, request.content_length = True, 2**40
+        with pytest.raises(OutOfQuota):
+            caller.front.respond(request)
 
 
 # -- checksums -------------------------------------------------------------------------------------------------

@@ -297,7 +297,9 @@ def test_a_large_content_of_another_flist_is_named_and_its_recipe_told(admin: As
     content = Random(7).randbytes(5_000_000)
     entry = admin.put("large", content)
     unknown = str(Digest.of(b"unknown"))
-    found = admin.ask("POST", "recipes", {"digests": [entry["digest"], unknown]})["recipes"]
+    answer = admin.ask("POST", "recipes", {"digests": [entry["digest"], unknown]})
+    found = answer["recipes"]
+    assert answer["left"] == []
     assert [(one["digest"], one["size_bytes"]) for one in found] == [(entry["digest"], len(content))]
     blocks = found[0]["blocks"]
     assert sum(block["size_bytes"] for block in blocks) == len(content)
@@ -372,6 +374,8 @@ def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:
     known = {"if-none-match": '"1"'}
     assert admin.http.get(f"{admin.path}/tree", headers=known).status_code == 304
     assert admin.http.get(f"{admin.path}/tree", headers=known, params={"at": "1"}).status_code == 304
+    none = admin.http.get(f"{admin.path}/tree", headers={"if-none-match": '"99"'}, params={"at": "99"})
+    assert none.status_code == 404, "a revision that is not there is not unchanged"
     admin.put("f", b"x")
     assert admin.http.get(f"{admin.path}/tree", headers=known).headers["etag"] == '"2"'
 

@@ -226,6 +226,24 @@ def test_blocks_that_do_not_make_up_the_content_are_not_written(desk: Desk, targ
     assert list(target.iterdir()) == []
 
 
+def test_recipes_that_did_not_fit_are_asked_for_once_more(desk: Desk, target: Path) -> None:
+    class Little(Calls):
+        def _json(self, method: str, path: str, asked: Any = None, **options: Any) -> dict[str, Any]:
+            left = []
+            if path.endswith("/recipes"):
+                left = asked["digests"][1:]
+                asked = {"digests": asked["digests"][:1]}
+            found = super()._json(method, path, asked, **options)
+            return found | {"left": left} if left else found
+
+    contents = {f"file{n}": os.urandom(1_500_000) for n in range(3)}
+    for name, content in contents.items():
+        write(desk.folder, name, content=content)
+    desk.push()
+    pull(desk, target, Little)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == contents
+
+
 @pytest.mark.parametrize("path", ["../file", "a/../../file", "/etc/file", "a//b", ".", "a/./b"])
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
     entry = {"path": path, "kind": "directory", "mode": 0o755, "mtime_ns": 0}

@@ -339,9 +339,9 @@ class TreeContract:
         with catalog.view() as view:
             tree = view.tree(view.flist(A))
             found = shown(tree)
-            assert tree.reach(found["d"]) == (3, len("/ee/äöü/f".encode()))
-            assert tree.folders_reach(found["d"]) == (2, len("/ee/äöü".encode()))
-            assert tree.reach(found["d/ee/äöü/f"]) == tree.folders_reach(found["d/ee/äöü"]) == (0, 0)
+            assert tree.reach(found["d"]) == (3, len("/ee/äöü/f".encode()), 3)
+            assert tree.folders_reach(found["d"]) == (2, len("/ee/äöü".encode()), 2)
+            assert tree.reach(found["d/ee/äöü/f"]) == tree.folders_reach(found["d/ee/äöü"]) == (0, 0, 0)
 
     # -- copies ------------------------------------------------------------------------------------------------
 

@@ -388,6 +388,17 @@ def test_a_commit_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> N
     assert shelf.paths() == ["a", "a/b"]
 
 
+def test_moving_large_folders_again_and_again_is_bounded(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.commit(mkdir("a/1/2/3", parents=True), mkdir("longer"))
+    monkeypatch.setattr("mylist_dav.services.applying.LOOKED_AT_MAX", 20)
+    there_and_back = [move("a", "longer/a"), move("longer/a", "a")]
+    shelf.commit(*there_and_back * 2, mkdir("b"))
+    with pytest.raises(LimitExceeded, match="make several"):
+        shelf.commit(*there_and_back * 10, mkdir("c"))
+
+
 def test_no_more_than_a_hundred_reasons_are_told(shelf: Shelf) -> None:
     assert len(refusals(shelf, *[delete(f"none{number}") for number in range(150)])) == 100
 
@@ -633,3 +644,31 @@ def test_a_right_that_is_taken_away_while_a_content_is_hashed_is_gone(
     with pytest.raises(Forbidden):
         shelf.commit(put("f", b"".join(contents), blocks=refs), actor=WRITER)
     assert shelf.paths() == []
+
+
+def test_what_the_quota_has_no_room_for_is_not_hashed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = b"\0" * (1024 * 1024)
+    refs = (BlockRef(shelf.blocks.put(block), len(block)),) * 50
+    shelf.bring(block)
+    shelf.identity.set_quota(OPERATOR, "anna", 30 * len(block))
+    monkeypatch.setattr("mylist_dav.services.changes.prove", pytest.fail)
+    with pytest.raises(OutOfQuota):
+        shelf.commit(Put(path=p("f"), digest=Digest.of(b"?"), size_bytes=50 * len(block), blocks=refs))
+
+
+def test_a_block_that_was_gone_and_is_back_while_a_content_is_hashed_is_missing(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = long_content()
+    refs = shelf.bring(*contents)
+    read = shelf.blocks.get
+
+    def gone_for_a_moment(digest: Digest) -> bytes:
+        if digest == refs[1].digest:
+            raise NotFound("no such block")
+        return read(digest)
+
+    monkeypatch.setattr(shelf.blocks, "get", gone_for_a_moment)
+    with pytest.raises(Refused) as raised:
+        shelf.commit(put("f", b"".join(contents), blocks=tuple(refs)))
+    assert list(raised.value.missing) == [refs[1].digest]

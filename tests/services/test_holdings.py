@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +201,16 @@ def test_asking_changes_nothing(store: Store) -> None:
 # -- bringing ---------------------------------------------------------------------------------------------------
 
 
+def test_whether_others_have_a_block_shows_only_to_those_who_may_know_it(store: Store) -> None:
+    store.put("f", b"a guess")
+    make_private(store)
+    grant(store, "bert", Right.WRITE, OTHER)
+    assert [one.state for one in bring(store, BERT, b"a guess")] == [State.STORED]
+    assert [one.state for one in bring(store, ROOT, b"a guess")] == [State.PRESENT]
+    rows = store.library.audit.rows(OPERATOR, Wanted(account="bert"))
+    assert [json.loads(row.detail)["new"] for row in rows] == [1]
+
+
 def test_what_was_brought_is_stored_and_known_to_who_has_brought_it_for_a_day(store: Store) -> None:
     grant(store, "bert", Right.WRITE)
     told = bring(store, BERT, b"a", b"bb", b"a")
@@ -281,6 +292,20 @@ def test_what_is_not_committed_counts_to_the_quota_and_nothing_is_stored_past_it
     assert bring(store, BERT, b"y" * 10)[0].state is State.STORED
     store.clock.pass_hours(25)
     assert bring(store, BERT, b"z" * 60)[0].state is State.STORED
+
+
+def test_past_the_quota_what_was_brought_does_not_last_longer_by_being_brought_again(store: Store) -> None:
+    own = FlistName("bert", "own")
+    grant(store, "bert", Right.WRITE)
+    store.library.catalog.change(lambda draft: draft.set_quota("bert", 100))
+    store.library.flists.create(OPERATOR, own)
+    bring(store, BERT, b"x" * 60)
+    store.put("f", b"y" * 100, own)
+    store.clock.pass_hours(23)
+    with pytest.raises(OutOfQuota):
+        bring(store, BERT, b"x" * 60)
+    store.put("f", b"y" * 40, own)
+    bring(store, BERT, b"x" * 60)
 
 
 def test_what_was_committed_counts_once(store: Store) -> None:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mylist_dav.errors import Busy, LimitExceeded, Locked, MylistError, NotFound
-from mylist_dav.model.actors import OPERATOR
+from mylist_dav.model.actors import OPERATOR, Reach, Role
 from mylist_dav.model.conditions import Conditions, Place
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.locks import Scope
 from mylist_dav.model.paths import TreePath
@@ -225,6 +226,27 @@ def test_an_import_that_is_interrupted_leaves_nothing(lab: Lab) -> None:
     assert lab.tree() == SMALL
     assert lab.staged() == 0
     assert not [path for path in (lab.data / "tmp").rglob("*") if path.is_file()]
+
+
+def test_what_an_import_has_built_and_given_up_may_be_named_by_nobody(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "data", rows_at_once_max=3)
+    lab.take(tar_of(SMALL))
+    lab.catalog.change(lambda draft: draft.add_account("bert", Role.USER))
+
+    def named(*contents: bytes) -> list[bytes]:
+        reach = Reach("bert", False, None)
+        with lab.catalog.view() as view:
+            return [one for one in contents if view.claims(reach, 0).may_name_content(Digest.of(one))]
+
+    lab.put("x", b"28")
+    lab.put("x", b"x")
+    lock(lab, "x")
+    with pytest.raises(Locked):
+        lab.take(tar_of(LARGE))
+    assert named(b"29", b"28", b"x") == [b"28", b"x"]  # 28 is in a revision
+    lab.take(tar_of(LARGE), merge=True)
+    assert named(b"29", b"28", b"x") == [b"29", b"28", b"x"]
+    lab.close()
 
 
 # -- locks -----------------------------------------------------------------------------------------------------

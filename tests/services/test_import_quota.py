@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import OutOfQuota
-from mylist_dav.model.actors import OPERATOR
+from mylist_dav.errors import OutOfQuota, TooMany
+from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.digest import Digest
+from mylist_dav.model.names import FlistName
 from mylist_dav.services.identity import Identity
+from mylist_dav.services.imports import ARRIVING_MAX
+from mylist_dav.services.quotas import MEMBER_BYTES
 from tests.services.trees_in_memory import NAME, Lab, file, special_tar, tar_info, tar_of
 
 
@@ -60,3 +64,42 @@ def test_what_is_merged_counts_beside_what_is_there(lab: Lab) -> None:
     assert sorted(lab.tree()) == ["first"]
     lab.take(tar_of({"a": file(b"a" * 15)}), merge=True)
     assert lab.counted() == (2, 20)
+
+
+def test_an_archive_that_is_kept_before_it_is_read_is_no_larger_than_the_quota_and_its_headers(
+    lab: Lab,
+) -> None:
+    require = lab.imports.check_archive(OPERATOR, NAME, make=True)
+    most = 20 + MEMBER_BYTES * lab.imports.limits.members
+    require(most)
+    with pytest.raises(OutOfQuota, match=f"no room for a body of {most + 1}"):
+        require(most + 1)
+
+
+def test_without_a_quota_an_archive_may_have_any_size(lab: Lab) -> None:
+    lab.imports.check_archive(OPERATOR, FlistName("free", "site"), make=True)(2**60)
+
+
+def test_what_others_have_stored_counts_as_new_for_who_may_not_read_it(lab: Lab) -> None:
+    lab.catalog.change(lambda draft: draft.set_private(draft.flist(NAME).flist_id, True))
+    lab.catalog.change(lambda draft: draft.add_account("bert", Role.USER))
+    bert, name = Actor("bert", Role.USER, self_service=True), FlistName("bert", "site")
+
+    def take(actor: Actor) -> int:
+        source = lab.imports.archive(io.BytesIO(tar_of({"guess": file(b"12345")})))
+        return lab.imports.run(actor, name, source, make=True).new_blocks
+
+    assert take(bert) == 1
+    assert take(bert) == 0
+    assert take(OPERATOR) == 0
+
+
+def test_an_account_sends_only_so_many_archives_at_a_time(lab: Lab) -> None:
+    spools = [lab.imports.arriving("bert") for _ in range(ARRIVING_MAX)]
+    with pytest.raises(TooMany):
+        lab.imports.arriving("bert")
+    lab.imports.arriving("anna").close()
+    spools.pop().close()
+    spools.append(lab.imports.arriving("bert"))
+    for spool in spools:
+        spool.close()

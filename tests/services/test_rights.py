@@ -148,7 +148,7 @@ READ: dict[str, Verb] = {
     "differences.page": lambda case, actor: case.library.differences.page(actor, case.name, 1),
     "exposures.of_flist": lambda case, actor: case.library.exposures.of_flist(actor, case.name),
     "trees.page": lambda case, actor: case.library.trees.page(actor, case.name),
-    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, []),
+    "trees.recipes": lambda case, actor: case.library.trees.recipes(actor, case.name, iter(())),
     "labels.list": lambda case, actor: case.library.labels.list(actor, case.name),
     "properties.get": lambda case, actor: case.library.properties.get(actor, case.place("f")),
     "properties.of_entry": lambda case, actor: case.library.properties.of_entry(
@@ -193,6 +193,9 @@ WRITE: dict[str, Verb] = {
         actor, case.place("held"), case.lock_token
     ),
     "imports.check": lambda case, actor: case.library.imports.check(actor, case.name, make=False),
+    "imports.check_archive": lambda case, actor: case.library.imports.check_archive(
+        actor, case.name, make=False
+    ),
     "imports.run": lambda case, actor: _import(case, actor, case.name, False),
     "flists.rollback": lambda case, actor: case.library.flists.rollback(
         actor, case.name, 1, _conditions(*_held(case))
@@ -300,7 +303,10 @@ LISTINGS = {"flists.list", "flists.page", "flists.accounts", "flists.has_account
 OF_BLOCKS = {"holdings.exists", "holdings.find", "holdings.upload", "holdings.receive"}
 """A block is in any number of flists: test_holdings.py has who may do what with it."""
 
-OF_FILES = {"single_files.open", "single_files.require_place", "single_files.find", "single_files.check"}
+OF_FILES = {
+    "single_files.open", "single_files.require_place", "single_files.check_body", "single_files.find",
+    "single_files.check",
+}  # fmt: skip
 """So is a content, and each account stores files of its own: api/test_files.py has who may do what."""
 
 OF_JOBS = {"jobs.new_body", "jobs.start", "jobs.list", "jobs.cancel"}

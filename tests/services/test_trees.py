@@ -456,3 +456,12 @@ def test_a_refused_change_leaves_no_trace(shelf: Shelf) -> None:
         with pytest.raises(MylistError):
             refused()
     assert shelf.flist() == before
+
+
+def test_recipes_are_told_until_they_have_many_blocks(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = [shelf.put(f"f{n}", b"%d" % n * 3_000_000).entry.digest for n in range(3)]
+    asked = iter([digest for digest in digests if digest is not None])
+    monkeypatch.setattr("mylist_dav.services.trees.RECIPE_BLOCKS_MAX", 1)
+    found = shelf.trees.recipes(ADMIN, NAME, asked)
+    assert list(found) == digests[:1], "the first, however many blocks it has"
+    assert list(asked) == digests[1:]

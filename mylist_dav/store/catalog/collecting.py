@@ -153,6 +153,11 @@ class Finder:
         """The head of every flist, by its id."""
         return dict(self._sql.execute("SELECT flist_id, head_jid FROM flist").fetchall())
 
+    def head_of(self, flist_id: int) -> int | None:
+        """The head of a flist; None when it is gone."""
+        rows = self._sql.execute("SELECT head_jid FROM flist WHERE flist_id = ?", (flist_id,)).fetchall()
+        return int(rows[0][0]) if rows else None
+
     def entry_digests(
         self, flist_id: int, after: tuple[int, str], limit: int
     ) -> tuple[tuple[int, str] | None, list[bytes]]:
@@ -316,11 +321,6 @@ class Reaper(Finder):
             "DELETE FROM held WHERE digest = ? AND flist_id = ?", [(digest, flist_id) for digest in digests]
         )
         return True
-
-    def head_of(self, flist_id: int) -> int | None:
-        """The head of a flist; None when it is gone."""
-        rows = self._sql.execute("SELECT head_jid FROM flist WHERE flist_id = ?", (flist_id,)).fetchall()
-        return int(rows[0][0]) if rows else None
 
     def release_gone(self, rows: Iterable[HeldRow]) -> int:
         """Forget what flists held that are no more; returns how many rows."""

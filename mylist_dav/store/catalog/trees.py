@@ -49,10 +49,11 @@ WITH RECURSIVE folder(id, names, bytes) AS (
 _MEMBERS = "FROM folder CROSS JOIN entry e WHERE e.flist_id = ?1 AND e.parent_id = folder.id"
 _TOTALS = f"{_BELOW} SELECT count(*), coalesce(sum(e.size_bytes), 0) {_MEMBERS}"
 _REACH = (
-    f"{_BELOW} SELECT coalesce(max(folder.names) + 1, 0), coalesce(max(folder.bytes + 1 + octet_length(e.name)), 0)"
+    f"{_BELOW} SELECT coalesce(max(folder.names) + 1, 0), coalesce(max(folder.bytes + 1 + octet_length(e.name)), 0),"
+    " count(*)"
     f" {_MEMBERS}"
 )
-_FOLDERS_REACH = f"{_BELOW} SELECT max(names), max(bytes) FROM folder"
+_FOLDERS_REACH = f"{_BELOW} SELECT max(names), max(bytes), count(*) - 1 FROM folder"
 
 WALK_PAGE = 1000
 
@@ -175,17 +176,20 @@ class TreeView:
         row = self._sql.execute(_TOTALS, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
         return row[0], row[1]
 
-    def reach(self, folder: Entry) -> tuple[int, int]:
-        """The most names, and the most bytes, that a path below a folder of the head adds to the path of the folder."""
+    def reach(self, folder: Entry) -> tuple[int, int, int]:
+        """The most names, and the most bytes, that a path below a folder of the head adds to the path of the folder.
+
+        And how many entries were looked at for that.
+        """
         assert self.at_jid is None, "only the head can be measured"
         row = self._sql.execute(_REACH, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
-        return row[0], row[1]
+        return row[0], row[1], row[2]
 
-    def folders_reach(self, folder: Entry) -> tuple[int, int]:
+    def folders_reach(self, folder: Entry) -> tuple[int, int, int]:
         """The same for the folders only, which are fewer."""
         assert self.at_jid is None, "only the head can be measured"
         row = self._sql.execute(_FOLDERS_REACH, (self.flist.flist_id, folder.entry_id)).fetchall()[0]
-        return row[0], row[1]
+        return row[0], row[1], row[2]
 
     def by_id(self, entry_id: int) -> Entry | None:
         """The open row of an entry of the head, reachable or not."""

@@ -144,6 +144,8 @@ class RecipesAsked(Asked):
 
 
 class RecipesTold(Told):
-    """Of the contents that were asked for and that the flist holds."""
+    """Of the contents that were asked for and that the flist holds. `left`: what is to be asked for once more, because
+    the blocks of the others are so many."""
 
     recipes: list[RecipeTold]
+    left: list[str]
