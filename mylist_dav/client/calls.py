@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -246,7 +246,9 @@ class Calls:
         """Where people find a host name or a prefix of this server."""
         if where.startswith("/"):
             return f"{self.server}{quote(where.rstrip('/'))}/"
-        return f"{self.server.partition('://')[0]}://{where.lower()}/"
+        address = urlsplit(self.server)  # sites of other names answer at the same port
+        port = f":{address.port}" if address.port is not None else ""
+        return f"{address.scheme}://{where.lower()}{port}/"
 
     def _json(self, method: str, path: str, asked: object = None, **options: Any) -> dict[str, Any]:
         """The JSON object of an answer. Raises what the status says."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -188,3 +188,16 @@ def test_progress_says_rate_and_time_left() -> None:
     assert speed.text(progress) == "sending 20.0 MiB of 100.0 MiB (20 %), 2.0 MiB/s, 0:40 left"
     progress.moved_bytes = 20 * 1024
     assert speed.text(progress).endswith("2.0 KiB/s, 14 h 13 min left")
+
+
+@pytest.mark.parametrize(
+    ("server", "where", "address"),
+    [
+        ("https://files.example.org", "WWW.example.org", "https://www.example.org/"),
+        ("http://127.0.0.1:8080", "site.localhost", "http://site.localhost:8080/"),
+        ("http://[::1]:8080", "/docs/", "http://[::1]:8080/docs/"),
+    ],
+)
+def test_sites_are_found_where_the_server_is(server: str, where: str, address: str) -> None:
+    with closing(Calls(server, "token", FlistName("alice", "site"))) as calls:
+        assert calls.address_of(where) == address
