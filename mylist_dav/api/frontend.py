@@ -119,8 +119,9 @@ class ApiFrontEnd:
         """The response with who asked, for the access log and the sums of traffic."""
         if call.actor.account:
             response.account = call.actor.account
+            up_bytes = call.request.received_bytes or call.request.content_length or 0
             response.meter = response.meter or self._library.ledger.request(
-                call.actor, _flist_name(call), up_bytes=call.request.content_length or 0
+                call.actor, _flist_name(call), up_bytes=up_bytes
             )
         return response
 
