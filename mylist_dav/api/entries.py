@@ -8,7 +8,7 @@ from mylist_dav.api.bodies import model_response
 from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.flists import ADDRESS, empty
 from mylist_dav.api.operations import Answer, Call, Media, Operation
-from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, Unauthenticated, UnsupportedMedia
+from mylist_dav.errors import Invalid, NotAllowed, NotFound, Unauthenticated, UnsupportedMedia
 from mylist_dav.model import entries as model
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
@@ -16,7 +16,7 @@ from mylist_dav.model.entries import Kind
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.trees import Attributes
 from mylist_dav.services.uploads import Upload
-from mylist_dav.wire.checksums import Checksums, checksums_of
+from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import entries as documents
 from mylist_dav.wire.media import media_type, worth_keeping
@@ -222,8 +222,8 @@ def put(call: Call) -> ContentSink:
     )
 
 
-class ContentSink:
-    """A BodySink that makes a file."""
+class ContentSink(CheckedSink):
+    """Makes a file."""
 
     def __init__(
         self,
@@ -232,28 +232,14 @@ class ContentSink:
         checksums: Checksums,
         told: Callable[[model.Entry], documents.EntryTold],
     ) -> None:
-        self.limit_bytes = limit_bytes
-        self.piece_bytes = PIECE_BYTES
+        super().__init__(upload, checksums, limit_bytes, PIECE_BYTES)
         self._upload = upload
-        self._checksums = checksums
         self._told = told
 
-    def write(self, piece: bytes) -> None:
-        self._checksums.update(piece)
-        self._upload.write(piece)
-
-    def finish(self) -> Response:
-        try:
-            self._checksums.check()
-        except MylistError:
-            self._upload.abort()
-            raise
+    def store(self) -> Response:
         stored = self._upload.finish()
         headers = [("etag", stored.entry.etag)] if stored.entry.etag is not None else []
         return model_response(self._told(stored.entry), 201 if stored.created else 200, *headers)
-
-    def abort(self) -> None:
-        self._upload.abort()
 
 
 def _told(path: TreePath, entry: model.Entry) -> documents.EntryTold:

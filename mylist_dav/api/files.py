@@ -15,7 +15,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.services.files import FILE_JOB, FLIST, address_of
 from mylist_dav.services.uploads import Upload
-from mylist_dav.wire.checksums import Checksums, checksums_of
+from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FilePutAsked, FileTold
 from mylist_dav.wire.media import media_type, worth_keeping
 from mylist_dav.wire.messages import BodySink, Response
@@ -143,26 +143,15 @@ class CheckedJobSink(JobSink):
         return super().finish()
 
 
-class FileSink:
-    """A BodySink that makes a file of the flist for files."""
+class FileSink(CheckedSink):
+    """Makes a file of the flist for files."""
 
     def __init__(self, call: Call, upload: Upload, checksums: Checksums) -> None:
-        self.limit_bytes = call.library.settings.limits.body_bytes_max
-        self.piece_bytes = PIECE_BYTES
+        super().__init__(upload, checksums, call.library.settings.limits.body_bytes_max, PIECE_BYTES)
         self._ledger = call.library.ledger
         self._upload = upload
-        self._checksums = checksums
 
-    def write(self, piece: bytes) -> None:
-        self._checksums.update(piece)
-        self._upload.write(piece)
-
-    def finish(self) -> Response:
-        try:
-            self._checksums.check()
-        except MylistError:
-            self._upload.abort()
-            raise
+    def store(self) -> Response:
         stored = self._upload.finish()
         entry = stored.entry
         told = FileTold(
@@ -177,6 +166,3 @@ class FileSink:
             self._upload.actor, self._upload.place.flist_name, up_bytes=entry.size_bytes
         )
         return response
-
-    def abort(self) -> None:
-        self._upload.abort()

@@ -11,7 +11,7 @@ from mylist_dav.dav.following import following
 from mylist_dav.errors import Invalid, NotAllowed
 from mylist_dav.model.conditions import Place
 from mylist_dav.services.uploads import Upload
-from mylist_dav.wire.checksums import Checksums, checksums_of
+from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.media import worth_keeping
 from mylist_dav.wire.messages import Headers, Response
 
@@ -63,26 +63,15 @@ def parse_mtime_ns(text: str) -> int:
     return int(Decimal(trimmed) * 1_000_000_000)
 
 
-class PutSink:
-    """A BodySink that makes a file."""
+class PutSink(CheckedSink):
+    """Makes a file."""
 
     def __init__(self, call: Call, upload: Upload, checksums: Checksums) -> None:
-        self.limit_bytes = call.library.settings.limits.body_bytes_max
+        super().__init__(upload, checksums, call.library.settings.limits.body_bytes_max, PIECE_BYTES)
         self._call = call
-        self.piece_bytes = PIECE_BYTES
         self._upload = upload
-        self._checksums = checksums
 
-    def write(self, piece: bytes) -> None:
-        self._checksums.update(piece)
-        self._upload.write(piece)
-
-    def finish(self) -> Response:
-        try:
-            self._checksums.check()
-        except Invalid:
-            self._upload.abort()
-            raise
+    def store(self) -> Response:
         stored = following(self._call, self._upload.place, self._upload.finish, last=True)
         headers: Headers = []
         if stored.entry.etag is not None:
@@ -95,6 +84,3 @@ class PutSink:
             account=self._upload.actor.account,
             meter=self._call.meter(up_bytes=stored.entry.size_bytes),
         )
-
-    def abort(self) -> None:
-        self._upload.abort()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from base64 import b64decode
 from binascii import Error as Base64Error
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mylist_dav.errors import Invalid
-from mylist_dav.wire.messages import Request
+from mylist_dav.wire.messages import Request, Response
 
 _OF_DIGEST_FIELDS = {"sha-256": ("sha256", 32), "sha-512": ("sha512", 64)}
 """Of RFC 9530: as hashlib calls them, and their bytes. The others of its registry are too weak to be worth a look."""
@@ -63,6 +64,43 @@ def checksums_of(request: Request) -> Checksums:
     if md5 is not None:
         found.append(Checksum("md5", _decoded("Content-MD5", md5.strip(), 16)))
     return Checksums(list(dict.fromkeys([*found, *_oc_checksums(request.header("oc-checksum") or "")])))
+
+
+class Storing(Protocol):
+    """What takes the bytes of one body, and can drop them."""
+
+    def write(self, piece: bytes, /) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class CheckedSink(ABC):
+    """A BodySink that stores nothing of a body that is not what its checksums say. `store` commits it and answers."""
+
+    def __init__(self, storing: Storing, checksums: Checksums, limit_bytes: int, piece_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.piece_bytes = piece_bytes
+        self._storing = storing
+        self._checksums = checksums
+
+    def write(self, piece: bytes) -> None:
+        self._checksums.update(piece)
+        self._storing.write(piece)
+
+    def finish(self) -> Response:
+        try:
+            self._checksums.check()
+        except Invalid:
+            self._storing.abort()
+            raise
+        return self.store()
+
+    def abort(self) -> None:
+        self._storing.abort()
+
+    @abstractmethod
+    def store(self) -> Response:
+        """All of the body is here, and is what was declared."""
 
 
 def _digest_field(name: str, value: str) -> list[Checksum]:
