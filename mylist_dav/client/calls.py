@@ -202,22 +202,25 @@ class Calls:
     def missing(self, ids: list[str]) -> set[str]:
         """Which of these the server does not have, or not for us: at most IDS_MAX are asked for."""
         assert len(ids) <= IDS_MAX
-        present = _list(self._json("POST", "/blocks/exists", {"ids": ids}), "present")
+        found = self._json("POST", "/blocks/exists", {"ids": ids}, query={"tell": "present"})
+        present = _list(found, "present")
         return set(ids).difference(each for each in present if isinstance(each, str))
 
-    def upload(self, size_bytes: int, pieces: Callable[[], Iterator[bytes]]) -> dict[str, str]:
-        """Send a tar of blocks; what was wrong with those that were not taken, by their names in it.
+    def upload(self, count: int, size_bytes: int, pieces: Callable[[], Iterator[bytes]]) -> dict[str, str]:
+        """Send a tar of so many blocks; what was wrong with those that were not taken, by their names in it.
 
         pieces: the tar from its beginning, size_bytes in all; called again when a connection breaks.
         """
         headers = {"content-type": "application/x-tar", "content-length": str(size_bytes)}
-        found = self._json("POST", "/blocks/upload", headers=headers, content=pieces)
+        query = {"tell": "bad"}
+        found = self._json("POST", "/blocks/upload", headers=headers, content=pieces, query=query)
         refused = {}
         for each in _list(found, "blocks"):
             if not isinstance(each, dict):
                 raise not_of_mylist()
-            if each.get("state") not in ("stored", "present"):
-                refused[str(each.get("name"))] = printable(str(each.get("detail")))
+            refused[str(each.get("name"))] = printable(str(each.get("detail")))
+        if _number(found, "stored") + _number(found, "present") + len(refused) != count:
+            raise not_of_mylist()
         return refused
 
     def download(self, ids: list[str], read: Callable[[Iterator[bytes]], T]) -> T:
