@@ -40,8 +40,8 @@ class Turn:
         self._busy_seconds = busy_seconds
         try:
             with suppress(OSError):  # it is there, or the file system has none: then it is a plain file
-                os.mkfifo(path, 0o644)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+                os.mkfifo(path, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
         except OSError as error:
             raise MylistError(f"the catalog cannot be opened: {os.strerror(error.errno or 0)}") from error
         self._rings = stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
