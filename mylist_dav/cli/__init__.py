@@ -16,8 +16,8 @@ from mylist_dav.outcomes import outcome
 EXIT_INTERRUPTED = 130
 
 _GARBAGE_FROM = 100_000
-"""New objects until Python looks for garbage in circles. Most of what a command makes lives as long as it does: with the
-700 of the default, looking took a quarter of the processor time of a push."""
+"""New objects until Python looks for garbage in circles. Most of what a command makes lives as long as it does: with
+the 700 of the default, looking took a quarter of the processor time of a push."""
 
 _COMMANDS = {
     "account": "account:account",
