@@ -51,6 +51,9 @@ class Committed(NamedTuple):
 class _Unchanged(Exception):
     """The operations leave the tree as it was: the transaction is dropped. Never leaves this module."""
 
+    def __init__(self, head_jid: int) -> None:
+        self.head_jid = head_jid
+
 
 class _Late(Exception):
     """The head is not the base any more. Never leaves this module."""
@@ -104,9 +107,8 @@ class Changes:
                     draft, actor, flist_name, base_jid, operations, note, conditions, named.recipes, proven
                 )
             )
-        except _Unchanged:
-            with self._catalog.view() as view:
-                return Committed(writable(view, actor, flist_name).head_jid, False)
+        except _Unchanged as unchanged:
+            return Committed(unchanged.head_jid, False)
         except _Late as late:
             raise self._outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
 
@@ -170,7 +172,7 @@ class Changes:
         if refusals:
             raise _refused(tree.flist.head_jid, refusals)
         if not tree.settle():
-            raise _Unchanged
+            raise _Unchanged(tree.flist.head_jid)
         if actor.account:
             draft.end_uploads(actor.account, {ref.digest for one in recipes.values() for ref in one.blocks})
         tree.action, tree.note = Action.COMMIT, note or f"commit of {len(operations)} operations"
