@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from mylist_dav.api.bodies import model_response, require_json
 from mylist_dav.api.credentials import authenticate, says_who
 from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Table, query_names
-from mylist_dav.api.problems import problem
+from mylist_dav.api.problems import in_words_of_the_api, problem
 from mylist_dav.api.queries import query_of
 from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
 from mylist_dav.model.actors import GUEST, Actor
@@ -42,12 +42,13 @@ class ApiFrontEnd:
         """Raises TooMany, NotFound, NotAllowed, Unauthenticated, Forbidden (plain HTTP, where refused), Invalid, ..."""
         self._library.throttle.come(request.client, guest=not says_who(request))
         found = self._found(request)
+        asks_methods = request.method == "OPTIONS" and isinstance(found, Found)
         operation = found.operations.get(_method(request)) if isinstance(found, Found) else None
         if operation is None and request.target.startswith("/api/"):
-            raise _refusal(found)
+            return _told_methods(found, asks_methods)
         actor = self._actor(request, operation)
         if operation is None:
-            raise _refusal(found)
+            return _told_methods(found, asks_methods)
         assert isinstance(found, Found)
         query = read_query(operation.query, query_of(request.query, query_names(operation.query)))
         call = Call(self._library, request, actor, found.names, found.rest, query)
@@ -113,7 +114,7 @@ class ApiFrontEnd:
             answer = model_response(answer, operation.status)
         if not isinstance(answer, Response):
             return FinishedSink(answer, partial(self._counted, call))
-        return self._counted(call, answer)
+        return self._counted(call, in_words_of_the_api(answer))
 
     def _counted(self, call: Call, response: Response) -> Response:
         """The response with who asked, for the access log and the sums of traffic."""
@@ -132,7 +133,15 @@ def _method(request: Request) -> str:
 
 
 def _methods(found: Found) -> list[str]:
-    return [*found.operations, *(["HEAD"] if "GET" in found.operations else [])]
+    return [*found.operations, *(["HEAD"] if "GET" in found.operations else []), "OPTIONS"]
+
+
+def _told_methods(found: Found | MylistError, asked: bool) -> Response:
+    """The methods of an address, to who has asked for them (RFC 9110, 9.3.7); to others it is refused."""
+    if not asked:
+        raise _refusal(found)
+    assert isinstance(found, Found)
+    return Response(204, [("allow", ", ".join(_methods(found))), ("cache-control", "no-store")])
 
 
 def _refusal(found: Found | MylistError) -> MylistError:

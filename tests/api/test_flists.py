@@ -452,6 +452,8 @@ def test_content_is_put_under_conditions_and_checked(admin: Asking) -> None:
     assert admin.http.put(path, content=b"x", headers={"if-none-match": "*"}).status_code == 412
     assert admin.http.put(path, content=b"two", headers={"if-match": etag}).status_code == 200
     assert admin.http.put(path, content=b"x", headers={"if-match": etag}).status_code == 412
+    other = admin.http.get(path, headers={"if-match": '"other"'})
+    assert (other.status_code, other.json()["type"]) == (412, "urn:mylist:problem:precondition-failed")
     sha = b64encode(hashlib.sha256(b"three").digest()).decode()
     for content, status in ((b"other", 400), (b"three", 200)):
         response = admin.http.put(path, content=content, headers={"repr-digest": f"sha-256=:{sha}:"})
@@ -539,6 +541,8 @@ def test_parts_of_an_archive_are_those_of_the_whole(admin: Asking, form: str) ->
     assert (stale.status_code, stale.content) == (200, whole.content)
     past = admin.http.get(address, params=query, headers={"range": f"bytes={size}-"})
     assert (past.status_code, past.headers["content-range"]) == (416, f"bytes */{size}")
+    assert past.headers["content-security-policy"] == "sandbox"
+    assert past.json()["type"] == "urn:mylist:problem:range-not-satisfiable"
     assert admin.http.get(address, params=query, headers={"if-none-match": tag}).status_code == 304
     assert admin.http.head(address, params=query).headers["etag"] == tag
     several = admin.http.get(address, params=query, headers={"range": "bytes=0-1,5-6"})
