@@ -383,9 +383,12 @@ def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:
 def test_folders_are_read_page_by_page(admin: Asking) -> None:
     admin.commit(*({"op": "mkdir", "path": f"d/{name}", "parents": True} for name in "abc"))
     first = admin.ask("GET", "entries/d", params={"limit": "2"})
+    admin.commit({"op": "move", "from": "d/a", "to": "d/z"}, {"op": "delete", "path": "d/c"})
     second = admin.ask("GET", "entries/d", params={"limit": "2", "after": first["next"]})
     assert [one["path"] for one in first["members"] + second["members"]] == ["d/a", "d/b", "d/c"]
     assert (first["entry"]["path"], second["next"]) == ("d", None)
+    admin.ask("GET", "entries/d", status=400, params={"after": first["next"], "at": "1"})
+    admin.ask("GET", "entries/d", status=404, params={"after": cursor(99, "a")})
     root = admin.ask("GET", "entries")
     assert (root["entry"]["path"], [one["path"] for one in root["members"]]) == ("", ["d"])
     admin.ask("GET", "entries/none", status=404)
