@@ -111,6 +111,8 @@ class Library:
         self.intake = Intake(self.files)
         self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
         self._tries = SharedTries(root / LIMITS / "tries")
+        self._places_asking = SharedTries(root / LIMITS / "addresses")
+        self._accounts_asking = SharedTries(root / LIMITS / "accounts")
         self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
 
     def _open_trees(self, root: Path) -> None:
@@ -153,7 +155,9 @@ class Library:
             counted=self._tries,
             places=self._hashing,
         )
-        self.throttle = Throttle(settings.rates, self.clock)
+        self.throttle = Throttle(
+            settings.rates, self.clock, addresses=self._places_asking, accounts=self._accounts_asking
+        )
         self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, self.clock)
         self.upkeep = Upkeep(self.catalog, self._stored, self.stop_sign)
 
@@ -258,7 +262,8 @@ class Library:
         self.exports.close()
         self.collector.close()
         self.files.close()
-        self._tries.close()
+        for counted in (self._tries, self._places_asking, self._accounts_asking):
+            counted.close()
         self._hashing.close()
         self.stop_sign.close()
 
