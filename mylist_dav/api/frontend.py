@@ -16,6 +16,7 @@ from mylist_dav.api.credentials import authenticate, says_who
 from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Table, query_names
 from mylist_dav.api.problems import in_words_of_the_api, problem
 from mylist_dav.api.queries import query_of
+from mylist_dav.api.waiting import HELD_BYTES_MAX, LargeBodies, until_its_turn
 from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
 from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.names import FlistName
@@ -34,6 +35,7 @@ class ApiFrontEnd:
         self._library = library
         self._table = table
         self._in_clear = in_clear
+        self._large = LargeBodies(library.imports.spool)
 
     def answer_now(self, request: Request) -> Response | None:
         return None
@@ -91,7 +93,11 @@ class ApiFrontEnd:
             return self._finished(operation, call, operation.run(call))
         if not request.has_body:
             return self._with_body(operation, call, b"")
-        return WholeBody(operation.limit_bytes, partial(self._whole, operation, call))
+        handle = partial(self._whole, operation, call)
+        if operation.limit_bytes <= HELD_BYTES_MAX:
+            return WholeBody(operation.limit_bytes, handle)
+        sink = self._large.receive(call.actor.account, operation.limit_bytes, handle)
+        return FinishedSink(sink, partial(self._counted, call))
 
     def _whole(self, operation: Operation, call: Call, body: bytes) -> Response:
         found = self._with_body(operation, call, body)
@@ -107,7 +113,14 @@ class ApiFrontEnd:
         elif not isinstance(model, Media):
             require_json(call.request)
             call = replace(call, body=read_document(model, body))
+            return self._counted(call, until_its_turn(partial(self._ran, operation, call)))
         return self._finished(operation, call, operation.run(call))
+
+    def _ran(self, operation: Operation, call: Call) -> Response:
+        """What an operation with a JSON body gives, which is never a sink for another. Raises Queued, ..."""
+        found = self._finished(operation, call, operation.run(call))
+        assert isinstance(found, Response), f"{operation.name} takes a second body"
+        return found
 
     def _finished(self, operation: Operation, call: Call, answer: Answer) -> Response | BodySink:
         if isinstance(answer, BaseModel):

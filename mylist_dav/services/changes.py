@@ -29,6 +29,7 @@ from mylist_dav.services.naming import Content, Named, look_up, prove
 from mylist_dav.services.quotas import Allowance, allowance
 from mylist_dav.services.rights import reach, require_known, writable
 from mylist_dav.services.trees import check_content_type, check_time
+from mylist_dav.services.turns import Hashing
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
@@ -72,12 +73,14 @@ class Changes:
         clock: Callable[[], int],
         entries_max: int,
         differences: Differences,
+        hashing: Hashing,
     ) -> None:
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
         self._entries_max = entries_max
         self._differences = differences
+        self._hashing = hashing
 
     def commit(
         self,
@@ -94,7 +97,8 @@ class Changes:
         by digests: each must be one that the actor may read, or whose blocks they have uploaded.
 
         Raises Refused (with every reason), Outdated (the head is another than base_jid, or all that is wrong are
-        conditions of operations), NotFound, Forbidden, Invalid, LimitExceeded, OutOfQuota.
+        conditions of operations), NotFound, Forbidden, Invalid, LimitExceeded, OutOfQuota; Queued when contents are to
+        be hashed and it is the turn of others.
         """
         require_known(actor)
         _check(operations, note)
@@ -128,7 +132,9 @@ class Changes:
         self, actor: Actor, flist_name: FlistName, operations: Operations, named: Named
     ) -> dict[Content, Recipe]:
         """Hash what is to be hashed. Raises Refused when a content is missing or wrong."""
-        hashed = prove(self._blocks, {} if named.missing or named.wrong else named.unproven)
+        unproven = {} if named.missing or named.wrong else named.unproven
+        with self._hashing.turn(actor.account, sum(content.size_bytes for content in unproven)):
+            hashed = prove(self._blocks, unproven)
         wrong, missing = {**named.wrong, **hashed.wrong}, [*named.missing, *hashed.missing]
         if not wrong and not missing:
             return hashed.recipes

@@ -43,6 +43,7 @@ from mylist_dav.services.rates import Throttle
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
+from mylist_dav.services.turns import Hashing
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
 from mylist_dav.settings import PeerSettings, Settings
@@ -125,7 +126,10 @@ class Library:
         self.uploads = Uploads(catalog, self.blocks, clock, limits.entries_max, self.intake)
         self.labels = Labels(catalog)
         self.differences = Differences(catalog)
-        self.changes = Changes(catalog, self.blocks, clock, limits.entries_max, self.differences)
+        self.hashing = Hashing()
+        self.changes = Changes(
+            catalog, self.blocks, clock, limits.entries_max, self.differences, self.hashing
+        )
         self.locks = Locks(
             catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )
