@@ -5,7 +5,6 @@ from __future__ import annotations
 from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.flists import ADDRESS
 from mylist_dav.api.operations import Call, Operation
-from mylist_dav.errors import Invalid
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import Paged, changes, flists
 
@@ -67,20 +66,11 @@ def commit(call: Call) -> changes.CommitTold:
 def diff(call: Call) -> changes.DiffTold:
     """One page. The cursor holds both revisions, so that pages fit together when the head moves on."""
     asked: changes.DiffAsked = call.query
-    from_jid, to_jid, after = asked.from_jid, asked.to_jid, 0
-    if asked.after is not None:
-        began, ended, after = map(int, read_cursor(asked.after, int, int, int))
-        if began != from_jid or to_jid not in (None, ended) or after < 0:
-            raise Invalid("'after' is of another comparison")
-        to_jid = ended
-    page = call.library.differences.page(
-        call.actor, call.flist_name, from_jid, to_jid, after=after, limit=asked.limit
-    )
-    return changes.DiffTold(
-        from_jid=page.earlier_jid,
-        to_jid=page.later_jid,
-        changes=list(map(changes.Difference.of, page.differences)),
-        next=None if page.next is None else cursor(page.earlier_jid, page.later_jid, page.next),
+    to_jid, after = changes.goes_on(asked.after, asked.from_jid, asked.to_jid)
+    return changes.DiffTold.of(
+        call.library.differences.page(
+            call.actor, call.flist_name, asked.from_jid, to_jid, after=after, limit=asked.limit
+        )
     )
 
 

@@ -6,7 +6,8 @@ going_on.py     a whole tree page by page
 changes.py      one commit of many operations     applying.py  one operation after the other
 naming.py       contents that are named by digest: who may, are they here, what do they come to
 turns.py        heavy work, only so much at once, and fairly
-differences.py  how two revisions differ     labels.py   names for revisions
+differences.py  how two revisions differ     side_by_side.py  the same, if that is much
+labels.py       names for revisions
 uploads.py      receiving the bytes of one file
 guards.py       conditions and locks, checked inside the transaction
 locks.py        WebDAV locks          properties.py   WebDAV dead properties

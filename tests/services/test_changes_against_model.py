@@ -17,6 +17,7 @@ from mylist_dav.model.operations import (
     Change,
     Copy,
     Delete,
+    Difference,
     Exchange,
     MakeDirectory,
     MakeSymlink,
@@ -27,6 +28,7 @@ from mylist_dav.model.operations import (
     SetAttributes,
 )
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.differences import Differences
 from tests.services.tree_model import Node, Path, Refused, TreeModel
 from tests.shelf import ADMIN, NAME, Clock, Shelf, hold_invariants
 
@@ -243,6 +245,11 @@ def _compare(shelf: Shelf, earlier: int, later: int) -> None:
         if entry_id not in after and (entry.parent_id == root_id or entry.parent_id in after):
             wanted.add((Change.REMOVED, path, None))
     found = shelf.differences.page(ADMIN, NAME, earlier, later).differences
+    walking, mark, walked = Differences(shelf.catalog, kept_max=-1), None, list[Difference]()
+    while (page := walking.page(ADMIN, NAME, earlier, later, mark, 2)).next is not None:
+        walked += page.differences
+        mark = page.next
+    assert walked + page.differences == found
     told = [(one.change, tuple(one.path), one.old_path and tuple(one.old_path)) for one in found]
     assert len(set(told)) == len(told)
     assert set(told) == wanted
