@@ -17,6 +17,7 @@ from mylist_dav.model.operations import (
     OPERATIONS_MAX,
     MakeDirectory,
     MakeSymlink,
+    Operation,
     Operations,
     Put,
     Reason,
@@ -242,18 +243,25 @@ def _check(operations: Operations, note: str) -> None:
         )
     if len(note) > NOTE_CHARS_MAX or not note.isprintable():
         raise Invalid(f"a note is at most {NOTE_CHARS_MAX} printable characters")
-    for operation in operations:
-        if isinstance(operation, Put | MakeDirectory | SetAttributes):
-            if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
-                raise Invalid(f"{operation.mode:o} is not a mode: 0 to 7777 is allowed")
-            check_time(operation.mtime_ns)
-        if isinstance(operation, Put | SetAttributes):
-            check_content_type(operation.content_type)
-        if isinstance(operation, Put):
-            _check_put(operation)
-        if isinstance(operation, MakeSymlink):
-            check_time(operation.mtime_ns)
-            _check_target(operation.target)
+    for number, operation in enumerate(operations):
+        try:
+            _check_one(operation)
+        except Invalid as error:
+            raise Invalid(f"operation {number}: {error}") from error
+
+
+def _check_one(operation: Operation) -> None:
+    if isinstance(operation, Put | MakeDirectory | SetAttributes):
+        if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
+            raise Invalid(f"{operation.mode:o} is not a mode: 0 to 7777 is allowed")
+        check_time(operation.mtime_ns)
+    if isinstance(operation, Put | SetAttributes):
+        check_content_type(operation.content_type)
+    if isinstance(operation, Put):
+        _check_put(operation)
+    if isinstance(operation, MakeSymlink):
+        check_time(operation.mtime_ns)
+        _check_target(operation.target)
 
 
 def _check_put(put: Put) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from mylist_dav.errors import Invalid
@@ -19,6 +21,9 @@ KEPT_MAX = 20_000
 """So many differences, some 20 MB, are put in order in memory, and kept for the next page of the same comparison. Where
 there are more, both trees are walked for each page."""
 
+PAIRS_MAX = 100
+"""Comparisons of which differences are kept, those that were read last."""
+
 Pair = tuple[int, int, int]
 """A flist by its id, and two revisions of it: what differs between these never changes."""
 
@@ -29,7 +34,8 @@ class Differences:
     def __init__(self, catalog: Catalog, *, kept_max: int = KEPT_MAX) -> None:
         self._catalog = catalog
         self._kept_max = kept_max
-        self._last: tuple[Pair, list[Difference]] | None = None
+        self._known: OrderedDict[Pair, list[Difference]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def page(
         self,
@@ -53,15 +59,25 @@ class Differences:
             trees = view.tree(flist, from_jid), view.tree(flist, to_jid)
             sides = Sides(*trees, from_jid, to_jid, view.states(flist))
             pair = flist.flist_id, from_jid, to_jid
-            last = self._last  # read once: other threads replace it
-            if last is not None and last[0] == pair:
-                return DifferencePage(from_jid, to_jid, *_page_of(last[1], after, limit))
+            with self._lock:
+                known = self._known.get(pair)
+                if known is not None:
+                    self._known.move_to_end(pair)
+            if known is not None:
+                return DifferencePage(from_jid, to_jid, *_page_of(known, after, limit))
             span = view.span(flist, min(pair[1:]), max(pair[1:]), self._kept_max)
             all_of_them = None if span is None else _Comparison(span, sides).sorted(self._kept_max)
             if all_of_them is None:
                 return DifferencePage(from_jid, to_jid, *differences_after(sides, after, limit))
-            self._last = pair, all_of_them
+            self._keep(pair, all_of_them)
         return DifferencePage(from_jid, to_jid, *_page_of(all_of_them, after, limit))
+
+    def _keep(self, pair: Pair, differences: list[Difference]) -> None:
+        """For the next page; what was kept before goes until all fits."""
+        with self._lock:
+            self._known[pair] = differences
+            while sum(map(len, self._known.values())) > self._kept_max or len(self._known) > PAIRS_MAX:
+                self._known.popitem(last=False)
 
 
 def _page_of(

@@ -110,10 +110,11 @@ def _given(view: View, claims: Claims, content: Content, blocks: tuple[BlockRef,
     """A content of several blocks, with these blocks."""
     if not _is_plausible(content.size_bytes, blocks):
         return Reason.RECIPE
-    missing = [ref.digest for ref in blocks if not claims.may_name_block(ref.digest)]
+    once = dict.fromkeys(blocks)
+    missing = [ref.digest for ref in once if not claims.may_name_block(ref.digest)]
     if missing:
         return missing
-    there = {ref: view.block_bytes(ref.digest) for ref in blocks}
+    there = {ref: view.block_bytes(ref.digest) for ref in once}
     missing = [ref.digest for ref, there_bytes in there.items() if there_bytes is None]
     if missing:
         return missing

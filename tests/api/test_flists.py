@@ -218,6 +218,9 @@ def test_differences_are_told_page_by_page_even_when_the_head_moves_on(admin: As
         ("moved", "moved", "d"),
     ]
     admin.ask("GET", "diff", status=400, params={"from": "2", "after": first["next"]})
+    for forged in (cursor(1, first["to"], "a//b", 1), cursor(1, first["to"], 1), cursor("1", 2, "a", 1)):
+        admin.ask("GET", "diff", status=400, params={"from": "1", "after": forged})
+    admin.ask("GET", "diff", status=404, params={"from": "1", "after": cursor(1, 10**9, "a", 1)})
     admin.ask("GET", "diff", status=404, params={"from": "99"})
     admin.ask("GET", "diff", status=400)
 
@@ -332,6 +335,21 @@ def test_a_large_content_of_another_flist_is_named_and_its_recipe_told(admin: As
 def test_operations_that_are_malformed_are_refused(admin: Asking, operation: dict[str, Any]) -> None:
     found = admin.commit({"op": "mkdir", "path": "fine"}, operation, status=400)
     assert found["type"] in ("urn:mylist:problem:invalid", "urn:mylist:problem:bad-name")
+    assert admin.paths() == []
+
+
+def test_a_malformed_operation_is_named_by_its_number(admin: Asking) -> None:
+    good = {"op": "mkdir", "path": "a"}
+    for bad in ({"op": "mkdir", "path": "a/../b"}, {"op": "symlink", "path": "l", "target": "a\0b"}):
+        assert "operation 1: " in admin.commit(good, bad, status=400)["detail"]
+    assert "operations.1.mkdir.mode" in admin.commit(good, good | {"mode": "x"}, status=400)["detail"]
+
+
+def test_a_commit_is_made_on_no_condition_that_is_not_looked_at(admin: Asking) -> None:
+    asked = {"operations": [{"op": "mkdir", "path": "a"}]}
+    for header in ("if-match", "if-none-match", "if-unmodified-since"):
+        refused = admin.ask("POST", "commits", asked, 400, headers={header: '"7"'})
+        assert "base_jid" in refused["detail"]
     assert admin.paths() == []
 
 

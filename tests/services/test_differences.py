@@ -119,6 +119,16 @@ def test_a_page_ends_where_enough_was_looked_at_and_the_next_goes_on(
     assert pages(few, 9, None, 100) == [("changed", "g"), ("changed", "h"), ("added", "i")]
 
 
+def test_what_is_kept_for_the_next_page_is_bounded_over_all_comparisons(shelf: Shelf) -> None:
+    for name in "abcdefgh":
+        shelf.mkdir(name)
+    few = Differences(shelf.catalog, kept_max=6)
+    for earlier in (6, 7, 5, 6, 4):
+        assert pages(few, earlier, 9, 2) == told(shelf, earlier, 9)
+    assert sum(map(len, few._known.values())) <= 6
+    assert len(few._known) == 1
+
+
 def test_a_page_may_begin_at_a_path_that_neither_revision_has(shelf: Shelf) -> None:
     for name in ("a", "c"):
         shelf.mkdir(name)

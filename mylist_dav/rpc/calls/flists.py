@@ -25,7 +25,7 @@ from mylist_dav.wire.documents.calls import (
     OneFlist,
     OneLabel,
 )
-from mylist_dav.wire.documents.changes import CommitTold, DiffTold, goes_on
+from mylist_dav.wire.documents.changes import CommitTold, DiffTold, goes_on, values_of
 from mylist_dav.wire.documents.flists import (
     AccountFlists,
     Commit,
@@ -98,7 +98,7 @@ def commit(library: Library, actor: Actor, asked: FlistCommit) -> CommitTold:
         actor,
         FlistName.parse(asked.flist),
         asked.base_jid,
-        [one.operation() for one in asked.operations],
+        values_of(asked.operations),
         asked.note,
     )
     return CommitTold(jid=done.jid, head_jid=done.jid, changed=done.changed)

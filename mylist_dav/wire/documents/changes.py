@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -186,6 +187,17 @@ class CommitAsked(Asked):
     base_jid: Jid | None = None
     note: Annotated[str, Field(max_length=model.NOTE_CHARS_MAX)] = ""
     operations: Annotated[list[OperationAsked], Field(min_length=1, max_length=model.OPERATIONS_MAX)]
+
+
+def values_of(asked: Sequence[OperationAsked]) -> list[model.Operation]:
+    """Operations as values. Raises BadName, Invalid, with the number of the one that is malformed."""
+    found: list[model.Operation] = []
+    for number, one in enumerate(asked):
+        try:
+            found.append(one.operation())
+        except Invalid as error:
+            raise type(error)(f"operation {number}: {error}") from error
+    return found
 
 
 class CommitTold(Told):
