@@ -79,8 +79,8 @@ START = [
     MakeDirectory(path=TreePath("ab"), parents=True),
     MakeDirectory(path=TreePath("b")),
     Put(path=TreePath("aba"), digest=Digest.of(b"one"), size_bytes=3),
-    Put(path=TreePath("ba"), digest=Digest.of(b"two"), size_bytes=3),
-    Put(path=TreePath("c"), digest=Digest.of(b"three"), size_bytes=5),
+    Put(path=TreePath("ba"), digest=Digest.of(b"one"), size_bytes=3),
+    Put(path=TreePath("c"), digest=Digest.of(b"one"), size_bytes=3),
 ]
 ABOUT = {Digest.of(data): data for data in CONTENTS}
 
@@ -190,6 +190,7 @@ def _run(shelf: Shelf, clock: Clock, history: list[tuple[list[Operation], int]])
         assert told == _states(nodes)
         for path, entry in found.items():
             assert ids.setdefault(nodes[path].ident, entry.entry_id) == entry.entry_id, "ids stay"
+    assert len(set(ids.values())) == len(ids), "what is made anew has another id"
     for earlier, later in itertools.product(sorted(revisions)[-4:], repeat=2):
         _compare(shelf, earlier, later)
     with shelf.catalog.view() as view:

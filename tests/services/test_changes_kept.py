@@ -94,6 +94,29 @@ def test_what_is_made_and_taken_away_by_one_commit_leaves_nothing(
     assert shelf.paths() == before
 
 
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [put("f", b"one"), put("f", b"more")],
+        [put("new", b"one"), Delete(path=p("new")), put("f", b"more")],
+        [mkdir("new"), put("new/f", b"one"), Delete(path=p("new")), put("f", b"more")],
+        [put("new", b"one"), put("g", b"more"), Move(source=p("g"), target=p("new"), overwrite=True)],
+        [put("g", b"one"), Copy(source=p("g"), target=p("h")), put("g", b"more"), Delete(path=p("h"))],
+        [mkdir("d"), put("d/g", b"more"), Copy(source=p("d"), target=p("e")), put("d/g", b"content")],
+    ],
+)
+def test_a_flist_holds_no_content_that_none_of_its_revisions_has(
+    shelf: Shelf, operations: list[Operation]
+) -> None:
+    """Or whoever may read the flist could name it."""
+    shelf.bring(b"one", b"more")
+    shelf.put("f")
+    shelf.commit(*operations)
+    with shelf.catalog.view() as view:
+        held = {row[0] for row in view._sql.execute("SELECT digest FROM held").fetchall()}
+    assert held == {Digest.of(b"content"), Digest.of(b"more")}
+
+
 def test_nothing_done_is_told_with_the_revision_in_which_there_was_nothing_to_do(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

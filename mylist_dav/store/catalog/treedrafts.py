@@ -88,6 +88,7 @@ class TreeDraft(TreeView):
         self._dirty = False
         self._ended: dict[int, Entry] = {}  # what was closed, by entry id, as the head had it
         self._begun: set[int] = set()  # the ids of rows that were opened one by one, and are open still
+        self._contents: dict[int, Digest] = {}  # of those rows
         self._removed: list[int] = []  # folders that went when there were such rows
 
     @property
@@ -153,15 +154,21 @@ class TreeDraft(TreeView):
         )  # fmt: skip
         self._begun.add(entry.entry_id)
         if entry.digest is not None:
-            self._sql.execute(_HOLD, (entry.digest, self.flist.flist_id))
+            self._contents[entry.entry_id] = entry.digest
 
     def _end(self, entry: Entry) -> None:
         """Close the open row. A row of this same commit leaves no trace: no row has since = until."""
         if entry.since_jid < self.jid:
             self._sql.execute(_CLOSE, (self.flist.flist_id, entry.parent_id, entry.name, self.jid))
             self._ended[entry.entry_id] = entry
-        self._begun.discard(entry.entry_id)
+        self._drop([entry.entry_id])
         self._sql.execute(_DELETE, (self.flist.flist_id, entry.parent_id, entry.name))
+
+    def _drop(self, entry_ids: Iterable[int]) -> None:
+        """Forget rows that were opened, and are gone again."""
+        for entry_id in entry_ids:
+            self._begun.discard(entry_id)
+            self._contents.pop(entry_id, None)
 
     # -- subtrees ----------------------------------------------------------------------------------------------
 
@@ -180,8 +187,10 @@ class TreeDraft(TreeView):
             if count:
                 pending.extend(self._folder_pairs(source.flist.flist_id, source_id, target_id))
         self._count(entries, size_bytes)
-        if source.flist.flist_id != self.flist.flist_id:
-            self._hold_below(target_folder)
+        if self._contents or source.flist.flist_id != self.flist.flist_id:
+            self._hold_below(
+                target_folder
+            )  # also what was copied of this very commit, and may be replaced by it
 
     def _copy_folder(self, source_flist_id: int, source_id: int, target_id: int) -> int:
         """Copy the direct members of one folder; returns how many."""
@@ -364,7 +373,7 @@ class TreeDraft(TreeView):
         """
         for folder_id in self._removed:
             rows = self._sql.execute(_MADE_BELOW, (self.flist.flist_id, folder_id, self.jid))
-            self._begun.difference_update(row[0] for row in rows.fetchall())
+            self._drop(row[0] for row in rows.fetchall())
         for entry_id, before in list(self._ended.items()):
             now = self.by_id(entry_id)
             if now is not None and now._replace(since_jid=before.since_jid) == before:
@@ -377,7 +386,7 @@ class TreeDraft(TreeView):
         self._sql.execute(_REOPEN, (*place, self.jid))
         self._sql.execute(_SINCE, (*place, before.since_jid))
         del self._ended[before.entry_id]
-        self._begun.discard(before.entry_id)
+        self._drop([before.entry_id])
         self._forget()
 
     def touch(self) -> None:
@@ -390,6 +399,8 @@ class TreeDraft(TreeView):
             self._keep_ids()
             return False
         self._refuse_too_many(self._entries)
+        held = [(digest, self.flist.flist_id) for digest in dict.fromkeys(self._contents.values())]
+        self._sql.executemany(_HOLD, held)
         self._sql.execute(
             "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, next_entry_id = ?, changed_ns = ?"
             " WHERE flist_id = ?",
