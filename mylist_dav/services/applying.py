@@ -71,7 +71,8 @@ class Applying:
         self._actor = actor
         self._conditions = conditions
         self._recipes = recipes
-        self._locks = len(draft.locks(tree.flist.flist_id, draft.now_ns))
+        locked = draft.has_locks(tree.flist.flist_id, draft.now_ns)
+        self._locks = len(draft.locks(tree.flist.flist_id, draft.now_ns)) if locked else 0
         self._copied = self._looked_at = 0
         self.brought_bytes = 0
 
