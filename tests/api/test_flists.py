@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from random import Random
@@ -336,6 +338,18 @@ def test_operations_that_are_malformed_are_refused(admin: Asking, operation: dic
     found = admin.commit({"op": "mkdir", "path": "fine"}, operation, status=400)
     assert found["type"] in ("urn:mylist:problem:invalid", "urn:mylist:problem:bad-name")
     assert admin.paths() == []
+
+
+def test_long_commits_of_one_account_wait_for_each_other_and_all_are_made(admin: Asking) -> None:
+    def commit(number: int) -> int:
+        asked = json.dumps({"operations": [{"op": "mkdir", "path": f"d{number}"}]}).encode()
+        headers = {"content-type": "application/json"}
+        body = asked + b" " * 2_000_000
+        return admin.http.post(f"{admin.path}/commits", content=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(commit, range(6))) == {200}
+    assert admin.paths() == [f"d{number}" for number in range(6)]
 
 
 def test_a_malformed_operation_is_named_by_its_number(admin: Asking) -> None:

@@ -251,6 +251,13 @@ def test_the_page_names_every_operation(library: Library, document: Any) -> None
     assert "<script" not in text
 
 
+def test_the_docs_name_every_address(document: Any) -> None:
+    text = (DOCS / "api.md").read_text() + (DOCS / "login.md").read_text()
+    for path in document["paths"]:
+        word = [part for part in path.split("/") if part and not part.startswith("{")][-1]
+        assert re.search(rf"[/ ]{re.escape(word)}\b", text), path
+
+
 def test_the_docs_list_every_type_of_problem_with_its_status() -> None:
     listed = {}
     for line in (DOCS / "api.md").read_text().splitlines():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import Refused
+from mylist_dav.errors import LimitExceeded, Refused
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef
@@ -16,6 +16,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import Copy, Delete, MakeDirectory, Move, Operation, Put, Reason, Refusal
 from mylist_dav.model.paths import PATH_BYTES_MAX, TreePath
+from mylist_dav.services.applying import LOCK_ENTRIES
 from mylist_dav.services.naming import Content, Named, prove
 from mylist_dav.store.blocks import BlockStore
 from tests.shelf import ADMIN, NAME, Shelf, shelf_in
@@ -197,3 +198,16 @@ def test_a_name_in_another_normal_form_makes_no_path_too_long(shelf: Shelf) -> N
     with pytest.raises(Refused) as caught:
         shelf.commit(mkdir(asked))
     assert [one.reason for one in caught.value.conflicts if isinstance(one, Refusal)] == [Reason.TOO_DEEP]
+
+
+def test_folders_that_go_beside_many_locks_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each of them the paths of all locks are looked for, while everybody who writes waits."""
+    for name in "abcd":
+        shelf.mkdir(name)
+    for number in range(5):
+        shelf.put(f"locked{number}")
+        shelf.lock(f"locked{number}")
+    monkeypatch.setattr("mylist_dav.services.applying.LOOKED_AT_MAX", 3 * 5 * LOCK_ENTRIES)
+    with pytest.raises(LimitExceeded, match="make several"):
+        shelf.commit(*(Delete(path=p(name)) for name in "abcd"))
+    shelf.commit(*(Delete(path=p(name)) for name in "abc"))
