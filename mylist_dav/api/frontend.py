@@ -16,7 +16,7 @@ from mylist_dav.api.credentials import authenticate, says_who
 from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Table, query_names
 from mylist_dav.api.problems import in_words_of_the_api, problem
 from mylist_dav.api.queries import query_of
-from mylist_dav.api.waiting import HELD_BYTES_MAX, LargeBodies, until_its_turn
+from mylist_dav.api.waiting import HELD_BYTES_MAX, LargeBodies, Waiters
 from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
 from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.names import FlistName
@@ -36,6 +36,7 @@ class ApiFrontEnd:
         self._table = table
         self._in_clear = in_clear
         self._large = LargeBodies(library.imports.spool)
+        self._waiters = Waiters()
 
     def answer_now(self, request: Request) -> Response | None:
         return None
@@ -113,7 +114,8 @@ class ApiFrontEnd:
         elif not isinstance(model, Media):
             require_json(call.request)
             call = replace(call, body=read_document(model, body))
-            return self._counted(call, until_its_turn(partial(self._ran, operation, call)))
+            attempt = partial(self._ran, operation, call)
+            return self._counted(call, self._waiters.until_its_turn(call.actor.account, attempt))
         return self._finished(operation, call, operation.run(call))
 
     def _ran(self, operation: Operation, call: Call) -> Response:

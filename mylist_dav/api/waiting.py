@@ -34,21 +34,56 @@ WAIT_SECONDS_MAX = 60.0
 _AFTER_SECONDS = 10
 
 
-def until_its_turn(attempt: Callable[[], Response], seconds: float = WAIT_SECONDS_MAX) -> Response:
-    """What an attempt gives. One that raises Queued is repeated, until so many seconds have passed.
+class Waiters:
+    """Requests that are queued, and are asked for again. What they have said stays in memory, so they are bounded."""
 
-    An engine that does not wait sends the Queued.
-    """
-    return _attempted(attempt, time.monotonic() + seconds)
+    def __init__(self, most_of_one: int = ARRIVING_MAX) -> None:
+        self._most_of_one = most_of_one
+        self._lock = threading.RLock()  # a place may be given back wherever an object is dropped
+        self._waiting: Counter[str] = Counter()
+
+    def until_its_turn(
+        self, account: str, attempt: Callable[[], Response], seconds: float = WAIT_SECONDS_MAX
+    ) -> Response:
+        """What an attempt gives. One that raises Queued is repeated, until so many seconds have passed.
+
+        An engine that does not wait sends the Queued. Raises it when too many of the account wait already.
+        """
+        try:
+            return attempt()
+        except Queued as error:
+            with self._lock:
+                if self._waiting[account] >= self._most_of_one or not seconds:
+                    raise
+                self._waiting[account] += 1
+            return _Waiting(self, account, attempt, time.monotonic() + seconds).told(error)
+
+    def give_back(self, account: str) -> None:
+        """One of the account does not wait any more."""
+        with self._lock:
+            self._waiting[account] -= 1
+            if not self._waiting[account]:
+                del self._waiting[account]
 
 
-def _attempted(attempt: Callable[[], Response], until: float) -> Response:
-    try:
-        return attempt()
-    except Queued as error:
-        if time.monotonic() >= until:
-            raise
-        return replace(problem(error), again=Again(ASK_SECONDS, partial(_attempted, attempt, until)))
+class _Waiting:
+    """A request that waits, as long as it is asked for."""
+
+    def __init__(self, waiters: Waiters, account: str, attempt: Callable[[], Response], until: float) -> None:
+        self._attempt = attempt
+        self._until = until
+        weakref.finalize(self, waiters.give_back, account)
+
+    def told(self, error: Queued) -> Response:
+        return replace(problem(error), again=Again(ASK_SECONDS, self._ask))
+
+    def _ask(self) -> Response:
+        try:
+            return self._attempt()
+        except Queued as error:
+            if time.monotonic() >= self._until:
+                raise
+            return self.told(error)
 
 
 class LargeBodies:
@@ -58,6 +93,7 @@ class LargeBodies:
         """spool: a new temporary file."""
         self._spool = spool
         self.turns = turns or Turns(PARSED_BYTES_MAX)
+        self.waiters = Waiters()
         self._arriving: Counter[str] = Counter()
         self._lock = threading.RLock()  # what is dropped while it is held is closed too
 
@@ -124,7 +160,7 @@ class LargeBody:
         if self._spool is None:
             return self._handle(b"".join(self._pieces))
         try:
-            return until_its_turn(self._in_turn)
+            return self._bodies.waiters.until_its_turn(self._account, self._in_turn)
         except BaseException:
             self.abort()
             raise

@@ -104,6 +104,7 @@ class Changes:
         require_known(actor)
         _check(operations, note)
         puts = [operation for operation in operations if isinstance(operation, Put)]
+        self._hashing.require_no_wait(actor.account, sum(put.size_bytes for put in puts if put.blocks))
         try:
             named = self._named(actor, flist_name, base_jid, puts)
             proven = self._proven(actor, flist_name, operations, named)

@@ -30,19 +30,28 @@ class Turns:
     def take(self, account: str, size: int) -> bool:
         """Whether the account may begin now; if so it gives the turn back at the end."""
         with self._lock:
-            now = self._monotonic()
-            self._waiting = {
-                one: at for one, at in self._waiting.items() if one == account or now - at < PATIENCE_SECONDS
-            }
-            if account in self._running:
-                return False
-            self._waiting[account] = now
-            used = sum(self._running.values())
-            if next(iter(self._waiting)) != account or (used and used + size > self._room):
+            if not self._may_begin(account, size):
                 return False
             del self._waiting[account]
             self._running[account] = size
             return True
+
+    def must_wait(self, account: str, size: int) -> bool:
+        """Whether the account has asked before, and would get no turn now; its place is kept."""
+        with self._lock:
+            known = account in self._running or account in self._waiting
+            return known and not self._may_begin(account, size)
+
+    def _may_begin(self, account: str, size: int) -> bool:
+        now = self._monotonic()
+        self._waiting = {
+            one: at for one, at in self._waiting.items() if one == account or now - at < PATIENCE_SECONDS
+        }
+        if account in self._running:
+            return False
+        self._waiting[account] = now
+        used = sum(self._running.values())
+        return next(iter(self._waiting)) == account and not (used and used + size > self._room)
 
     def give_back(self, account: str) -> None:
         """The work is done. May be called twice."""
@@ -66,6 +75,11 @@ class Hashing:
     def __init__(self, turns: Turns | None = None) -> None:
         self._turns = turns or Turns(HASHED_AT_ONCE)
 
+    def require_no_wait(self, account: str, size_bytes_max: int) -> None:
+        """Raises Queued for who waits already, if it is for as much: asking again is to cost next to nothing."""
+        if size_bytes_max > HASHED_FREELY_BYTES and self._turns.must_wait(account, 1):
+            raise _queued()
+
     @contextlib.contextmanager
     def turn(self, account: str, size_bytes: int) -> Iterator[None]:
         """For hashing so much. Raises Queued when it is the turn of others, LimitExceeded for what is too much."""
@@ -78,10 +92,12 @@ class Hashing:
             yield
             return
         if not self._turns.take(account, 1):
-            raise Queued(
-                "contents of other commits are being hashed: ask again, your turn is kept for some seconds"
-            )
+            raise _queued()
         try:
             yield
         finally:
             self._turns.give_back(account)
+
+
+def _queued() -> Queued:
+    return Queued("contents of other commits are being hashed: ask again, your turn is kept for some seconds")

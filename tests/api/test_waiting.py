@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.api.waiting import ARRIVING_MAX, HELD_BYTES_MAX, LargeBodies, LargeBody, until_its_turn
+from mylist_dav.api.waiting import ARRIVING_MAX, HELD_BYTES_MAX, LargeBodies, LargeBody, Waiters
 from mylist_dav.errors import Conflict, Queued, TooMany
 from mylist_dav.services.turns import Turns
 from mylist_dav.store.disk import Disk
@@ -118,7 +118,7 @@ def test_a_wait_ends_at_some_time() -> None:
         raise Queued("wait")
 
     with pytest.raises(Queued):
-        until_its_turn(attempt, seconds=0)
+        Waiters().until_its_turn("a", attempt, seconds=0)
 
 
 def test_an_account_has_so_many_files_at_a_time(files: Files) -> None:
@@ -141,10 +141,31 @@ def test_only_what_is_queued_is_tried_again() -> None:
     def attempt() -> Response:
         raise next(tried)
 
-    answer = until_its_turn(attempt)
+    answer = Waiters().until_its_turn("a", attempt)
     assert (answer.status, ("retry-after", "1") in answer.headers) == (503, True)
     assert answer.again is not None
     answer = answer.again.ask()
     assert answer.again is not None
     with pytest.raises(Conflict):
         answer.again.ask()
+
+
+def test_so_many_requests_of_one_account_wait(files: Files) -> None:
+    waiters, tried = Waiters(2), iter([True] * 6 + [False])
+
+    def attempt() -> Response:
+        if next(tried):
+            raise Queued("wait")
+        return Response(200)
+
+    answers = [waiters.until_its_turn("a", attempt) for _ in range(2)]
+    with pytest.raises(Queued):
+        waiters.until_its_turn("a", attempt)
+    waiters.until_its_turn("b", attempt)
+    answers.pop()
+    gc.collect()
+    answers.append(waiters.until_its_turn("a", attempt))
+    with pytest.raises(Queued):
+        waiters.until_its_turn("a", attempt)
+    assert answers[0].again is not None
+    assert answers[0].again.ask() == Response(200)

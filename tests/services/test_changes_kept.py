@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.errors import LimitExceeded, Refused
+from mylist_dav.errors import LimitExceeded, Queued, Refused
 from mylist_dav.model.accounts import Right
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef
@@ -211,3 +211,20 @@ def test_folders_that_go_beside_many_locks_are_bounded(shelf: Shelf, monkeypatch
     with pytest.raises(LimitExceeded, match="make several"):
         shelf.commit(*(Delete(path=p(name)) for name in "abcd"))
     shelf.commit(*(Delete(path=p(name)) for name in "abc"))
+
+
+def test_a_commit_that_waits_for_its_turn_to_be_hashed_reads_nothing(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = random.Random(1).randbytes(WHOLE_BYTES_MAX)
+    refs = tuple(shelf.bring(block, account="walt") * 20)
+    large = Put(path=p("f"), digest=Digest.of(block * 20), size_bytes=20 * len(block), blocks=refs)
+    with shelf.hashing.turn("anna", large.size_bytes), shelf.hashing.turn("ulla", large.size_bytes):
+        with pytest.raises(Queued):
+            shelf.commit(large, actor=WRITER)
+        with monkeypatch.context() as patched:
+            patched.setattr("mylist_dav.services.changes.look_up", pytest.fail)
+            with pytest.raises(Queued):
+                shelf.commit(large, actor=WRITER)
+    shelf.commit(large, actor=WRITER)
+    assert shelf.content("f") == block * 20

@@ -80,12 +80,28 @@ def test_who_does_not_ask_any_more_is_not_waited_for() -> None:
     assert turns.take("b", 1)
 
 
+def test_who_waits_is_told_so_without_a_turn_and_who_has_not_asked_is_not() -> None:
+    turns = Turns(1, Time())
+    assert not turns.must_wait("a", 1)
+    turns.take("a", 1)
+    assert [turns.must_wait("a", 1), turns.must_wait("b", 1)] == [True, False]
+    turns.take("b", 1)
+    assert turns.must_wait("b", 1)
+    turns.give_back("a")
+    assert [turns.must_wait("b", 1), turns.must_wait("a", 1), turns.take("b", 1)] == [False, False, True]
+
+
 def test_so_many_accounts_have_contents_hashed_at_once() -> None:
     hashing = Hashing()
     with hashing.turn("a", MUCH), hashing.turn("b", MUCH):
         assert HASHED_AT_ONCE == 2
         with pytest.raises(Queued), hashing.turn("c", MUCH):
             raise AssertionError("it was not its turn")
+        hashing.require_no_wait("d", MUCH)
+        hashing.require_no_wait("c", HASHED_FREELY_BYTES)
+        for waits in ("a", "c"):
+            with pytest.raises(Queued):
+                hashing.require_no_wait(waits, MUCH)
         with hashing.turn("c", HASHED_FREELY_BYTES), hashing.turn("a", HASHED_FREELY_BYTES):
             pass
     with pytest.raises(KeyError), hashing.turn("c", MUCH):
