@@ -10,8 +10,8 @@ import pytest
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.names import FlistName
-from mylist_dav.model.operations import Change, Mark
-from mylist_dav.model.paths import TreePath
+from mylist_dav.model.operations import Change, MakeDirectory, Mark, SetAttributes
+from mylist_dav.model.paths import ROOT, TreePath
 from mylist_dav.services.differences import Differences
 from tests.services.trees_in_memory import NAME, Lab, file, folder, tar_of
 from tests.shelf import ADMIN, Shelf, shelf_in
@@ -117,6 +117,15 @@ def test_a_page_ends_where_enough_was_looked_at_and_the_next_goes_on(
     first = few.page(ADMIN, SHELF_NAME, 9)
     assert (first.differences, first.next is None) == ([], False)
     assert pages(few, 9, None, 100) == [("changed", "g"), ("changed", "h"), ("added", "i")]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_root_that_has_changed_comes_first(shelf: Shelf, limit: int) -> None:
+    shelf.mkdir("a")
+    shelf.commit(SetAttributes(path=ROOT, mode=0o700), MakeDirectory(path=TreePath("b")))
+    for few in (shelf.differences, Differences(shelf.catalog, kept_max=-1)):
+        assert pages(few, 1, None, limit) == [("changed", ""), ("added", "a"), ("added", "b")]
+        assert pages(few, 2, 3, limit) == [("changed", ""), ("added", "b")]
 
 
 def test_what_is_kept_for_the_next_page_is_bounded_over_all_comparisons(shelf: Shelf) -> None:
