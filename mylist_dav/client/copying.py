@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from mylist_dav.client.peer import Node
+from mylist_dav.client.calls import Listed
 from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padding
 from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.entries import Entry
@@ -15,15 +15,20 @@ BUNDLE_BLOCKS = 2_000
 Operation = dict[str, Any]
 
 
-def node_of(entry: Entry) -> Node:
+def listed(entry: Entry) -> Listed:
     """An entry of ours as the peer shows its own."""
-    digest = str(entry.digest) if entry.digest is not None else ""
-    return Node(
-        entry.kind.name.lower(), entry.mode, entry.mtime_ns, digest, entry.target or "", entry.content_type
+    return Listed(
+        entry.kind.name.lower(),
+        entry.size_bytes if entry.is_file else 0,
+        entry.mode,
+        entry.mtime_ns,
+        str(entry.digest) if entry.digest is not None else "",
+        entry.target or "",
+        entry.content_type,
     )
 
 
-def must_go(was: Node, now: Node) -> bool:
+def must_go(was: Listed, now: Listed) -> bool:
     """Whether what is there has to be removed before what is wanted can be made: it cannot become that."""
     loses_type = now.content_type is None and was.content_type is not None
     return was.kind != now.kind or (was.kind == "file" and loses_type)
@@ -34,7 +39,7 @@ def topmost(paths: set[str]) -> list[str]:
     return sorted(path for path in paths if path.rpartition("/")[0] not in paths)
 
 
-def operation(path: str, was: Node | None, now: Node, recipe: Recipe | None) -> Operation | None:
+def operation(path: str, was: Listed | None, now: Listed, recipe: Recipe | None) -> Operation | None:
     """What makes `now` of `was`; None when nothing is to be done. recipe: of a file."""
     if was is not None and _same(was, now):
         return None
@@ -54,7 +59,7 @@ def operation(path: str, was: Node | None, now: Node, recipe: Recipe | None) -> 
     return {**put, **attributes}
 
 
-def _same(was: Node, now: Node) -> bool:
+def _same(was: Listed, now: Listed) -> bool:
     if now.kind == "symlink":
         return (was.target, was.mtime_ns) == (now.target, now.mtime_ns)
     if now.kind == "directory":

@@ -141,7 +141,7 @@ class Push:
             sum(node.size_bytes for node in tree.values()),
             sending.sent_blocks,
             sending.sent_bytes,
-            self._calls.round_trips,
+            self._calls.link.round_trips,
             self._exposures(remote.details),
         )
 

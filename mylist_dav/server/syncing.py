@@ -6,21 +6,21 @@ Whatever breaks is begun again with the question what is missing, so nothing is 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, islice
 from typing import TypeVar
 
-import httpx
-
-from mylist_dav.client.copying import Operation, bundles, must_go, node_of, operation, topmost
-from mylist_dav.client.peer import Lost, Node, PeerSession, Unreachable
-from mylist_dav.client.pinned import Resolve, pinned_client, resolve_by_system
-from mylist_dav.errors import LimitExceeded, NotFound
+from mylist_dav.client.answers import printable
+from mylist_dav.client.calls import BlockCalls, Calls, Committed, Listed, Lost, Missing
+from mylist_dav.client.copying import Bundle, Operation, bundles, listed, must_go, operation, topmost
+from mylist_dav.client.dialling import Patience, Pinned, Resolve, resolve_by_system
+from mylist_dav.client.link import Link
+from mylist_dav.client.peer import logged_in
+from mylist_dav.errors import Busy, Conflict, LimitExceeded, MylistError, NotFound, TooMany, Unauthenticated
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
@@ -41,9 +41,12 @@ OPERATIONS_MAX = 50_000
 COMMIT_BYTES_MAX = 30 * 1024 * 1024
 """A little less than what a peer takes."""
 
-TIMEOUT_SECONDS = 60.0
-PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Between attempts to reach a peer. Whenever something was sent in between, it begins anew."""
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0, 60.0)
+"""Between attempts to reach a peer, which may be restarted: five minutes in all. It begins anew whenever something was
+sent in between."""
+
+TURNS_MAX = 500
+"""Most attempts of one job, whatever was sent: a peer that forgets what it takes must not keep it for ever."""
 
 _ASK_AT_ONCE = 5_000
 _NOTED_MAX = 100
@@ -78,8 +81,10 @@ class Syncing:
         *,
         resolve: Resolve = resolve_by_system,
         pauses_seconds: tuple[float, ...] = PAUSES_SECONDS,
+        patience: Patience | None = None,
     ) -> None:
         self._library = library
+        self._patience = patience
         self._resolve = resolve
         self._pauses_seconds = pauses_seconds
 
@@ -91,7 +96,7 @@ class Syncing:
         peer = peer_called(self._library.peers, run.asked["peer"])
         sent = Sent()
         if run.asked.get("flist") is not None:
-            work: Callable[[PeerSession], Fields] = _Flist(self._library, run, sent).copy
+            work: Callable[[Link], Fields] = _Flist(self._library, run, sent).copy
         else:
             work = partial(_copy_blocks, self._library, run, sent)
         told = self._repeat(run, peer, sent, work)
@@ -101,37 +106,40 @@ class Syncing:
             **{name: count for name, count in vars(sent).items() if name != "absent"},
         }
 
-    def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[PeerSession], Fields]) -> Fields:
+    def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[Link], Fields]) -> Fields:
         """Log in and work, again after a while when the peer is away or its tree has changed meanwhile."""
+        dial = Pinned((lambda host, addresses: None) if peer.private else refuse_private, self._resolve)
         attempt = 0
-        for turn in count():
+        for turn in range(1, TURNS_MAX + 1):
             before = sent.arrived
             try:
-                with contextlib.closing(self._log_in(peer, turn)) as session:
-                    return work(session)
-            except (Unreachable, Lost):
+                with logged_in(peer, dial, self._library.server_key, self._patience) as link:
+                    return _worked(work, link)
+            except (Busy, TooMany, _Changed):
                 attempt = 0 if sent.arrived != before else attempt + 1
-                if attempt > len(self._pauses_seconds):
+                if attempt > len(self._pauses_seconds) or turn == TURNS_MAX:
                     raise
+            run.progress("waiting", done_bytes=sent.sent_bytes)
             _pause(run, self._pauses_seconds[max(attempt - 1, 0)] if self._pauses_seconds else 0.0)
-        raise AssertionError("turns do not end")
+        raise AssertionError("the last turn returns or raises")
 
-    def _log_in(self, peer: Peer, turn: int) -> PeerSession:
-        """turn: its addresses are taken one after the other."""
-        http: httpx.Client = pinned_client(
-            peer.url,
-            (lambda host, addresses: None) if peer.private else refuse_private,
-            timeout_seconds=TIMEOUT_SECONDS,
-            resolve=self._resolve,
-            turn=turn,
-        )
-        return PeerSession(peer, http, self._library.server_key)
+
+class _Changed(Conflict):
+    """The peer's tree is another by now, or blocks have gone from it."""
+
+
+def _worked(work: Callable[[Link], Fields], link: Link) -> Fields:
+    try:
+        return work(link)
+    except Unauthenticated as error:
+        raise Busy(str(error)) from error  # a login has ended, and the next one begins anew
 
 
 # -- blocks ------------------------------------------------------------------------------------------------------
 
 
-def _copy_blocks(library: Library, run: Run, sent: Sent, session: PeerSession) -> Fields:
+def _copy_blocks(library: Library, run: Run, sent: Sent, link: Link) -> Fields:
+    calls = BlockCalls(link)
     ids = [Digest.parse(each) for each in run.asked["blocks"]]
     sent.absent, sent.absent_blocks = [], 0
     done = 0
@@ -141,7 +149,7 @@ def _copy_blocks(library: Library, run: Run, sent: Sent, session: PeerSession) -
 
     for piece in _slices(ids, _ASK_AT_ONCE):
         refs = [BlockRef(each, 0) for each in piece]
-        _send_missing(library, run, sent, session, refs, show, skip_absent=True)
+        _send_missing(library, run, sent, calls, refs, show, skip_absent=True)
         done += len(piece)
         show()
     return {"blocks": len(ids), "absent": sent.absent}
@@ -151,14 +159,14 @@ def _send_missing(
     library: Library,
     run: Run,
     sent: Sent,
-    session: PeerSession,
+    calls: BlockCalls,
     refs: list[BlockRef],
     show: Callable[[int], None],
     *,
     skip_absent: bool = False,
 ) -> None:
     """Send those of these blocks that the peer does not have. show: told how many bytes of them were sent, so far."""
-    missing = set(session.missing([str(ref.digest) for ref in refs]))
+    missing = calls.missing([str(ref.digest) for ref in refs])
     sent.asked_blocks += len(refs)
 
     def read() -> Iterator[tuple[BlockRef, bytes]]:
@@ -177,10 +185,17 @@ def _send_missing(
 
     before_bytes = sent.sent_bytes
     for bundle in bundles(read()):
-        session.upload(bundle.tar, bundle.ids)
+        _upload(calls, bundle)
         sent.sent_blocks += len(bundle.ids)
         sent.sent_bytes += bundle.size_bytes
         show(sent.sent_bytes - before_bytes)
+
+
+def _upload(calls: BlockCalls, bundle: Bundle) -> None:
+    """Raises MylistError unless the peer says of each block that it has it now."""
+    refused = calls.upload(len(bundle.tar), lambda: iter((bundle.tar,)), bundle.ids)
+    for block_id, why in reversed(refused.items()):
+        raise MylistError(f"{calls.link.where} does not take block {printable(block_id)}: {why}")
 
 
 # -- a flist -----------------------------------------------------------------------------------------------------
@@ -198,17 +213,18 @@ class _Flist:
         self._entries = self._bytes = 0
         self._done_entries = self._done_bytes = 0
 
-    def copy(self, session: PeerSession) -> Fields:
+    def copy(self, link: Link) -> Fields:
         """Make the head of the peer's flist what the revision is."""
+        calls = Calls(link, self._name)
         self._run.progress("comparing")
-        head_jid = began_jid = self._open(session)
-        there = self._tree(session, head_jid)
+        head_jid = began_jid = self._open(calls)
+        there = self._tree(calls, head_jid)
         gone = self._gone(there)
         for path in gone:
             there.pop(path, None)
         removals: list[Operation] = [{"op": "delete", "path": path} for path in topmost(gone)]
-        for operations in _commits(chain(removals, self._made(session, there))):
-            head_jid = self._commit(session, head_jid, operations)
+        for operations in _commits(chain(removals, self._made(calls, there))):
+            head_jid = self._commit(calls, head_jid, operations)
         return {
             "flist": str(self._name),
             "jid": self._jid,
@@ -218,23 +234,22 @@ class _Flist:
             "size_bytes": self._bytes,
         }
 
-    def _open(self, session: PeerSession) -> int:
-        try:
-            return session.head(self._name)
-        except NotFound:
-            private = self._library.flists.get(self._run.actor, self._name).private
-            return session.create(self._name, private=private)
+    def _open(self, calls: Calls) -> int:
+        if (found := calls.details()) is not None:
+            return found.head_jid
+        private = self._library.flists.get(self._run.actor, self._name).private
+        return calls.create(private).head_jid
 
-    def _tree(self, session: PeerSession, head_jid: int) -> dict[str, Node]:
-        there: dict[str, Node] = {}
-        for number, (path, node) in enumerate(session.tree(self._name, head_jid), 1):
+    def _tree(self, calls: Calls, head_jid: int) -> dict[str, Listed]:
+        there: dict[str, Listed] = {}
+        for number, (path, node) in enumerate(chain.from_iterable(calls.pages(head_jid)), 1):
             there[path] = node
             self._run.raise_if_cancelled()
             if number > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
         return there
 
-    def _gone(self, there: dict[str, Node]) -> set[str]:
+    def _gone(self, there: dict[str, Listed]) -> set[str]:
         """What is there and has to go first. Counts what is to be copied on the way."""
         gone = set(there)
         self._entries = self._bytes = self._done_entries = self._done_bytes = 0
@@ -244,18 +259,18 @@ class _Flist:
             if self._entries > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
             was = there.get(path)
-            if was is not None and not must_go(was, node_of(entry)):
+            if was is not None and not must_go(was, listed(entry)):
                 gone.discard(path)
         return gone
 
-    def _made(self, session: PeerSession, there: dict[str, Node]) -> Iterator[Operation]:
+    def _made(self, calls: Calls, there: dict[str, Listed]) -> Iterator[Operation]:
         """The operations, each when all blocks it names are at the peer."""
         for page in _slices(self._walk(), 1_000):
             found: list[Operation] = []
             refs: dict[Digest, BlockRef] = {}
             for path, entry in page:
                 self._run.raise_if_cancelled()
-                now, was = node_of(entry), there.get(path)
+                now, was = listed(entry), there.get(path)
                 recipe = None
                 if entry.is_file and (was is None or was.digest != now.digest):
                     recipe = self._library.trees.recipe(entry)
@@ -263,26 +278,28 @@ class _Flist:
                 if (made := operation(path, was, now, recipe)) is not None:
                     found.append(made)
                 if len(refs) >= _ASK_AT_ONCE:
-                    self._send(session, refs)
-            self._send(session, refs)
+                    self._send(calls, refs)
+            self._send(calls, refs)
             self._done_entries += len(page)
             self._done_bytes += sum(entry.size_bytes for _, entry in page)
             yield from found
 
-    def _send(self, session: PeerSession, refs: dict[Digest, BlockRef]) -> None:
+    def _send(self, calls: Calls, refs: dict[Digest, BlockRef]) -> None:
         for piece in _slices(list(refs.values()), _ASK_AT_ONCE):
             _send_missing(
-                self._library, self._run, self._sent, session, piece, lambda sent: self._show("sending", sent)
+                self._library, self._run, self._sent, calls, piece, lambda sent: self._show("sending", sent)
             )
         refs.clear()
 
-    def _commit(self, session: PeerSession, base_jid: int, operations: list[Operation]) -> int:
+    def _commit(self, calls: Calls, base_jid: int, operations: list[Operation]) -> int:
         self._show("committing")
         note = f"copy of revision {self._jid}"
-        head_jid = session.commit(self._name, base_jid, operations, note)
+        done = calls.commit(base_jid, operations, note)
+        if not isinstance(done, Committed):
+            raise _Changed(f"{calls.link.where}: {_why(done)}")
         self._sent.commits += 1
         self._sent.operations += len(operations)
-        return head_jid
+        return done.jid
 
     def _walk(self) -> Iterator[tuple[str, Entry]]:
         for path, entry in self._library.trees.walk(self._run.actor, Place(self._name, ROOT), self._jid):
@@ -297,6 +314,10 @@ class _Flist:
             done_entries=self._done_entries,
             total_entries=self._entries,
         )
+
+
+def _why(done: Missing | Lost) -> str:
+    return done.why if isinstance(done, Lost) else f"{len(done.ids)} blocks that it had are missing"
 
 
 def _commits(operations: Iterable[Operation]) -> Iterator[list[Operation]]:

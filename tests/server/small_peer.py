@@ -28,7 +28,8 @@ class SmallPeer:
     """flists: by name, their trees by path. blocks: by id. seen: every (method, path), in order.
 
     misbehave: called with method, path and body before anything is done; a (status, headers, body) is answered at once,
-    "hang up" closes the connection, None goes on.
+    "hang up" closes the connection, "drip head" and "drip body" answer byte by byte and never end,
+    None goes on.
     """
 
     def __init__(self) -> None:
@@ -95,7 +96,10 @@ class SmallPeer:
     def _create(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.flists[asked["name"]] = {}
         self.heads[asked["name"]] = 1
-        return 201, {"name": asked["name"], "head_jid": 1}
+        return 201, self._details(asked["name"])
+
+    def _details(self, full: str) -> dict[str, Any]:
+        return {"name": full, "head_jid": self.heads[full], "created_ns": 1, "exposures": []}
 
     def _of_flist(self, method: str, rest: str, query: dict[str, str], body: bytes) -> Any:
         account, name, *what = map(unquote, rest.split("/"))
@@ -110,7 +114,7 @@ class SmallPeer:
             return 200, {"jid": self.heads[full], "entries": page, "next": str(start + 2) if more else None}
         if what == ["commits"]:
             return self._commit(full, json.loads(body))
-        return 200, {"name": full, "head_jid": self.heads[full]}
+        return 200, self._details(full)
 
     def _commit(self, full: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if asked["base_jid"] != self.heads[full]:
@@ -158,6 +162,7 @@ _BLANK = {"size_bytes": 0, "digest": None, "target": None, "content_type": None}
 def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPeer]:
     """A peer that answers until the block ends. certificate: its file, and that of its key, for TLS."""
     peer = SmallPeer()
+    pause = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -181,6 +186,9 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
                 self.close_connection = True
                 self.connection.close()
                 return
+            if isinstance(found, str):
+                self._drip(found)
+                return
             if found is None:
                 token = self.headers.get("authorization", "").removeprefix("Bearer ")
                 status, document = peer.answer(
@@ -193,6 +201,14 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
             self.send_header("content-length", str(len(found[2])))
             self.end_headers()
             self.wfile.write(found[2])
+
+        def _drip(self, how: str) -> None:
+            self.close_connection = True
+            begin = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n"
+            self.wfile.write(begin if how == "drip head" else begin + b"\r\n")
+            for _ in range(1_000_000):  # until the other side closes
+                self.wfile.write(b"x")
+                pause.wait(0.02)
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import socket
 import ssl
 import subprocess
 import tarfile
@@ -15,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mylist_dav.client.pinned import pinned_client
-from mylist_dav.errors import Forbidden, MylistError
+from mylist_dav.client.dialling import Patience, Pinned, pinned_client
+from mylist_dav.errors import Forbidden
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
@@ -55,6 +56,19 @@ def library(tmp_path: Path, peer: SmallPeer) -> Iterator[Library]:
             {"link": "d/b.txt"},
         )
         yield made
+
+
+def anywhere(host: str, addresses: list[str]) -> None:
+    """Allows every address."""
+
+
+def _not_linked(host: str, addresses: list[str]) -> None:
+    if addresses != ["127.0.0.1"]:
+        raise Forbidden("not there")
+
+
+def here(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
 
 
 def take(library: Library, files: dict[str, bytes], links: dict[str, str] | None = None) -> None:
@@ -325,6 +339,64 @@ def test_a_peer_that_answers_and_never_takes_anything_ends_the_job_too(
     assert [path for _, path in peer.seen].count("/blocks/upload") == 4
 
 
+def test_a_name_that_cannot_be_found_for_a_while_is_asked_for_again(
+    library: Library, peer: SmallPeer
+) -> None:
+    found: list[list[str] | OSError] = [
+        socket.gaierror(-3, "try again"),
+        ConnectionError("no"),
+        ["127.0.0.1"],
+    ]
+
+    def resolve(host: str, port: int) -> list[str]:
+        now = found.pop(0) if found else ["127.0.0.1"]
+        if isinstance(now, OSError):
+            raise now
+        return now
+
+    library.jobs.register(Syncing(library, resolve=resolve, pauses_seconds=(0.0, 0.0)).kind())
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_name_that_stays_unknown_ends_the_job_with_the_reason(library: Library, peer: SmallPeer) -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        raise socket.gaierror(-2, "no such name")
+
+    library.jobs.register(Syncing(library, resolve=resolve, pauses_seconds=(0.0, 0.0)).kind())
+    assert "no such name" in detail(copy(library))
+    assert len(asked) == 3
+
+
+def test_a_peer_that_forgets_what_it_takes_does_not_keep_a_job_for_ever(
+    library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "TURNS_MAX", 5)
+
+    def misbehave(method: str, path: str, body: bytes) -> Any:
+        if not path.endswith("/commits"):
+            return None
+        missing = sorted(peer.blocks)
+        peer.blocks.clear()
+        return 409, {}, json.dumps({"detail": "", "head_jid": 1, "missing": missing}).encode()
+
+    peer.misbehave = misbehave
+    assert "are missing" in detail(copy(library))
+    assert [path for _, path in peer.seen].count("/api/v1/flists/anna/site/commits") == 5
+
+
+@pytest.mark.parametrize("drips", ["head", "body"])
+def test_a_peer_that_drips_its_answer_ends_the_job(library: Library, peer: SmallPeer, drips: str) -> None:
+    """It never falls silent, and is never done."""
+    patience = Patience(timeout_seconds=1.5, rate_bytes_min=1_000)
+    library.jobs.register(Syncing(library, pauses_seconds=(), patience=patience).kind())
+    peer.misbehave = lambda method, path, body: f"drip {drips}" if path == "/blocks/exists" else None
+    assert "bytes a second" in detail(copy(library))
+
+
 def test_a_tree_without_an_end_ends_the_job(
     library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,7 +430,9 @@ def test_a_job_is_cancelled_while_it_copies(library: Library, peer: SmallPeer) -
 
 def test_a_block_that_the_peer_does_not_take_ends_the_job(library: Library, peer: SmallPeer) -> None:
     once(
-        peer, "/blocks/upload", (200, {}, b'{"blocks":[{"id":"x","state":"bad","detail":"another digest"}]}')
+        peer,
+        "/blocks/upload",
+        (200, {}, b'{"blocks":[{"name":"x","id":"x","state":"bad","detail":"another digest"}]}'),
     )
     assert "another digest" in detail(copy(library))
 
@@ -435,7 +509,7 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     port = peer.url.rpartition(":")[2]
     url = f"http://peer.test:{port}"
-    with pinned_client(url, lambda host, addresses: None, timeout_seconds=10, resolve=resolve) as http:
+    with pinned_client(url, Pinned(anywhere, resolve)) as http:
         assert http.get("/a").status_code == 200
         assert http.get("/b").status_code == 200
         with pytest.raises(Forbidden):
@@ -449,24 +523,31 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
 def test_a_name_in_punycode_is_a_name_like_any_other(peer: SmallPeer) -> None:
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     url = f"http://xn--bcher-kva.test:{peer.url.rpartition(':')[2]}"
-    with pinned_client(
-        url, lambda host, addresses: None, timeout_seconds=10, resolve=lambda host, port: ["127.0.0.1"]
-    ) as http:
+    with pinned_client(url, Pinned(anywhere, here)) as http:
         assert http.get("/").status_code == 200
     assert [headers["Host"] for headers, _ in peer.asked] == [url.removeprefix("http://")]
 
 
 def test_a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent(peer: SmallPeer) -> None:
     for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"]):
+        dial = Pinned(refuse_private, lambda host, port, found=addresses: found)  # type: ignore[misc]
+        with pinned_client(peer.url, dial) as http, pytest.raises(Forbidden):
+            http.get("/")
+    nowhere = Pinned(refuse_private, lambda host, port: [])
+    with pinned_client("https://peer.test", nowhere) as http, pytest.raises(httpx.ConnectError):
+        http.get("/")
+    assert peer.seen == []
+
+
+def test_a_name_is_looked_at_again_for_each_connection(peer: SmallPeer) -> None:
+    found = [["127.0.0.1"], ["169.254.169.254"]]
+    url = f"http://peer.test:{peer.url.rpartition(':')[2]}"
+    peer.misbehave = lambda method, path, body: (200, {"connection": "close"}, b"{}")
+    with pinned_client(url, Pinned(_not_linked, lambda host, port: found.pop(0))) as http:
+        assert http.get("/").status_code == 200
         with pytest.raises(Forbidden):
-            pinned_client(
-                peer.url,
-                refuse_private,
-                timeout_seconds=1,
-                resolve=lambda host, port, found=addresses: found,  # type: ignore[misc]
-            )
-    with pytest.raises(MylistError):
-        pinned_client("https://peer.test", refuse_private, timeout_seconds=1, resolve=lambda host, port: [])
+            http.get("/")
+    assert len(peer.seen) == 1
 
 
 def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
@@ -495,13 +576,7 @@ def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
         port = peer.url.rpartition(":")[2]
 
         def ask(name: str, context: ssl.SSLContext | None) -> int:
-            with pinned_client(
-                f"https://{name}:{port}",
-                lambda host, addresses: None,
-                timeout_seconds=10,
-                resolve=lambda host, port: ["127.0.0.1"],
-                context=context,
-            ) as http:
+            with pinned_client(f"https://{name}:{port}", Pinned(anywhere, here), context=context) as http:
                 return http.get("/").status_code
 
         assert ask("peer.test", trusting) == 200
