@@ -28,7 +28,7 @@ from mylist_dav.services.health import Watch
 from mylist_dav.services.holdings import Holdings
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
-from mylist_dav.services.job_kinds import file_kind, import_kind, verify_kind
+from mylist_dav.services.job_kinds import check_kind, file_kind, import_kind, verify_kind
 from mylist_dav.services.job_running import Runner
 from mylist_dav.services.jobs import JobLimits, Jobs
 from mylist_dav.services.key_proofs import KeyProofs
@@ -181,6 +181,7 @@ class Library:
         self.jobs.register(import_kind(self.imports))
         self.jobs.register(verify_kind(self.upkeep))
         self.jobs.register(file_kind(self.single_files, self.trees))
+        self.jobs.register(check_kind(self.single_files))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
 
     def _open_blocks(self, root: Path) -> None:
