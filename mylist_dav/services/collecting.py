@@ -165,6 +165,7 @@ class _Round:
     def run(
         self, actor: Actor, scratch: Scratch, make_marks: Callable[[], Marks], *, wholly: bool
     ) -> Collected:
+        self._catalog.change(lambda draft: draft.reaper.shorten_leases())
         self._add(leftovers=remove_leftovers(self._catalog, actor, scratch))
         finished = False
         with contextlib.suppress(_Stopped):
@@ -207,9 +208,10 @@ class _Round:
         )  # fmt: skip
 
     def _note(self, draft: Draft, actor: Actor, *, wholly: bool) -> None:
-        for kind in (QUICKLY, WHOLLY) if wholly else (QUICKLY,):
-            draft.reaper.note_collected(kind)
         done = self._done
+        kinds = [] if done.busy else [QUICKLY, WHOLLY] if wholly else [QUICKLY]
+        for kind in kinds:
+            draft.reaper.note_collected(kind)
         draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
         if done._replace(waiting=0, waiting_bytes=0, busy=False) != Collected():
             draft.record(actor, Action.COLLECT, "", done._asdict(), done.deleted_bytes + done.orphan_bytes)

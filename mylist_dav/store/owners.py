@@ -30,11 +30,18 @@ class Owners:
         self._pid = 0
 
     def own_name(self) -> str:
-        """The name of this process, which lives until close() or its end. Not to be asked for before a fork."""
+        """The name of this process, which lives until close() or its end. Not to be asked for before a fork.
+
+        To be asked for now and then: if somebody has cleaned its file away, it is made anew, and so lives for others.
+        """
         with self._lock:
-            if not self._name or self._pid != os.getpid():
-                self._name, self._descriptor = self._claim()
-                self._pid = os.getpid()
+            mine = bool(self._name) and self._pid == os.getpid()
+            if mine and (self._folder / self._name).exists():
+                return self._name
+            if mine:
+                os.close(self._descriptor)
+            self._name, self._descriptor = self._claim(self._name if mine else _new_name())
+            self._pid = os.getpid()
             return self._name
 
     def lives(self, name: str) -> bool:
@@ -69,17 +76,21 @@ class Owners:
                 os.close(self._descriptor)
             self._name = ""
 
-    def _claim(self) -> tuple[str, int]:
+    def _claim(self, name: str) -> tuple[str, int]:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
-                name = secrets.token_hex(NAME_BYTES)
                 os.close(self._disk.create(self._folder / name, 0o600))
                 descriptor = lock_file(self._folder / name)
                 if descriptor is not None:  # else a cleaner was quicker than the lock
                     return name, descriptor
+                name = _new_name()
         except OSError as error:
             raise turned(error, "make a file for this process") from error
+
+
+def _new_name() -> str:
+    return secrets.token_hex(NAME_BYTES)
 
 
 def _is_name(name: str) -> bool:

@@ -165,6 +165,39 @@ def test_who_stood_still_for_longer_than_a_lease_cannot_commit(store: Store) -> 
     lease.end()
 
 
+def test_who_stood_still_for_too_long_cannot_commit_on_the_lease_of_another(store: Store) -> None:
+    catalog, digest = store.library.catalog, Digest.of(LONG)
+    mine = Lease(catalog, store.clock, "import", OPERATOR)
+    store.put("long", LONG)
+    recipe = catalog.change(lambda draft: draft.known_recipe(digest))
+    assert recipe is not None
+    store.delete_flist(SITE)
+    store.clock.pass_hours(2)
+    store.collect()
+    other = Lease(catalog, store.clock, "import", OPERATOR)
+    assert store.rows("recipe") == 0, "what was brought under the first lease is gone"
+    with pytest.raises(Busy, match="stood still"):
+        catalog.change(mine.require)
+    mine.end()
+    catalog.change(other.require)
+
+
+def test_a_lease_of_a_time_when_the_clock_was_wrong_does_not_keep_the_collector_away(store: Store) -> None:
+    store.put("f", b"f")
+    store.delete_flist(SITE)
+    store.clock.pass_hours(10_000)
+    Lease(store.library.catalog, store.clock, "import", OPERATOR)  # of a process that was killed
+    living = Lease(store.library.catalog, store.clock, "import", OPERATOR)
+    store.clock.pass_hours(GRACE_HOURS + 1 - 10_000)
+    assert store.collect().busy
+    for _ in range(8):  # who lives keeps its own
+        store.clock.pass_hours(0.25)
+        living.keep()
+    assert store.collect().busy
+    living.end()
+    assert store.collect().condemned == 1
+
+
 def test_an_import_has_a_lease_until_it_ends(store: Store) -> None:
     seen = []
     folder = store.path.parent / "folder"
@@ -379,6 +412,41 @@ def test_a_server_collects_by_itself_and_once_for_all_of_its_processes(tmp_path:
             for each in turns:
                 each.close()
         assert store.state(ref.digest) == ""
+
+
+def test_a_server_collects_also_after_its_clock_was_wrong(tmp_path: Path) -> None:
+    with store_at(tmp_path / "data") as store:
+        store.clock.pass_hours(10_000)
+        store.collect()
+        store.clock.pass_hours(-10_000)
+        with turning(store):
+            _wait_for(lambda: store.library.collector.last_ns(wholly=True) == store.clock())
+
+
+def test_a_server_that_had_to_wait_for_a_lease_collects_as_soon_as_that_has_ended(tmp_path: Path) -> None:
+    with store_at(tmp_path / "data") as store:
+        lease = Lease(store.library.catalog, store.clock, "import", OPERATOR)
+        with turning(store):
+            _wait_for(lambda: _is_noted(store))
+            assert store.library.collector.last_ns(wholly=False) == 0
+            lease.end()
+            _wait_for(lambda: store.library.collector.last_ns(wholly=False) == store.clock())
+
+
+def _is_noted(store: Store) -> bool:
+    with store.library.catalog.view() as view:
+        return "collect" in view.figures.upkept()
+
+
+@contextlib.contextmanager
+def turning(store: Store) -> Iterator[None]:
+    """A server that looks all the time whether it is to collect."""
+    turns = CollectingTurns(store.library.collector, store.clock, HOUR_NS, look_seconds=0.001)
+    turns.start()
+    try:
+        yield
+    finally:
+        turns.close()
 
 
 def _wait_for(true: Callable[[], bool]) -> None:

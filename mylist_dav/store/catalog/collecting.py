@@ -21,6 +21,9 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.holdings import array
 from mylist_dav.store.catalog.rows import Statements, unpack_blocks
 
+LEASE_NS = 3600 * 1_000_000_000
+"""How long a lease lasts unless it is kept."""
+
 _HELD = "SELECT 1 FROM held h CROSS JOIN flist f USING (flist_id) WHERE h.digest ="
 _NEEDED = (
     f"(EXISTS ({_HELD} b.digest)"
@@ -195,18 +198,24 @@ class Reaper(Finder):
 
     # -- leases ------------------------------------------------------------------------------------------------
 
-    def begin_lease(self, kind: str, account: str, expires_ns: int) -> int:
-        """Have the collector wait; returns the id of the lease."""
-        rows = self._sql.execute(
-            "INSERT INTO session_ (kind, account, expires_ns) VALUES (?, ?, ?) RETURNING session_id",
-            (kind, account, expires_ns),
+    def begin_lease(self, lease_id: int, kind: str, account: str) -> None:
+        """Have the collector wait, for LEASE_NS. lease_id: one that no lease has ever had."""
+        self._sql.execute(
+            "INSERT INTO session_ (session_id, kind, account, expires_ns) VALUES (?, ?, ?, ?)",
+            (lease_id, kind, account, self.now_ns + LEASE_NS),
         )
-        return int(rows.fetchall()[0][0])
 
-    def keep_lease(self, lease_id: int, expires_ns: int) -> bool:
-        """Let a lease last longer; False when it is gone, and the collector may have been at work since."""
-        self._sql.execute("UPDATE session_ SET expires_ns = ? WHERE session_id = ?", (expires_ns, lease_id))
+    def keep_lease(self, lease_id: int) -> bool:
+        """Let a lease last LEASE_NS from now; False when it is gone, and the collector may have been at work since."""
+        self._sql.execute(
+            "UPDATE session_ SET expires_ns = ? WHERE session_id = ?", (self.now_ns + LEASE_NS, lease_id)
+        )
         return self._sql.changes() > 0
+
+    def shorten_leases(self) -> None:
+        """Let none last longer than it could from now on: one of when the clock was wrong might last for years."""
+        last_ns = self.now_ns + LEASE_NS
+        self._sql.execute("UPDATE session_ SET expires_ns = ?1 WHERE expires_ns > ?1", (last_ns,))
 
     def end_lease(self, lease_id: int) -> None:
         """The collector need not wait any more."""
