@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from mylist_dav.errors import Busy
+from mylist_dav.errors import Busy, MylistError, WritesStopped
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef
@@ -159,6 +159,7 @@ class _Round:
         self._stop = stop
         self._pace = pace
         self._done = Collected()
+        self._refused: MylistError | None = None
 
     # -- the whole ---------------------------------------------------------------------------------------------
 
@@ -176,6 +177,8 @@ class _Round:
                 self._add(busy=True)
         self._count_waiting()
         self._catalog.change(lambda draft: self._note(draft, actor, wholly=wholly and finished))
+        if self._refused is not None:
+            raise self._refused  # all else is done, and this will be tried again
         return self._done
 
     def _collect(self, make_marks: Callable[[], Marks], *, wholly: bool) -> None:
@@ -322,9 +325,7 @@ class _Round:
         while True:
             began = time.monotonic()
             refs = self._change(
-                lambda draft: draft.reaper.delete(
-                    self._files.delete, _for(SLICE_SECONDS), DELETED_AT_ONCE_MAX
-                )
+                lambda draft: draft.reaper.delete(self._removes, _for(SLICE_SECONDS), DELETED_AT_ONCE_MAX)
             )
             if not refs:
                 return
@@ -343,10 +344,18 @@ class _Round:
     def _remove_unknown(self, draft: Draft, refs: list[BlockRef]) -> list[BlockRef]:
         """Those that are still unknown: nobody can register them before this transaction has ended."""
         unknown = set(draft.finder.unregistered([ref.digest for ref in refs]))
-        gone = [ref for ref in refs if ref.digest in unknown]
-        for ref in gone:
-            self._files.delete(ref.digest)
-        return gone
+        return [ref for ref in refs if ref.digest in unknown and self._removes(ref.digest)]
+
+    def _removes(self, digest: Digest) -> bool:
+        """Remove a file. One that the disk does not let go of must not keep all others: it stays, and is told later."""
+        try:
+            self._files.delete(digest)
+        except WritesStopped:
+            raise
+        except MylistError as error:
+            self._refused = self._refused or error
+            return False
+        return True
 
 
 def _for(seconds: float) -> Callable[[], bool]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 
 from mylist_dav.errors import Busy, NotFound, OutOfSpace, TooLarge
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.owners import lock_file
+from mylist_dav.store.living import hold
 
 _CHECK_BYTES = 64 * 1024 * 1024
 """After so many bytes one looks again how many there are in all bodies together."""
@@ -57,7 +57,7 @@ class Bodies:
         removed = 0
         with contextlib.suppress(FileNotFoundError):
             for entry in list(os.scandir(self.folder)):
-                if (descriptor := lock_file(Path(entry.path))) is None:
+                if (descriptor := hold(Path(entry.path))) is None:
                     continue
                 try:
                     if not is_used(entry.name):
@@ -100,7 +100,7 @@ class NewBody:
             self._descriptor = bodies.disk.create(self._path, 0o600)
         except OSError as error:
             raise turned(error, "keep what was sent") from error
-        lock = lock_file(self._path)
+        lock = hold(self._path)
         if lock is None:
             os.close(self._descriptor)
             raise Busy("a file was cleaned away too early: try again")

@@ -1,19 +1,18 @@
 """Which processes live, by names that are never used twice: what a dead one was doing is seen by all others.
 
-A process that owns something makes a file of a random name and keeps it locked. Whether it lives is asked of the
-kernel (flock), not guessed from a process id, which another process may have by now.
+A process that owns something makes a file of a random name and keeps it locked (living.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import threading
 from pathlib import Path
 
 from mylist_dav.store.disk import Disk, turned
+from mylist_dav.store.living import hold, is_held
 
 NAME_BYTES = 16
 
@@ -48,19 +47,14 @@ class Owners:
         """Whether the process of that name still runs."""
         if name == self._name and self._pid == os.getpid():
             return True
-        if not _is_name(name):
-            return False
-        descriptor = lock_file(self._folder / name)
-        if descriptor is not None:
-            os.close(descriptor)
-        return descriptor is None and (self._folder / name).exists()
+        return _is_name(name) and is_held(self._folder / name)
 
     def remove_dead(self) -> int:
         """Remove the files of processes that are no more; returns how many."""
         removed = 0
         with contextlib.suppress(FileNotFoundError):
             for entry in list(os.scandir(self._folder)):
-                if _is_name(entry.name) and (descriptor := lock_file(Path(entry.path))) is not None:
+                if _is_name(entry.name) and (descriptor := hold(Path(entry.path))) is not None:
                     with contextlib.suppress(FileNotFoundError):
                         self._disk.unlink(entry.path)
                         removed += 1
@@ -81,7 +75,7 @@ class Owners:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
                 os.close(self._disk.create(self._folder / name, 0o600))
-                descriptor = lock_file(self._folder / name)
+                descriptor = hold(self._folder / name)
                 if descriptor is not None:  # else a cleaner was quicker than the lock
                     return name, descriptor
                 name = _new_name()
@@ -95,19 +89,3 @@ def _new_name() -> str:
 
 def _is_name(name: str) -> bool:
     return len(name) == 2 * NAME_BYTES and name.isascii() and name.isalnum()
-
-
-def lock_file(path: Path) -> int | None:
-    """A descriptor that holds the lock of a file, or None: a living process has it, or the file is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import tempfile
 import threading
@@ -339,6 +340,31 @@ def test_a_disk_that_refuses_leaves_the_block_to_the_next_round(
     assert store.state(ref.digest) == "deleting"
     assert store.collect().deleted == 1
     assert not store.has_file(ref.digest)
+
+
+def test_a_file_that_the_disk_does_not_let_go_of_keeps_no_other_from_going(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [ref for n in range(5) for ref in store.put(f"{n}", b"content %d" % n)]
+    orphans = [store.library.files.put(b"orphan %d" % n) for n in range(3)]
+    store.delete_flist(SITE)
+    for hours in (1, GRACE_HOURS + 1):
+        store.clock.pass_hours(hours)
+    store.collect(wholly=False)
+    store.clock.pass_hours(GRACE_HOURS + 1)
+    stuck = {min(ref.digest for ref in refs), orphans[0]}
+    paths, unlink = {store.library.files._filing.folders.path(digest) for digest in stuck}, os.unlink
+
+    def refuse(path: str) -> None:
+        if path in paths:
+            raise PermissionError(1, "immutable")
+        unlink(path)
+
+    monkeypatch.setattr(store.library.files._disk, "unlink", refuse)
+    with pytest.raises(MylistError, match="could not delete block"):
+        store.collect()
+    assert set(store.library.files.digests()) == stuck
+    assert store.library.collector.last_ns(wholly=True) == store.clock(), "it is not begun again every minute"
 
 
 def test_a_block_that_is_still_in_the_intake_goes_too(store: Store) -> None:

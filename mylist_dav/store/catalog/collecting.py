@@ -274,11 +274,12 @@ class Reaper(Finder):
         return Digest(rows[-1][0]) if rows else None
 
     def delete(
-        self, remove: Callable[[Digest], object], go_on: Callable[[], bool], limit: int
+        self, remove: Callable[[Digest], bool], go_on: Callable[[], bool], limit: int
     ) -> list[BlockRef]:
         """Remove blocks that are being deleted, files first, as long as go_on() says so; returns them.
 
-        remove: removes the file. It runs in here, so that nobody registers the block meanwhile.
+        remove: removes the file; False when that cannot be, and the block stays. It runs in here, so that nobody
+        registers the block meanwhile.
         """
         rows = self._sql.execute(_DELETING, (self.now_ns, limit)).fetchall()
         return self._remove(rows, remove, go_on)
@@ -293,18 +294,23 @@ class Reaper(Finder):
     def delete_these(self, digests: Sequence[Digest], remove: Callable[[Digest], object]) -> list[BlockRef]:
         """Remove those of these blocks that are being deleted and not needed, files first; returns them."""
         rows = self._sql.execute(_DELETING_OF, (self.now_ns, array(digests))).fetchall()
-        return self._remove(rows, remove, lambda: True)
+
+        def surely(digest: Digest) -> bool:
+            remove(digest)
+            return True
+
+        return self._remove(rows, surely, lambda: True)
 
     def _remove(
-        self, rows: list[tuple[bytes, int]], remove: Callable[[Digest], object], go_on: Callable[[], bool]
+        self, rows: list[tuple[bytes, int]], remove: Callable[[Digest], bool], go_on: Callable[[], bool]
     ) -> list[BlockRef]:
         removed = []
         for name, size_bytes in rows:
             digest = Digest(name)
-            remove(digest)
-            self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
-            self._sql.execute("DELETE FROM block WHERE digest = ?", (digest,))
-            removed.append(BlockRef(digest, size_bytes))
+            if remove(digest):
+                self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
+                self._sql.execute("DELETE FROM block WHERE digest = ?", (digest,))
+                removed.append(BlockRef(digest, size_bytes))
             if not go_on():
                 break
         return removed
