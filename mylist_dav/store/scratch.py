@@ -29,12 +29,18 @@ class Scratch:
 
     def new_path(self) -> str:
         """A path that no other file has, in the folder of this process."""
-        if self._folder is None or self._owner != os.getpid():
+        if not self._has_folder():
             with self._lock:
-                if self._folder is None or self._owner != os.getpid():
+                if not self._has_folder():
+                    if self._owner == os.getpid():
+                        os.close(self._descriptor)
                     self._folder, self._descriptor = self._claim()
                     self._owner = os.getpid()
         return f"{self._folder}/{next(self._numbers)}"
+
+    def _has_folder(self) -> bool:
+        """Whether there is one of this process; somebody may have cleaned it away."""
+        return self._folder is not None and self._owner == os.getpid() and os.path.isdir(self._folder)
 
     def owner_lives(self, name: str) -> bool:
         """Whether a temporary file, given by its path below root, is there and the process that made it still runs."""
@@ -56,7 +62,7 @@ class Scratch:
             with contextlib.suppress(OSError):
                 self._disk.remove_folder(self._folder)
             os.close(self._descriptor)
-            self._folder = None
+            self._folder, self._owner = None, 0
 
     def _claim(self) -> tuple[Path, int]:
         """Make and lock a folder. A cleaner may take it in between; then the next number is tried."""
