@@ -1,7 +1,8 @@
 """Collecting: blocks that no flist needs any more are condemned, and deleted after a grace.
 
 leftovers   trees that imports of dead processes have built out of sight
-released    contents that a flist is noted to hold, and does not: found by going through all entries
+released    contents that a flist is noted to hold, and does not: found by going through all entries, or those of
+            flists with such leftovers
 recipes     of contents that no flist holds
 condemned   blocks that nothing refers to, and that were stored longer than the grace ago
 deleted     blocks that have been condemned for the grace: their files go, then their rows
@@ -21,14 +22,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from mylist_dav.errors import Busy, MylistError, WritesStopped
+from mylist_dav.errors import Busy, MylistError, NotFound, WritesStopped
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
-from mylist_dav.services.releasing import release_unheld
+from mylist_dav.model.entries import Entry, Flist
+from mylist_dav.services.releasing import release_given_up, release_unheld
 from mylist_dav.services.rights import require_admin
-from mylist_dav.services.staging import remove_leftovers
+from mylist_dav.services.staging import given_up, remove_leftovers
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.catalog.turns import Turn
 from mylist_dav.store.disk import Disk
@@ -44,6 +46,7 @@ QUICKLY = "collected"
 WHOLLY = "collected-wholly"
 
 T = TypeVar("T")
+Stage = tuple[Flist, Entry]
 
 
 class Collected(NamedTuple):
@@ -171,7 +174,7 @@ class _Round:
         finished = False
         with contextlib.suppress(_Stopped):
             try:
-                self._collect(make_marks, wholly=wholly)
+                self._collect(actor, make_marks, given_up(self._catalog, scratch), wholly=wholly)
                 finished = True
             except _Waiting:
                 self._add(busy=True)
@@ -181,12 +184,17 @@ class _Round:
             raise self._refused  # all else is done, and this will be tried again
         return self._done
 
-    def _collect(self, make_marks: Callable[[], Marks], *, wholly: bool) -> None:
+    def _collect(
+        self, actor: Actor, make_marks: Callable[[], Marks], left: list[Stage], *, wholly: bool
+    ) -> None:
+        """left: the empty stages of killed imports."""
         self._forget_uploads()
-        if wholly:
+        if wholly or left:
             with contextlib.closing(make_marks()) as marks:
-                for count in release_unheld(self._catalog, marks, self._change, self._pace):
+                for count in self._release(marks, None if wholly else {flist.flist_id for flist, _ in left}):
                     self._add(released=count)
+        for flist, folder in left:
+            self._remove_stage(actor, flist, folder)
         self._drop_recipes()
         self._condemn()
         self._take_back()
@@ -194,6 +202,16 @@ class _Round:
         self._delete()
         if wholly:
             self._delete_orphans()
+
+    def _release(self, marks: Marks, flist_ids: set[int] | None) -> Iterator[int]:
+        """flist_ids: None for all."""
+        if flist_ids is None:
+            return release_unheld(self._catalog, marks, self._change, self._pace)
+        return release_given_up(self._catalog, marks, self._change, self._pace, flist_ids)
+
+    def _remove_stage(self, actor: Actor, flist: Flist, folder: Entry) -> None:
+        with contextlib.suppress(NotFound):  # the flist is gone meanwhile
+            self._change(lambda draft: draft.draft_tree(flist, actor).unstage(folder, 1))
 
     def look(self) -> Collected:
         """What would be done."""

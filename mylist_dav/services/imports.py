@@ -231,7 +231,7 @@ class Imports:
             contextlib.suppress(MylistError),
             contextlib.closing(Marks(self._scratch, self._disk)) as marks,
         ):
-            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), flist_id):
+            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), {flist_id}):
                 pass
 
     def _change_alone(self, make: Callable[[Draft], T]) -> T:
