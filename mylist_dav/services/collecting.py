@@ -28,6 +28,7 @@ from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry, Flist
+from mylist_dav.services.holdings import UPLOAD_NS
 from mylist_dav.services.releasing import release_given_up, release_unheld
 from mylist_dav.services.rights import require_admin
 from mylist_dav.services.staging import given_up, remove_leftovers
@@ -303,6 +304,8 @@ class _Round:
     # -- doing -------------------------------------------------------------------------------------------------
 
     def _forget_uploads(self) -> None:
+        while self._change(lambda draft: draft.reaper.shorten_uploads(UPLOAD_NS, UPLOADS_AT_ONCE)):
+            pass  # the clock was put back since they came
         while self._change(lambda draft: draft.reaper.forget_uploads(UPLOADS_AT_ONCE)):
             pass
 

@@ -25,6 +25,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.collecting import Collected
 from mylist_dav.services.collecting_turns import CollectingTurns
+from mylist_dav.services.holdings import Offered
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.releasing import release_unheld
 from mylist_dav.store.catalog import Draft
@@ -137,6 +138,19 @@ def test_what_was_brought_and_not_committed_stays_until_it_expires(store: Store)
     assert store.collect().condemned == 0
     store.clock.pass_hours(2)
     assert store.collect().condemned == 1
+    assert store.rows("upload") == 0
+
+
+def test_what_was_brought_when_the_clock_was_wrong_does_not_count_for_years(store: Store) -> None:
+    store.library.identity.add_account(OPERATOR, "root", Role.ADMIN)
+    store.clock.pass_hours(100_000)
+    name = str(Digest.of(b"brought"))
+    list(store.library.holdings.upload(Actor("root", Role.ADMIN), [Offered(name, b"brought")]))
+    store.clock.pass_hours(-100_000)
+    store.collect()
+    assert store.rows("upload") == 1
+    store.clock.pass_hours(GRACE_HOURS + 1)
+    store.collect()
     assert store.rows("upload") == 0
 
 
