@@ -26,6 +26,8 @@ from mylist_dav.errors import Busy, Conflict, MylistError
 
 TRIES = 5
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
+"""Of one answer that is no stream. Recipes of a thousand long contents are the longest."""
+
 _CONNECT_SECONDS = 30.0
 _AGAIN = frozenset((408, 429, 502, 503, 504))
 _UNKNOWN = frozenset((502, 504))
@@ -82,6 +84,7 @@ class Link:
         where: str = "",
         speaker: str = "",
         tries: int = 1,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         sleep: Sleep = time.sleep,
     ) -> None:
         self.server = server
@@ -91,6 +94,7 @@ class Link:
         self._http = http
         self._speaker = speaker
         self._tries = tries
+        self._answer_bytes_max = answer_bytes_max
         self._sleep = sleep
         self._answered = False
 
@@ -129,7 +133,7 @@ class Link:
         """An answer of any status but those that mean not now. Raises Unreachable, AnswerLost, MylistError."""
 
         def read(response: httpx.Response) -> Answer:
-            return Answer(response, json_object(bounded(response, ANSWER_BYTES_MAX)))
+            return Answer(response, json_object(bounded(response, self._answer_bytes_max)))
 
         return self._repeat(asked, read)
 

@@ -17,14 +17,17 @@ from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.peers import Peer
 
 _LOGOUT_SECONDS = 10.0
+_ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""A page of a tree with paths of the greatest length."""
 
 
 @contextlib.contextmanager
 def logged_in(peer: Peer, dial: Pinned, signer: Signer, patience: Patience | None = None) -> Iterator[Link]:
     """A session with a peer. Raises Forbidden (not the key that is set, not to be connected to), Unreachable, ..."""
     name = f"the peer {peer.name}"
+    http = pinned_client(peer.url, dial, patience=patience)
     with contextlib.closing(
-        Link(pinned_client(peer.url, dial, patience=patience), peer.url, where=name, speaker=f"{name}: ")
+        Link(http, peer.url, where=name, speaker=f"{name}: ", answer_bytes_max=_ANSWER_BYTES_MAX)
     ) as link:
         link.token = log_in(link, signer, partial(_accept, peer)).text("token")
         try:

@@ -60,7 +60,7 @@ class Runner:
         self._threads: list[threading.Thread] = []
         self._complaint = ""
         self._claiming = threading.Lock()
-        self._running: set[str] = set()
+        self._running: dict[str, str] = {}  # job -> owner
         self._sweeping = threading.Lock()
         self._swept_at = float("-inf")
 
@@ -85,6 +85,10 @@ class Runner:
             thread.join(max(0.0, end - self._monotonic()))
         if not any(thread.is_alive() for thread in self._threads):
             self._jobs.owners.close()  # else the name lives as long as the process, for it still works
+        for job_id, owner in list(
+            self._running.items()
+        ):  # it waits for a network, and will not come to its end
+            self._let_wait(job_id, owner)
 
     # -- the threads ---------------------------------------------------------------------------------------------
 
@@ -110,11 +114,11 @@ class Runner:
             job = self._jobs.catalog.change(lambda draft: draft.jobs.claim(owner))
             if job is None:
                 return False
-            self._running.add(job.job_id)
+            self._running[job.job_id] = owner
         try:
             self._run(job)
         finally:
-            self._running.discard(job.job_id)
+            del self._running[job.job_id]
         self._jobs.wake()
         return True
 
@@ -127,9 +131,7 @@ class Runner:
             self._end(job, State.DONE, result=_bounded(result), standing=run.standing)
         except _Ended as ended:
             if ended.as_ is None:
-                self._jobs.catalog.change(
-                    lambda draft: draft.jobs.queue_again(job.job_id, job.owner, counts=False)
-                )
+                self._let_wait(job.job_id, job.owner)
             else:
                 self._end(job, ended.as_)
         except MylistError as error:
@@ -141,12 +143,14 @@ class Runner:
     def _fail(self, job: Job, error: Exception) -> None:
         """What fails because this process stops is not the job's fault: it waits anew then."""
         if self._closing.is_set():
-            with contextlib.suppress(MylistError):
-                self._jobs.catalog.change(
-                    lambda draft: draft.jobs.queue_again(job.job_id, job.owner, counts=False)
-                )
-            return
-        self._end(job, State.FAILED, problem=json.dumps(problem_document(error)))
+            self._let_wait(job.job_id, job.owner)
+        else:
+            self._end(job, State.FAILED, problem=json.dumps(problem_document(error)))
+
+    def _let_wait(self, job_id: str, owner: str) -> None:
+        """This process stops: the job waits anew. If that cannot be written down, others see that nobody runs it."""
+        with contextlib.suppress(MylistError):
+            self._jobs.catalog.change(lambda draft: draft.jobs.queue_again(job_id, owner, counts=False))
 
     def _end(
         self,

@@ -521,6 +521,32 @@ def test_a_process_that_stops_in_order_lets_its_job_wait_again_without_counting_
         assert (again.state, again.attempts) == (State.QUEUED, 0)
 
 
+def test_a_stop_in_order_does_not_count_for_a_job_that_does_not_notice_it_in_time_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_running, "JOIN_SECONDS", 0.05)
+    began, noticed = threading.Event(), threading.Event()
+
+    def wait_for_a_network(run: Run) -> Fields:
+        began.set()
+        noticed.wait(PATIENCE_SECONDS)
+        return {}
+
+    with library_in(tmp_path / "data") as library:
+        library.jobs.register(Kind("deaf", lambda actor, asked: None, wait_for_a_network))
+        library.start_jobs()
+        job = library.jobs.start(ADMIN, "deaf", {})
+        assert began.wait(PATIENCE_SECONDS)
+        threads = [each for each in threading.enumerate() if each.name.startswith("job-")]
+    with library_in(tmp_path / "data") as library:
+        again = library.jobs.get(job.job_id)
+        assert (again.state, again.attempts) == (State.QUEUED, 0)
+        noticed.set()
+        for each in threads:
+            each.join(PATIENCE_SECONDS)
+        assert library.jobs.get(job.job_id).state is State.QUEUED
+
+
 def test_another_process_ends_a_job_that_runs_here(library: Library, gate: Gate) -> None:
     job = active(library, library.jobs.start(ADMIN, "gate", {}))
     with library_in(Path(library.settings.store.data)) as other:
