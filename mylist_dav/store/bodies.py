@@ -32,6 +32,7 @@ class Bodies:
         self.disk = disk
         self.size_bytes_max = size_bytes_max
         self._together_bytes_max = together_bytes_max
+        self._folder_is_durable = False
 
     def new(self, name: str) -> NewBody:
         """Begin a body. Raises OutOfSpace."""
@@ -66,6 +67,13 @@ class Bodies:
                 finally:
                     os.close(descriptor)
         return removed
+
+    def sync_folder(self) -> None:
+        """Make the names of bodies durable, and once in each process the folder itself, which it may have made."""
+        self.disk.sync_folder(self.folder)
+        if not self._folder_is_durable:
+            self.disk.sync_folder(self.folder.parent)
+            self._folder_is_durable = True
 
     def check_room(self) -> None:
         """Raise OutOfSpace when all bodies together have reached their limit."""
@@ -123,7 +131,7 @@ class NewBody:
         """Make it durable. Raises OutOfSpace, WritesStopped."""
         try:
             self._bodies.disk.sync_file(self._descriptor)
-            self._bodies.disk.sync_folder(self._bodies.folder)
+            self._bodies.sync_folder()
         except OSError as error:
             raise turned(error, "keep what was sent") from error
 
