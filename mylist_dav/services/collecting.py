@@ -180,7 +180,7 @@ class _Round:
             except _Waiting:
                 self._add(busy=True)
         self._count_waiting()
-        self._catalog.change(lambda draft: self._note(draft, actor, wholly=wholly and finished))
+        self._catalog.change(lambda draft: self._note(draft, actor, wholly=wholly, finished=finished))
         if self._refused is not None:
             raise self._refused  # all else is done, and this will be tried again
         return self._done
@@ -229,12 +229,13 @@ class _Round:
             waiting[0] - deleted[0] + len(condemned), waiting[1] - deleted[1] + sum(condemned), busy,
         )  # fmt: skip
 
-    def _note(self, draft: Draft, actor: Actor, *, wholly: bool) -> None:
+    def _note(self, draft: Draft, actor: Actor, *, wholly: bool, finished: bool) -> None:
+        """What was broken off does not count as done: it is begun again soon."""
         done = self._done
-        kinds = [] if done.busy else [QUICKLY, WHOLLY] if wholly else [QUICKLY]
-        for kind in kinds:
-            draft.reaper.note_collected(kind)
-        draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
+        if finished:
+            for kind in (QUICKLY, WHOLLY) if wholly else (QUICKLY,):
+                draft.reaper.note_collected(kind)
+            draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
         if done._replace(waiting=0, waiting_bytes=0, busy=False) != Collected():
             draft.record(actor, Action.COLLECT, "", done._asdict(), done.deleted_bytes + done.orphan_bytes)
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -463,19 +463,26 @@ def test_a_server_collects_also_after_its_clock_was_wrong(tmp_path: Path) -> Non
             _wait_for(lambda: store.library.collector.last_ns(wholly=True) == store.clock())
 
 
-def test_a_server_that_had_to_wait_for_a_lease_collects_as_soon_as_that_has_ended(tmp_path: Path) -> None:
+def test_a_server_that_had_to_wait_for_a_lease_collects_as_soon_as_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with store_at(tmp_path / "data") as store:
+        collector, rounds = store.library.collector, list[Collected]()
+        run = collector.run
+
+        def noting(*asked: Any, **more: Any) -> Collected:
+            rounds.append(run(*asked, **more))
+            return rounds[-1]
+
+        monkeypatch.setattr(collector, "run", noting)
         lease = Lease(store.library.catalog, store.clock, "import", OPERATOR)
         with turning(store):
-            _wait_for(lambda: _is_noted(store))
-            assert store.library.collector.last_ns(wholly=False) == 0
+            _wait_for(lambda: len(rounds) > 1)
+            assert all(each.busy for each in rounds)
+            with store.library.catalog.view() as view:
+                assert "collect" not in view.figures.upkept(), "it has not come to its end"
             lease.end()
-            _wait_for(lambda: store.library.collector.last_ns(wholly=False) == store.clock())
-
-
-def _is_noted(store: Store) -> bool:
-    with store.library.catalog.view() as view:
-        return "collect" in view.figures.upkept()
+            _wait_for(lambda: collector.last_ns(wholly=False) == store.clock())
 
 
 @contextlib.contextmanager
