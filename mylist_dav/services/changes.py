@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, LimitExceeded, MylistError, Outdated, Refused
+from mylist_dav.errors import Invalid, LimitExceeded, Outdated, Refused
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
@@ -34,9 +34,6 @@ from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
 REFUSALS_MAX = 100
 """So many operations that cannot be done are told; then it is enough."""
-
-CHANGES_TOLD = 100
-"""So many differences are told to who is too late."""
 
 TARGET_BYTES_MAX = 4096
 
@@ -108,7 +105,7 @@ class Changes:
             with self._catalog.view() as view:
                 return Committed(writable(view, actor, flist_name).head_jid, False)
         except _Late as late:
-            raise self._outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
+            raise self._differences.outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
 
     # -- before the transaction --------------------------------------------------------------------------------
 
@@ -189,19 +186,6 @@ class Changes:
             if recipe.size_bytes > WHOLE_BYTES_MAX:
                 draft.register(recipe)
 
-    # -- afterwards --------------------------------------------------------------------------------------------
-
-    def _outdated(self, actor: Actor, flist_name: FlistName, base_jid: int, head_jid: int) -> Outdated:
-        changes: list[object] = []
-        try:
-            page = self._differences.page(actor, flist_name, base_jid, head_jid, limit=CHANGES_TOLD)
-            changes.extend(page.differences)
-        except MylistError:
-            pass  # a base that is not there, or too far away: then there is no list, and the answer is the same
-        return Outdated(
-            f"{flist_name} is at revision {head_jid}, not at {base_jid} any more", head_jid, (), changes
-        )
-
 
 def _require_room(allowed: Allowance | None, named: Named) -> None:
     """Nothing is hashed that there is no room for: a few blocks, named again and again, are a content of any size."""
@@ -224,16 +208,21 @@ def _refused(head_jid: int, refusals: list[Refusal], missing: Iterable[Digest] =
     return Refused(text, head_jid, refusals, lacking)
 
 
+def check_note(note: str) -> None:
+    """Raises Invalid for what cannot stand in the log."""
+    if len(note) > NOTE_CHARS_MAX or not note.isprintable():
+        raise Invalid(f"a note is at most {NOTE_CHARS_MAX} printable characters")
+
+
 def _check(operations: Operations, note: str) -> None:
     """What can be said of a commit before anything is read."""
     if not operations:
         raise Invalid("a commit has at least one operation")
     if len(operations) > OPERATIONS_MAX:
         raise LimitExceeded(
-            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: upload an archive"
+            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: send it as a tree"
         )
-    if len(note) > NOTE_CHARS_MAX or not note.isprintable():
-        raise Invalid(f"a note is at most {NOTE_CHARS_MAX} printable characters")
+    check_note(note)
     for operation in operations:
         if isinstance(operation, Put | MakeDirectory | SetAttributes):
             if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
