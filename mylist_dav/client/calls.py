@@ -168,8 +168,22 @@ class Calls:
         When the answer is lost on the way, nobody knows whether it was done: that counts as Lost if the head has moved.
         """
         asked = {"base_jid": base_jid, "note": note, "operations": operations}
+        return self._committed(base_jid, "POST", f"{self._path}/commits", asked)
+
+    def put_tree(
+        self, base_jid: int, lines: Callable[[], Iterator[bytes]], note: str
+    ) -> Committed | Missing | Lost:
+        """The same for any number of changes, as entries line by line. lines: all of them, from the first."""
+        query = {"base_jid": str(base_jid), "merge": "1", "note": note}
+        headers = {"content-type": "application/x-ndjson"}
+        path = f"{self._path}/tree"
+        return self._committed(base_jid, "PUT", path, query=query, headers=headers, content=lines)
+
+    def _committed(
+        self, base_jid: int, method: str, path: str, asked: object = None, **options: Any
+    ) -> Committed | Missing | Lost:
         response, body = self._send(
-            "POST", f"{self._path}/commits", asked, timeout_seconds=_COMMIT_SECONDS, again=False
+            method, path, asked, timeout_seconds=_COMMIT_SECONDS, again=False, **options
         )
         if response is None:
             return Lost("the answer of the server was lost on the way")
