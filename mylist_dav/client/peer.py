@@ -130,13 +130,15 @@ class PeerSession:
             if not isinstance(after, str) or not entries or after == before:
                 raise _not_of_mylist(self._peer)
 
-    def commit(self, name: FlistName, base_jid: int, operations: list[dict[str, Any]], note: str) -> int:
-        """All operations or none, on the revision that was looked at; the head after it.
+    def put_tree(self, name: FlistName, base_jid: int, lines: Iterator[bytes], note: str) -> int:
+        """All changes or none, line by line, on the revision that was looked at; the head after it.
 
         Raises Lost when that is not the head any more, or a block has gone; Conflict for any other refusal.
         """
-        asked = {"base_jid": base_jid, "note": note, "operations": operations}
-        response, data = self._send("POST", f"{_path(name)}/commits", asked, timeout_seconds=_COMMIT_SECONDS)
+        query = {"base_jid": str(base_jid), "merge": "1", "note": note}
+        response, data = self._send(
+            "PUT", f"{_path(name)}/tree", query=query, content=lines, timeout_seconds=_COMMIT_SECONDS
+        )
         found = json_object(data)
         if found is not None and response.is_success:
             return self._number(found, "head_jid")
@@ -188,12 +190,14 @@ class PeerSession:
         asked: object = None,
         *,
         query: dict[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | Iterator[bytes] | None = None,
         timeout_seconds: float | None = None,
     ) -> tuple[httpx.Response, bytes]:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if content is not None:
-            headers["content-type"] = "application/x-tar"
+            headers["content-type"] = (
+                "application/x-tar" if isinstance(content, bytes) else "application/x-ndjson"
+            )
         options: dict[str, Any] = {} if timeout_seconds is None else {"timeout": timeout_seconds}
         body: dict[str, Any] = {"content": content} if content is not None else {"json": asked}
         if content is None and asked is None:

@@ -7,22 +7,21 @@ Whatever breaks is begun again with the question what is missing, so nothing is 
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, count, islice
+from itertools import count, islice
 from typing import TypeVar
 
 import httpx
 
-from mylist_dav.client.copying import Operation, bundles, must_go, node_of, operation, topmost
+from mylist_dav.client.copying import Line, bundles, gone_lines, line, packed
 from mylist_dav.client.peer import Lost, Node, PeerSession, Unreachable
 from mylist_dav.client.pinned import Resolve, pinned_client, resolve_by_system
 from mylist_dav.errors import LimitExceeded, NotFound
 from mylist_dav.model.conditions import Place
-from mylist_dav.model.contents import BlockRef
+from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
@@ -34,12 +33,6 @@ from mylist_dav.services.opening import Library
 
 ENTRIES_MAX = 1_000_000
 """Most entries of a flist that is copied: the tree of the peer is held in memory while it is compared."""
-
-OPERATIONS_MAX = 50_000
-"""Most operations of one commit. A larger change is several commits, which others may see one by one."""
-
-COMMIT_BYTES_MAX = 30 * 1024 * 1024
-"""A little less than what a peer takes."""
 
 TIMEOUT_SECONDS = 60.0
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -197,18 +190,18 @@ class _Flist:
         self._jid: int = run.asked["at"]
         self._entries = self._bytes = 0
         self._done_entries = self._done_bytes = 0
+        self._gone: set[str] = set()
+        self._replaced: set[str] = set()
 
     def copy(self, session: PeerSession) -> Fields:
         """Make the head of the peer's flist what the revision is."""
         self._run.progress("comparing")
         head_jid = began_jid = self._open(session)
         there = self._tree(session, head_jid)
-        gone = self._gone(there)
-        for path in gone:
-            there.pop(path, None)
-        removals: list[Operation] = [{"op": "delete", "path": path} for path in topmost(gone)]
-        for operations in _commits(chain(removals, self._made(session, there))):
-            head_jid = self._commit(session, head_jid, operations)
+        self._compare(there)
+        self._send_contents(session, there)
+        if next(self._changes(there), None) is not None:
+            head_jid = self._commit(session, head_jid, there)
         return {
             "flist": str(self._name),
             "jid": self._jid,
@@ -234,40 +227,47 @@ class _Flist:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
         return there
 
-    def _gone(self, there: dict[str, Node]) -> set[str]:
-        """What is there and has to go first. Counts what is to be copied on the way."""
-        gone = set(there)
+    def _compare(self, there: dict[str, Node]) -> None:
+        """Find what is there and has to go; count what is to be copied on the way."""
+        self._gone, self._replaced = set(there), set()
         self._entries = self._bytes = self._done_entries = self._done_bytes = 0
         for path, entry in self._walk():
             self._entries += 1
             self._bytes += entry.size_bytes
             if self._entries > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
+            self._gone.discard(path)
             was = there.get(path)
-            if was is not None and not must_go(was, node_of(entry)):
-                gone.discard(path)
-        return gone
+            if was is not None and was.kind == "directory" and not entry.is_directory:
+                self._replaced.add(path)
 
-    def _made(self, session: PeerSession, there: dict[str, Node]) -> Iterator[Operation]:
-        """The operations, each when all blocks it names are at the peer."""
-        for page in _slices(self._walk(), 1_000):
-            found: list[Operation] = []
-            refs: dict[Digest, BlockRef] = {}
-            for path, entry in page:
-                self._run.raise_if_cancelled()
-                now, was = node_of(entry), there.get(path)
-                recipe = None
-                if entry.is_file and (was is None or was.digest != now.digest):
-                    recipe = self._library.trees.recipe(entry)
-                    refs.update({ref.digest: ref for ref in recipe.blocks})
-                if (made := operation(path, was, now, recipe)) is not None:
-                    found.append(made)
-                if len(refs) >= _ASK_AT_ONCE:
-                    self._send(session, refs)
-            self._send(session, refs)
-            self._done_entries += len(page)
-            self._done_bytes += sum(entry.size_bytes for _, entry in page)
-            yield from found
+    def _send_contents(self, session: PeerSession, there: dict[str, Node]) -> None:
+        """See to it that the peer has the blocks of all contents that are new there."""
+        refs: dict[Digest, BlockRef] = {}
+        for path, entry in self._walk():
+            recipe = self._new_recipe(entry, there.get(path))
+            if recipe is not None:
+                refs.update({ref.digest: ref for ref in recipe.blocks})
+            if len(refs) >= _ASK_AT_ONCE:
+                self._send(session, refs)
+            self._done_entries += 1
+            self._done_bytes += entry.size_bytes
+        self._send(session, refs)
+
+    def _changes(self, there: dict[str, Node]) -> Iterator[Line]:
+        """What is to be changed there. Made anew by each call: it is not kept in memory."""
+        yield from gone_lines(self._gone, self._replaced)
+        for path, entry in self._walk():
+            was = there.get(path)
+            made = line(path, was, entry, self._new_recipe(entry, was))
+            if made is not None:
+                yield made
+
+    def _new_recipe(self, entry: Entry, was: Node | None) -> Recipe | None:
+        """The recipe of a file's content, unless that is there already."""
+        if not entry.is_file or (was is not None and was.digest == str(entry.digest)):
+            return None
+        return self._library.trees.recipe(entry)
 
     def _send(self, session: PeerSession, refs: dict[Digest, BlockRef]) -> None:
         for piece in _slices(list(refs.values()), _ASK_AT_ONCE):
@@ -276,12 +276,13 @@ class _Flist:
             )
         refs.clear()
 
-    def _commit(self, session: PeerSession, base_jid: int, operations: list[Operation]) -> int:
+    def _commit(self, session: PeerSession, base_jid: int, there: dict[str, Node]) -> int:
         self._show("committing")
-        note = f"copy of revision {self._jid}"
-        head_jid = session.commit(self._name, base_jid, operations, note)
+        counted = count()
+        lines = (each for each, _ in zip(self._changes(there), counted, strict=False))
+        head_jid = session.put_tree(self._name, base_jid, packed(lines), f"copy of revision {self._jid}")
         self._sent.commits += 1
-        self._sent.operations += len(operations)
+        self._sent.operations += next(counted)
         return head_jid
 
     def _walk(self) -> Iterator[tuple[str, Entry]]:
@@ -297,21 +298,6 @@ class _Flist:
             done_entries=self._done_entries,
             total_entries=self._entries,
         )
-
-
-def _commits(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """As many at once as one commit takes, by their number and by the size of their JSON."""
-    found: list[Operation] = []
-    size_bytes = 0
-    for each in operations:
-        added_bytes = len(json.dumps(each)) + 1
-        if found and (len(found) >= OPERATIONS_MAX or size_bytes + added_bytes > COMMIT_BYTES_MAX):
-            yield found
-            found, size_bytes = [], 0
-        found.append(each)
-        size_bytes += added_bytes
-    if found:
-        yield found
 
 
 def _slices(items: Iterable[T], size: int) -> Iterator[list[T]]:
