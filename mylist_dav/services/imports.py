@@ -180,7 +180,9 @@ class Imports:
                 Lease(self._catalog, self._clock, "import", actor) as lease,
                 contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
             ):
-                named = NamedContents(self._catalog, self._blocks, self._clock, actor, lease)
+                named = NamedContents(
+                    self._catalog, self._blocks, self._clock, actor, lease, self._limits.size_bytes
+                )
                 size_bytes, ingest = self._read(
                     actor, source, assembly, named, _keeping(lease, progress), allowed
                 )

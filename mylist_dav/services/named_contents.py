@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from mylist_dav.errors import Refused
+from mylist_dav.errors import LimitExceeded, Refused
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.archives.members import Member
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
@@ -20,7 +20,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import Reason, Refusal
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.leases import Lease
-from mylist_dav.services.naming import Content, look_up, prove
+from mylist_dav.services.naming import Content, Named, look_up, prove
 from mylist_dav.services.rights import reach, writable
 from mylist_dav.services.trees import check_content_type
 from mylist_dav.store.blocks import BlockStore
@@ -38,7 +38,7 @@ REFUSALS_MAX = 100
 SETTLED_AT_ONCE = 2_000
 
 
-class _Named(NamedTuple):
+class _Asked(NamedTuple):
     """number: of the member, from 0."""
 
     number: int
@@ -50,33 +50,42 @@ class NamedContents:
     """Takes the contents of one import one after the other; those that came to a good end are kept. For one thread."""
 
     def __init__(
-        self, catalog: Catalog, blocks: BlockStore, clock: Callable[[], int], actor: Actor, lease: Lease
+        self,
+        catalog: Catalog,
+        blocks: BlockStore,
+        clock: Callable[[], int],
+        actor: Actor,
+        lease: Lease,
+        hashed_bytes_max: int,
     ) -> None:
-        """lease: held until the import is over."""
+        """lease: held until the import is over. hashed_bytes_max: a few blocks, named again and again, are contents of
+        any size."""
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
         self._actor = actor
         self._lease = lease
+        self._hashed_bytes = 0
+        self._hashed_bytes_max = hashed_bytes_max
         self._pace = Pace()
-        self._group: list[_Named] = []
+        self._group: list[_Asked] = []
         self._group_blocks = 0
-        self._wrong: list[tuple[_Named, Reason]] = []
+        self._wrong: list[tuple[_Asked, Reason]] = []
         self._missing: dict[Digest, None] = {}
 
     def add(self, number: int, member: Member) -> bool:
-        """One more. False: enough is wrong, and finish() can be called as well. Raises Invalid, Busy."""
+        """One more. False: enough is wrong, and finish() can be called as well. Raises Invalid, Busy, LimitExceeded."""
         assert member.digest is not None, "it names its content"
         check_content_type(member.content_type)
         content = Content(member.digest, member.size_bytes, member.blocks)
-        self._group.append(_Named(number, member.path, content))
+        self._group.append(_Asked(number, member.path, content))
         self._group_blocks += len(member.blocks or ())
         if len(self._group) >= GROUP_CONTENTS_MAX or self._group_blocks >= GROUP_BLOCKS_MAX:
             self._look()
         return len(self._missing) < MISSING_MAX and len(self._wrong) < REFUSALS_MAX
 
     def finish(self, flist_name: FlistName) -> None:
-        """Raises Refused, with all that is missing and wrong as far as it is told."""
+        """Raises Refused, with all that is missing and wrong as far as it is told; LimitExceeded."""
         self._look()
         if not self._missing and not self._wrong:
             return
@@ -104,11 +113,20 @@ class NamedContents:
             named = look_up(view, claims, (one.content for one in group))
         self._note_missing(named.missing)
         spoiled = self._missing or self._wrong or named.wrong
-        hashed = prove(self._blocks, {} if spoiled else named.unproven, self._lease.keep)
+        hashed = self._prove({} if spoiled else named.unproven)
         self._note_missing(hashed.missing)
         wrong = {**named.wrong, **hashed.wrong}
         self._wrong += [(one, wrong[one.content]) for one in group if one.content in wrong]
         self._keep([*named.recipes.values(), *hashed.recipes.values()])
+
+    def _prove(self, unproven: dict[Content, Recipe]) -> Named:
+        self._hashed_bytes += sum(content.size_bytes for content in unproven)
+        if self._hashed_bytes > self._hashed_bytes_max:
+            raise LimitExceeded(
+                f"contents of more than {self._hashed_bytes_max} bytes would have to be hashed; those before are, so do"
+                " it in several parts"
+            )
+        return prove(self._blocks, unproven, self._lease.keep)
 
     def _note_missing(self, digests: Iterable[Digest]) -> None:
         self._missing.update(dict.fromkeys(digests))

@@ -121,8 +121,7 @@ class LineSource:
                 member = self._parse(line)
             except (Invalid, BadName) as error:
                 raise Invalid(f"line {number}: {error}") from error
-            count.member(member.name, member.size_bytes)
-            count.read(member.name, member.size_bytes)
+            count.member(member.name, size_bytes=0)  # what is named is here already
             yield member, iter(())
         if not number:
             raise Invalid("there is no line: a tree has one for each entry")

@@ -59,6 +59,7 @@ class Desk:
 
     def __init__(self, shelf: Shelf, path: Path, rows_at_once_max: int = ROWS_AT_ONCE_MAX) -> None:
         self.shelf = shelf
+        self.path = path
         self.imports = Imports(
             shelf.catalog, shelf.blocks, shelf.clock, path, Limits(LINES_MAX, 2**40), 10_000,
             rows_at_once_max=rows_at_once_max,
@@ -409,6 +410,24 @@ def test_nothing_is_hashed_once_something_is_missing(desk: Desk, monkeypatch: py
     refs = desk.shelf.bring(*contents)
     monkeypatch.setattr(desk.shelf.blocks, "get", lambda digest: pytest.fail("nothing of this is needed"))
     desk.refused(file("a", b"gone"), file("f", b"".join(contents), blocks=recipe(*refs)))
+
+
+def test_what_is_to_be_hashed_has_a_limit(desk: Desk) -> None:
+    contents = [long_content(seed) for seed in range(3)]
+    lines = [
+        file(f"f{n}", b"".join(each), blocks=recipe(*desk.shelf.bring(*each)))
+        for n, each in enumerate(contents)
+    ]
+    desk.close()
+    desk.imports = Imports(
+        desk.shelf.catalog, desk.shelf.blocks, desk.shelf.clock, desk.path, Limits(LINES_MAX, 6 * HALF), 10_000
+    )  # fmt: skip
+    desk.whole_trees = WholeTrees(desk.shelf.catalog, desk.imports, desk.shelf.differences)
+    with pytest.raises(LimitExceeded):
+        desk.put(*lines)
+    desk.put(*lines[:2])
+    desk.put(*lines)
+    assert desk.shelf.paths() == ["f0", "f1", "f2"]
 
 
 def test_a_condemned_block_that_is_named_stays_and_one_that_is_going_is_missing(desk: Desk) -> None:
