@@ -123,8 +123,7 @@ class NamedContents:
         self._hashed_bytes += sum(content.size_bytes for content in unproven)
         if self._hashed_bytes > self._hashed_bytes_max:
             raise LimitExceeded(
-                f"contents of more than {self._hashed_bytes_max} bytes would have to be hashed; those before are, so do"
-                " it in several parts"
+                f"contents of more than {self._hashed_bytes_max} bytes would have to be hashed: do it in several parts"
             )
         return prove(self._blocks, unproven, self._lease.keep)
 

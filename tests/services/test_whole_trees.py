@@ -487,9 +487,10 @@ def test_a_lost_race_says_what_has_changed_and_changes_nothing(desk: Desk) -> No
 def test_a_race_that_is_lost_while_much_is_built_aside_leaves_nothing(tmp_path: Path) -> None:
     with shelf_in(tmp_path) as shelf:
         desk = Desk(shelf, tmp_path, rows_at_once_max=2)
-        shelf.bring(b"one")
-        lines = [file(f"d/{n}", b"one") for n in range(20)]
-        desk.put(*lines[:10])
+        shelf.bring(b"one", b"two")
+        lines = [file(f"d/{n}", b"one") for n in range(10)]
+        desk.put(*lines)
+        lines += [file(f"e/{n}", b"two") for n in range(10)]
         with pytest.raises(Outdated):
             desk.whole_trees.put(
                 ADMIN, NAME, Interrupted(desk.source(*lines), lambda: shelf.put("theirs")), merge=True,
@@ -498,6 +499,8 @@ def test_a_race_that_is_lost_while_much_is_built_aside_leaves_nothing(tmp_path: 
         assert len(shelf.paths()) == 12
         with shelf.catalog.view() as view:
             assert list(view.stages()) == []
+            held = "SELECT 1 FROM held WHERE digest = ?"
+            assert view._sql.execute(held, (Digest.of(b"two"),)).fetchall() == []
         desk.close()
 
 
