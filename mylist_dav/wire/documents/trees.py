@@ -91,7 +91,7 @@ class GoneLine(Asked):
         return Member(self.path, path, None, None, None, goes=True)
 
 
-_LINE: TypeAdapter[FileLine | FolderLine | LinkLine | GoneLine] = TypeAdapter(
+LINE: TypeAdapter[FileLine | FolderLine | LinkLine | GoneLine] = TypeAdapter(
     Annotated[FileLine | FolderLine | LinkLine | GoneLine, Field(discriminator="kind")]
 )
 
@@ -99,7 +99,7 @@ _LINE: TypeAdapter[FileLine | FolderLine | LinkLine | GoneLine] = TypeAdapter(
 def member_of(line: bytes) -> Member:
     """What a line says. Raises Invalid, BadName."""
     try:
-        asked = _LINE.validate_python(read_json(line))
+        asked = LINE.validate_python(read_json(line))
     except ValidationError as error:
         raise Invalid(complaint(error)) from error
     path = TreePath.parse(asked.path)
