@@ -48,7 +48,7 @@ ROWS_AT_ONCE_MAX = 20_000
 
 
 ARRIVING_MAX = 8
-"""How many archives of one account are kept at a time while they arrive, in one process."""
+"""How many archives and trees of one account are kept at a time while they arrive, in one process."""
 
 
 class Progress(NamedTuple):
@@ -135,11 +135,11 @@ class Imports:
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
 
     def arriving(self, account: str) -> Spool:
-        """A place for an archive that somebody sends. Raises TooMany: an account fills only so many at a time here."""
+        """A place for an archive, or a tree, that somebody sends. Raises TooMany: an account fills only so many at a time here."""
         with self._mutex:
             accounts = [one for spool, one in self._arriving.items() if not spool.closed]
             if accounts.count(account) >= ARRIVING_MAX:
-                raise TooMany(f"{account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10)
+                raise TooMany(f"{account} sends {ARRIVING_MAX} archives or trees at the moment: wait for one", 10)
             spool = self.spool()
             self._arriving[spool] = account
         return spool
