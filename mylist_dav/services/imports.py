@@ -135,7 +135,7 @@ class Imports:
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
 
     def arriving(self, account: str) -> Spool:
-        """A place for an archive, or a tree, that somebody sends. Raises TooMany: an account fills only so many at a time here."""
+        """A place for an archive or a tree that somebody sends. Raises TooMany: an account fills only so many here."""
         with self._mutex:
             accounts = [one for spool, one in self._arriving.items() if not spool.closed]
             if accounts.count(account) >= ARRIVING_MAX:
