@@ -36,6 +36,15 @@ class Difference(NamedTuple):
         return self.old is not None and self.node is not None and self.old.kind == self.node.kind
 
     @property
+    def brought_bytes(self) -> int:
+        """The size of the contents that are new here."""
+        if self.node is None or (
+            self.is_change and self.old is not None and self.old.digest == self.node.digest
+        ):
+            return 0
+        return self.node.size_bytes + self.below[1]
+
+    @property
     def rows(self) -> int:
         """How many rows of the catalog it takes."""
         return 1 + self.below[0]

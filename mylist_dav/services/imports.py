@@ -139,7 +139,9 @@ class Imports:
         with self._mutex:
             accounts = [one for spool, one in self._arriving.items() if not spool.closed]
             if accounts.count(account) >= ARRIVING_MAX:
-                raise TooMany(f"{account} sends {ARRIVING_MAX} archives or trees at the moment: wait for one", 10)
+                raise TooMany(
+                    f"{account} sends {ARRIVING_MAX} archives or trees at the moment: wait for one", 10
+                )
             spool = self.spool()
             self._arriving[spool] = account
         return spool
@@ -191,7 +193,7 @@ class Imports:
                 flist, made = self._open(actor, name, make)
                 order = Order(
                     actor, flist, conditions, note, merge, self._rows_at_once_max, self._entries_max, self._clock(),
-                    size_bytes, lease.require, action,
+                    None if named.any else size_bytes, lease.require, action,
                 )  # fmt: skip
                 publisher = Publisher(
                     self._catalog,

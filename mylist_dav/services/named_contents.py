@@ -47,7 +47,10 @@ class _Asked(NamedTuple):
 
 
 class NamedContents:
-    """Takes the contents of one import one after the other; those that came to a good end are kept. For one thread."""
+    """Takes the contents of one import one after the other; those that came to a good end are kept. For one thread.
+
+    any: whether there were any.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class NamedContents:
         self._hashed_bytes = 0
         self._hashed_bytes_max = hashed_bytes_max
         self._pace = Pace()
+        self.any = False
         self._group: list[_Asked] = []
         self._group_blocks = 0
         self._wrong: list[tuple[_Asked, Reason]] = []
@@ -77,6 +81,7 @@ class NamedContents:
         """One more. False: enough is wrong, and finish() can be called as well. Raises Invalid, Busy, LimitExceeded."""
         assert member.digest is not None, "it names its content"
         check_content_type(member.content_type)
+        self.any = True
         content = Content(member.digest, member.size_bytes, member.blocks)
         self._group.append(_Asked(number, member.path, content))
         self._group_blocks += len(member.blocks or ())

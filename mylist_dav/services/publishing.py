@@ -46,8 +46,9 @@ class Order(NamedTuple):
     """What is to be published. note: of the commit. merge: what the tree has not stays in the head.
 
     rows_max: how many rows one transaction may change. entries_max: how many a flist may have. size_bytes: of all
-    contents that came in. require: called in each change that refers to these contents; it raises Busy when they may
-    have been deleted meanwhile. action: what the audit calls it.
+    contents that came in; None: they were here, and those that are new in the tree count. require: called
+    in each change that refers to these contents; it raises Busy when they may have been deleted meanwhile. action: what
+    the audit calls it.
     """
 
     actor: Actor
@@ -58,7 +59,7 @@ class Order(NamedTuple):
     rows_max: int
     entries_max: int
     now_ns: int
-    size_bytes: int = 0
+    size_bytes: int | None = 0
     require: Callable[[Draft], None] = lambda draft: None
     action: Action = Action.IMPORT
 
@@ -84,6 +85,7 @@ class _Plan:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    brought_bytes: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -97,6 +99,7 @@ class _Plan:
         else:
             self.added += one.rows if one.node is not None else 0
             self.removed += 1 + gone[0] if one.old is not None else 0
+        self.brought_bytes += one.brought_bytes
         if self.found is not None:
             self.found.append(one)
             if one.old is not None:
@@ -289,7 +292,8 @@ class Publisher:
         if tree.flist.head_jid != plan.base_jid:
             raise _HeadMoved("the head has moved on")
         tree.action, tree.note = self._order.action, self._order.note
-        tree.brought_bytes = self._order.size_bytes
+        sent_bytes = self._order.size_bytes
+        tree.brought_bytes = plan.brought_bytes if sent_bytes is None else sent_bytes
         return tree
 
     # -- locks, properties -------------------------------------------------------------------------------------

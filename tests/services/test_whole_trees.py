@@ -558,6 +558,9 @@ def test_it_is_recorded_as_a_commit_with_its_note(desk: Desk) -> None:
     desk.put(file("f", b"one"), file("g", b"one"), note="release 7")
     (row, *_) = Audit(desk.shelf.catalog).rows(OPERATOR, Wanted(action=Action.COMMIT))
     assert (row.flist, row.size_bytes, row.detail) == (str(NAME), 6, '{"jid":2,"note":"release 7"}')
+    desk.put(file("f", b"one", mode=0o600), file("d/h", b"one"))
+    (row, *_) = Audit(desk.shelf.catalog).rows(OPERATOR, Wanted(action=Action.COMMIT))
+    assert row.size_bytes == 3, "another mode brings nothing"
     with pytest.raises(Invalid, match="note"):
         desk.put(folder("d"), note="two\nlines")
 
