@@ -23,7 +23,7 @@ SLICE_BYTES = 8 * 1024 * 1024
 LOOK_SECONDS = 0.5
 """How often the thread looks. An intake that looks the same twice is quiet."""
 
-CROWDED_BYTES = 16 * 1024 * 1024
+CROWDED_BYTES = 32 * 1024 * 1024
 """From here on it is filed although blocks still come in."""
 
 CROWDED_LOOKS = 60
@@ -142,7 +142,7 @@ class Filer:
         """What the intake takes up, and its newest position."""
         with self._catalog.glance() as view:
             found = view.intake_span()
-        self._intake.note(found[0])
+        self._intake.note(*found)
         return found
 
     def _file(self, turn: Turn) -> None:

@@ -107,6 +107,7 @@ class Intake:
         self._files = files
         self._on_more: Callable[[int], None] | None = None
         self._size_bytes = 0
+        self._begin = 0  # where the oldest block was when somebody looked
 
     def open(self, on_more: Callable[[int], None]) -> None:
         """From now on blocks are taken in. on_more: told how much the intake takes up after each of them."""
@@ -128,8 +129,17 @@ class Intake:
         digest = Digest.of(data)
         return None if self._files.has(digest) else digest
 
-    def note(self, size_bytes: int) -> None:
-        """The intake takes up so much now."""
+    def note(self, size_bytes: int, newest: int) -> None:
+        """Somebody has looked: the intake takes up so much, up to this position."""
+        self._begin = newest - size_bytes
+        self._grown(size_bytes)
+
+    def came(self, position: int) -> None:
+        """A block was taken in there; 0 when it was there before."""
+        if position:
+            self._grown(position - self._begin)
+
+    def _grown(self, size_bytes: int) -> None:
         self._size_bytes = size_bytes
         told = self._on_more
         if told is not None:

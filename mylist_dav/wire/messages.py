@@ -47,14 +47,16 @@ class Request:
     has_body: bool = False
     received_bytes: int = 0
     chosen: FrontEnd | None = field(default=None, compare=False, repr=False)
+    _by_name: dict[str, str] | None = field(default=None, init=False, compare=False, repr=False)
 
     def header(self, name: str) -> str | None:
         """The value of a header field by its lower-case name; repeated ones joined by ', ' (RFC 9110, 5.3)."""
-        found = None
-        for key, value in self.headers:
-            if key == name:
-                found = value if found is None else f"{found}, {value}"
-        return found
+        known = self._by_name
+        if known is None:
+            known = self._by_name = {}
+            for key, value in self.headers:
+                known[key] = f"{known[key]}, {value}" if key in known else value
+        return known.get(name)
 
 
 class Again(NamedTuple):

@@ -368,15 +368,16 @@ def test_an_account_with_many_jobs_does_not_keep_others_waiting(tmp_path: Path) 
 
 def test_a_job_does_not_fail_because_others_write_while_it_shows_how_far_it_is(tmp_path: Path) -> None:
     with library_in(tmp_path / "data", busy_seconds=1) as library:
-        turn = Turn(tmp_path / "data" / f"{CATALOG}-turn", 1)
+        pen = Turn(tmp_path / "data" / f"{CATALOG}-pen", 1)
         shown: list[float] = []
 
         def run(run: Run) -> Fields:
             end = time.monotonic() + 2.5  # two looks, each of which waits for a second
-            with turn.taken():
-                while time.monotonic() < end:
-                    shown.append(time.monotonic())
-                    run.progress("on", done_entries=len(shown))
+            pen.take()
+            while time.monotonic() < end:
+                shown.append(time.monotonic())
+                run.progress("on", done_entries=len(shown))
+            pen.give()
             return {}
 
         library.jobs.register(Kind("busy", lambda actor, asked: None, run))

@@ -143,6 +143,20 @@ def test_a_name_in_its_other_normal_form_is_the_same_name(shelf: Shelf) -> None:
     assert shelf.paths() == []
 
 
+@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 10, 20])
+def test_a_path_of_any_length_is_found_in_any_mixture_of_forms(shelf: Shelf, length: int) -> None:
+    made = [NFC if depth % 3 else "plain" for depth in range(length)]
+    for depth in range(1, length):
+        shelf.mkdir("/".join(made[:depth]))
+    shelf.put("/".join(made), b"1")
+    for other in range(length):
+        asked = [NFD if name == NFC and depth % (other + 1) else name for depth, name in enumerate(made)]
+        assert shelf.content("/".join(asked)) == b"1"
+        for absent in ([*asked[:-1], "gone"], [*asked, "below"]):
+            with pytest.raises(NotFound):
+                shelf.content("/".join(absent))
+
+
 def test_a_name_can_be_moved_to_its_other_normal_form(shelf: Shelf) -> None:
     before = shelf.put(NFC).entry
     assert shelf.move(NFC, NFD).entry_id == before.entry_id

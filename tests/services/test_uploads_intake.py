@@ -126,7 +126,7 @@ def test_without_anybody_who_files_blocks_become_files_at_once(tmp_path: Path) -
 
 
 def test_when_the_intake_is_full_uploads_write_their_files(library: Library) -> None:
-    library.intake.note(INTAKE_FULL_BYTES)
+    library.intake.note(INTAKE_FULL_BYTES, INTAKE_FULL_BYTES)
     put(library, "a")
     assert waiting(library) == []
     assert library.files.has(Digest.of(SMALL))

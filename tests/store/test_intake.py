@@ -287,15 +287,17 @@ def test_an_intake_is_closed_until_somebody_files(store: TakingIn) -> None:
 
 def test_a_full_intake_takes_nothing_until_it_has_been_emptied(store: TakingIn) -> None:
     intake = open_intake(store)
-    intake.note(INTAKE_FULL_BYTES)
+    intake.note(INTAKE_FULL_BYTES, INTAKE_FULL_BYTES)
     assert intake.takes(A) is None
-    intake.note(INTAKE_FULL_BYTES - 1)
+    intake.note(INTAKE_FULL_BYTES - 1, INTAKE_FULL_BYTES)
     assert intake.takes(A) is not None
 
 
 def test_the_size_of_the_intake_counts_bytes_and_rows(store: TakingIn) -> None:
     def size_bytes_with(digest: Digest) -> int:
-        return store.catalog.change(lambda draft: draft.take_in(digest, bytes(1000)))
+        store.catalog.change(lambda draft: draft.take_in(digest, bytes(1000)))
+        with store.catalog.view() as view:
+            return view.intake_span()[0]
 
     assert [size_bytes_with(digest) for digest in many(5)] == [256 + 1256 * number for number in range(5)]
     assert [size_bytes_with(digest) for digest in many(5)] == [256 + 1256 * 4] * 5
@@ -348,7 +350,7 @@ def test_a_crowded_intake_is_filed_at_once(tmp_path: Path, monkeypatch: pytest.M
         store.catalog.change(
             lambda draft: draft._sql.execute("UPDATE intake SET position = ? WHERE data = ?", far)
         )
-        intake.note(CROWDED_BYTES)
+        intake.note(CROWDED_BYTES, CROWDED_BYTES)
         assert disk.renamed.wait(SECONDS_MAX)
         filer.close()
 

@@ -20,6 +20,7 @@ READ_CACHE_KIB, WRITE_CACHE_KIB = 4 * 1024, 16 * 1024
 LOG_BYTES_KEPT = 64 * 1024 * 1024
 """The write-ahead log may grow past this while somebody reads an old state for long; then it is cut back to it."""
 
+WAIT_SECONDS_MIN = 0.0002
 WAIT_SECONDS_MAX = 0.001
 
 CLOSED = "the catalog is being closed; try again"
@@ -124,8 +125,8 @@ def connect(
     return connection
 
 
-def patience(busy_seconds: float, shortest_seconds: float = 0.0002) -> Callable[[int], bool]:
-    """A busy handler with short, random waits, from shortest_seconds up to 1 ms. SQLite's own grow to 100 ms."""
+def patience(busy_seconds: float) -> Callable[[int], bool]:
+    """A busy handler with short, random waits, up to 1 ms. SQLite's own grow to 100 ms."""
     began = 0.0
 
     def wait(earlier_calls: int) -> bool:
@@ -135,7 +136,7 @@ def patience(busy_seconds: float, shortest_seconds: float = 0.0002) -> Callable[
             began = now
         if now - began >= busy_seconds:
             return False
-        longest = min(WAIT_SECONDS_MAX, shortest_seconds * (2 + earlier_calls / 8))
+        longest = min(WAIT_SECONDS_MAX, WAIT_SECONDS_MIN * (2 + earlier_calls / 8))
         time.sleep(random.uniform(longest / 2, longest))
         return True
 

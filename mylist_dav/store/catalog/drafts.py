@@ -24,8 +24,11 @@ from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
 from mylist_dav.store.catalog.trees import ROOT_PARENT
 from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 
-_FLIST = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM account a CROSS JOIN flist f USING (account_id)"
-_FLIST_BY_ID = f"SELECT {FLIST_COLUMNS}, f.next_entry_id FROM flist f CROSS JOIN account a USING (account_id)"
+_DRAFTED = (
+    f"SELECT {FLIST_COLUMNS}, f.next_entry_id, EXISTS (SELECT 1 FROM lock l WHERE l.flist_id = f.flist_id)"
+)
+_FLIST = f"{_DRAFTED} FROM account a CROSS JOIN flist f USING (account_id)"
+_FLIST_BY_ID = f"{_DRAFTED} FROM flist f CROSS JOIN account a USING (account_id)"
 _ALL_OF_A_FLIST = (
     "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "label", "flist",
 )  # fmt: skip
@@ -46,6 +49,8 @@ class Draft(View, AccountWrites):
         self._has_file = has_file
         self._trees: dict[int, TreeDraft] = {}
         self._next_ids: dict[int, tuple[Flist, int]] = {}
+        self._unlocked: set[int] = set()  # the ids of flists that have no lock, expired or not
+        self._taken_in: set[Digest] = set()
 
     def finish(self) -> None:
         """Write the commits of all trees that were changed, and record them. Raises LimitExceeded, OutOfQuota."""
@@ -136,8 +141,10 @@ class Draft(View, AccountWrites):
         return self._read(rows[0])
 
     def _read(self, row: Row) -> Flist:
-        flist = to_flist(row[:-1])
-        self._next_ids[flist.flist_id] = flist, row[-1]
+        flist = to_flist(row[:-2])
+        self._next_ids[flist.flist_id] = flist, row[-2]
+        if not row[-1]:
+            self._unlocked.add(flist.flist_id)
         return flist
 
     def _let_go(self, flist: Flist) -> None:
@@ -247,7 +254,7 @@ class Draft(View, AccountWrites):
 
     def is_there(self, digest: Digest) -> bool:
         """Whether a block has a file, or is in the intake."""
-        return self._has_file(digest) or self.intake_has(digest)
+        return digest in self._taken_in or self._has_file(digest) or self.intake_has(digest)
 
     def doubt_blocks(self, digests: Iterable[Digest]) -> None:
         """Of blocks that were found missing or damaged, those without a file are not here until they come again."""
@@ -285,18 +292,19 @@ class Draft(View, AccountWrites):
     # -- intake ------------------------------------------------------------------------------------------------
 
     def take_in(self, digest: Digest, data: bytes) -> int:
-        """Store a block right here, until it is filed; returns what the intake takes up now, in bytes.
+        """Store a block right here, until it is filed; returns its position, 0 when the intake has had it.
 
-        If the intake has it, its bytes are written anew only when they are not these.
+        What is there already is written anew only when its bytes are not these.
         """
-        self._sql.execute(
+        rows = self._sql.execute(
             "INSERT INTO intake (position, digest, data, added_ns)"
             " VALUES (max(coalesce((SELECT max(position) FROM intake), 0), 0) + ?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
-            " WHERE data <> excluded.data",
+            " WHERE data <> excluded.data RETURNING position",
             (len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns),
-        )
-        return self.intake_span()[0]
+        ).fetchall()
+        self._taken_in.add(digest)
+        return int(rows[0][0]) if rows else 0
 
     def drop_intake(self, rows: Iterable[IntakeRow]) -> None:
         """Remove blocks that have been filed; one that was dropped and has come again since stays."""
@@ -319,8 +327,13 @@ class Draft(View, AccountWrites):
 
     # -- locks, properties -------------------------------------------------------------------------------------
 
+    def has_locks(self, flist_id: int, now_ns: int) -> bool:
+        """Whether there is any lock in a flist."""
+        return flist_id not in self._unlocked and super().has_locks(flist_id, now_ns)
+
     def add_lock(self, flist_id: int, lock: Lock) -> None:
         """Store a lock; expired ones of the flist go."""
+        self._unlocked.discard(flist_id)
         self._sql.execute("DELETE FROM lock WHERE flist_id = ? AND expires_ns <= ?", (flist_id, self.now_ns))
         self._sql.execute(
             "INSERT INTO lock (token, flist_id, entry_id, scope, infinite, owner_xml, principal, timeout_seconds,"

@@ -111,8 +111,9 @@ class Catalog:
         self.writes = Writes()
         with sql_errors():
             self._writer = open_migrated(path, durability=durability, busy_seconds=busy_seconds, clock=clock)
-        self._turn = Turn(path.with_name(path.name + "-turn"), busy_seconds)
-        self._writer.setbusyhandler(patience(busy_seconds, WRITE_POLL_SECONDS))
+        self._turn = Turn(path.with_name(path.name + "-next"), busy_seconds)
+        self._pen = Turn(path.with_name(path.name + "-pen"), busy_seconds)
+        self._writer.setbusyhandler(patience(busy_seconds))
         self._checkpointer = Checkpointer(self._connect_for_checkpoints, on_write_failure)
         self._writer.set_wal_hook(self._checkpointer.note)
         self._commits = GroupCommits(self._run)
@@ -180,11 +181,11 @@ class Catalog:
         with sql_errors():
             self._may_write()
             asked = time.monotonic()
-            with self._turn.taken():
-                self._writer.execute("BEGIN IMMEDIATE")
-            begun = time.monotonic()
-            self.writes.waited_seconds.add(begun - asked)
+            self._take_pen()
             try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                begun = time.monotonic()
+                self.writes.waited_seconds.add(begun - asked)
                 while (waiting := group.take()) is not None:
                     if not self._make(waiting, alone=len(group.members) == 1):
                         return
@@ -194,6 +195,15 @@ class Catalog:
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                self._pen.give()
+
+    def _take_pen(self) -> None:
+        """Be the next to write of all processes. Raises Busy."""
+        self._turn.take()
+        try:
+            self._pen.take()
+        finally:
+            self._turn.give()
 
     def _make(self, waiting: Waiting[object], alone: bool) -> bool:
         """Run one change. The first of a group needs no savepoint: if it fails, it was the whole group (False)."""

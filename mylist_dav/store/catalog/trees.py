@@ -28,6 +28,26 @@ _PAST = (
 _THEN = f"{_NOW} AND since_jid <= ?3"
 
 _CHILD_NOW = f"{_NOW} AND name = ?3"
+_WAY_NAMES_MAX = 8
+"""So many names of a path are looked up in one statement."""
+
+
+def _way_of(names: int) -> str:
+    """A path of so many names looked up in the head: one row, with an entry for the root and for each name."""
+    levels = range(names + 1)
+    columns = ", ".join(f"e{level}.{column}" for level in levels for column in ENTRY_COLUMNS.split(", "))
+    joins = "".join(
+        f" LEFT JOIN entry e{level} ON e{level}.flist_id = ?1 AND e{level}.parent_id = e{level - 1}.entry_id"
+        f" AND e{level}.name = ?{level + 1}"
+        for level in levels[1:]
+    )
+    root = f"e0.flist_id = ?1 AND e0.parent_id = {ROOT_PARENT} AND e0.name = ''"
+    return f"SELECT {columns} FROM entry e0{joins} WHERE {root}"
+
+
+_WAYS_NOW = [_way_of(names) for names in range(_WAY_NAMES_MAX + 1)]
+_ENTRY_WIDTH = len(ENTRY_COLUMNS.split(", "))
+
 _CHILD_THEN = f"{_THEN} AND name = ?4 UNION ALL {_PAST} AND name = ?4"
 _CHILDREN_NOW = f"{_NOW} AND name > ?3 ORDER BY name LIMIT ?4"
 _CHILDREN_THEN = (
@@ -75,8 +95,11 @@ class TreeView:
         """The root folder; every flist has one at every revision. Raises NotFound when the flist is gone."""
         root = self._way[0] if self._way else self.child(ROOT_PARENT, "")
         if root is None:
-            raise NotFound(f"there is no flist {self.flist.flist_name} any more")
+            raise self._gone()
         return root
+
+    def _gone(self) -> NotFound:
+        return NotFound(f"there is no flist {self.flist.flist_name} any more")
 
     def child(self, parent_id: int, name: str) -> Entry | None:
         """The member of exactly this name, or None."""
@@ -90,12 +113,12 @@ class TreeView:
 
     def member(self, parent_id: int, name: str) -> Entry | None:
         """The member of this name, or else of its other Unicode normal form, or None."""
-        found = self.child(parent_id, name)
-        if found is None:
-            other = other_normal_form(name)
-            if other is not None:
-                found = self.child(parent_id, other)
-        return found
+        return self.child(parent_id, name) or self._otherwise(parent_id, name)
+
+    def _otherwise(self, parent_id: int, name: str) -> Entry | None:
+        """The member whose name is this one in its other Unicode normal form, or None."""
+        other = other_normal_form(name)
+        return self.child(parent_id, other) if other is not None else None
 
     def find(self, path: TreePath) -> Entry | None:
         """The entry at a path, or None."""
@@ -106,16 +129,38 @@ class TreeView:
         """The entries along a path from the root on, as far as they exist; all but the last are folders."""
         if path == self._asked:
             return self._way.copy()
-        chain = self._known(path) or [self.root()]
+        chain, tried = self._known(path), False
+        if not chain:
+            chain, tried = self._exact(path)
         for name in path[len(chain) - 1 :]:
             if not chain[-1].is_directory:
                 break
-            found = self.member(chain[-1].entry_id, name)
+            found = (self._otherwise if tried else self.member)(chain[-1].entry_id, name)
             if found is None:
                 break
             chain.append(found)
+            tried = False
         self._asked, self._way = path, chain
         return chain.copy()
+
+    def _exact(self, path: TreePath) -> tuple[list[Entry], bool]:
+        """The root, and the entries below it of exactly these names, as far as they exist, but not all of a long path.
+
+        And whether the name after them was looked for, and is not there.
+        """
+        if self.at_jid is not None:
+            return [self.root()], False
+        names = path[:_WAY_NAMES_MAX]
+        rows = self._sql.execute(_WAYS_NOW[len(names)], (self.flist.flist_id, *names)).fetchall()
+        if not rows:
+            raise self._gone()
+        row = rows[0]
+        chain = [
+            to_entry(row[begin : begin + _ENTRY_WIDTH])
+            for begin in range(0, len(row), _ENTRY_WIDTH)
+            if row[begin] is not None
+        ]
+        return chain, len(chain) <= len(names)
 
     def _known(self, path: TreePath) -> list[Entry]:
         """The beginning of the chain that was looked up last, as far as it is that of path too."""
