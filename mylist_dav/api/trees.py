@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from mylist_dav.api.flists import ADDRESS
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.api.spooling import SpooledSink
 from mylist_dav.errors import Invalid
+from mylist_dav.model.conditions import Conditions
 from mylist_dav.wire.documents.trees import NDJSON, TreePutAsked, TreePutTold, added_member_of, member_of
 from mylist_dav.wire.messages import BodySink, Response
 
@@ -37,11 +39,14 @@ def put(call: Call) -> BodySink:
     asked: TreePutAsked = call.query
     if not call.request.has_body:
         raise Invalid("send the entries as the body, one JSON object a line")
+    conditions = conditions_of(call.request)
+    if conditions != replace(conditions, if_match=None, if_none_match=None, if_unmodified_since_s=None):
+        raise Invalid("a tree has its condition in the address: base_jid")
     call.library.whole_trees.check(call.actor, call.flist_name, asked.base_jid, asked.note)
-    return SpooledSink(call, partial(_take_in, call, asked), TREE_BYTES_MAX)
+    return SpooledSink(call, partial(_take_in, call, asked, conditions), TREE_BYTES_MAX)
 
 
-def _take_in(call: Call, asked: TreePutAsked, file: BinaryIO) -> Response:
+def _take_in(call: Call, asked: TreePutAsked, conditions: Conditions, file: BinaryIO) -> Response:
     library, merge = call.library, asked.merge == "1"
     done = library.whole_trees.put(
         call.actor,
@@ -50,7 +55,7 @@ def _take_in(call: Call, asked: TreePutAsked, file: BinaryIO) -> Response:
         base_jid=asked.base_jid,
         merge=merge,
         note=asked.note,
-        conditions=conditions_of(call.request),
+        conditions=conditions,
     )
     made = done.imported
     told = TreePutTold(

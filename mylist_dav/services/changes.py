@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, LimitExceeded, Outdated, Refused
+from mylist_dav.errors import Invalid, LimitExceeded, MylistError, Outdated, Refused
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
@@ -34,6 +34,9 @@ from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
 REFUSALS_MAX = 100
 """So many operations that cannot be done are told; then it is enough."""
+
+CHANGES_TOLD = 100
+"""So many differences are told to who is too late."""
 
 TARGET_BYTES_MAX = 4096
 
@@ -105,7 +108,7 @@ class Changes:
             with self._catalog.view() as view:
                 return Committed(writable(view, actor, flist_name).head_jid, False)
         except _Late as late:
-            raise self._differences.outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
+            raise self.outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
 
     # -- before the transaction --------------------------------------------------------------------------------
 
@@ -186,6 +189,20 @@ class Changes:
             if recipe.size_bytes > WHOLE_BYTES_MAX:
                 draft.register(recipe)
 
+    # -- afterwards --------------------------------------------------------------------------------------------
+
+    def outdated(self, actor: Actor, flist_name: FlistName, base_jid: int, head_jid: int) -> Outdated:
+        """The error for a commit on a revision that is not the head any more, with what has changed since."""
+        changes: list[object] = []
+        try:
+            page = self._differences.page(actor, flist_name, base_jid, head_jid, limit=CHANGES_TOLD)
+            changes.extend(page.differences)
+        except MylistError:
+            pass  # a base that is not there, or too far away: then there is no list, and the answer is the same
+        return Outdated(
+            f"{flist_name} is at revision {head_jid}, not at {base_jid} any more", head_jid, (), changes
+        )
+
 
 def _require_room(allowed: Allowance | None, named: Named) -> None:
     """Nothing is hashed that there is no room for: a few blocks, named again and again, are a content of any size."""
@@ -220,7 +237,7 @@ def _check(operations: Operations, note: str) -> None:
         raise Invalid("a commit has at least one operation")
     if len(operations) > OPERATIONS_MAX:
         raise LimitExceeded(
-            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: send it as a tree"
+            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: send a tree"
         )
     check_note(note)
     for operation in operations:

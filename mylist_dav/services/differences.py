@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, LimitExceeded, MylistError, Outdated
+from mylist_dav.errors import Invalid, LimitExceeded
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
@@ -18,9 +17,6 @@ from mylist_dav.store.catalog import WALK_PAGE, Catalog, Span, TreeView
 DIFFERENCES_MAX = 100_000
 """Between revisions that are further apart nothing is told: all of it is in memory, to be put in order."""
 
-
-CHANGES_TOLD = 100
-"""So many are told to who is too late with a commit."""
 
 KEPT_MAX = 20_000
 """So many differences, some 10 MB, are kept for the next page of the same comparison."""
@@ -77,17 +73,6 @@ class Differences:
                 self._last = (pair, differences) if len(differences) <= KEPT_MAX else None
         end = after + limit
         return Page(from_jid, to_jid, differences[after:end], end if end < len(differences) else None)
-
-    def outdated(self, actor: Actor, name: FlistName, base_jid: int, head_jid: int) -> Outdated:
-        """The error for a commit on a revision that is not the head any more, with what has changed since."""
-        changes: list[object] = []
-        with contextlib.suppress(
-            MylistError
-        ):  # a base that is not there, or too far away: then there is no list
-            changes.extend(self.page(actor, name, base_jid, head_jid, limit=CHANGES_TOLD).differences)
-        return Outdated(
-            f"{name} is at revision {head_jid}, not at {base_jid} any more", head_jid, (), changes
-        )
 
 
 class _Comparison:

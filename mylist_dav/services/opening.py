@@ -131,7 +131,7 @@ class Library:
         self.properties = Properties(catalog)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
-        self.whole_trees = WholeTrees(catalog, self.imports, self.differences)
+        self.whole_trees = WholeTrees(catalog, self.imports, self.changes)
         self.exports = Exports(catalog, self.blocks, root, self.ledger)
 
     def _open_sites(self, root: Path) -> None:

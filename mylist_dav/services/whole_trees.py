@@ -15,8 +15,7 @@ from mylist_dav.model.archives.members import Source
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.changes import check_note
-from mylist_dav.services.differences import Differences
+from mylist_dav.services.changes import Changes, check_note
 from mylist_dav.services.imports import Imported, Imports
 from mylist_dav.services.named_contents import settle_uploads
 from mylist_dav.services.rights import writable
@@ -33,10 +32,10 @@ class Put(NamedTuple):
 class WholeTrees:
     """Large commits. They hold up nobody who writes meanwhile."""
 
-    def __init__(self, catalog: Catalog, imports: Imports, differences: Differences) -> None:
+    def __init__(self, catalog: Catalog, imports: Imports, changes: Changes) -> None:
         self._catalog = catalog
         self._imports = imports
-        self._differences = differences
+        self._changes = changes
 
     def check(self, actor: Actor, name: FlistName, base_jid: int | None, note: str) -> None:
         """What can be known before the entries are here. Raises NotFound, Forbidden, Outdated, Invalid, ..."""
@@ -85,7 +84,7 @@ class WholeTrees:
     def _refuse_outdated(self, actor: Actor, name: FlistName, base_jid: int | None) -> None:
         head_jid = self._head_jid(actor, name)
         if base_jid not in (None, head_jid):
-            raise self._differences.outdated(actor, name, base_jid or 0, head_jid)
+            raise self._changes.outdated(actor, name, base_jid or 0, head_jid)
 
     def _head_jid(self, actor: Actor, name: FlistName) -> int:
         with self._catalog.view() as view:

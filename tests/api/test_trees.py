@@ -83,6 +83,8 @@ def test_refusals_have_what_those_of_commits_have(served: Served) -> None:
         put(client, {"kind": "absent", "path": "b"}, merge=1, status=409)
         put(client, merge=1, status=400)
         assert client.put(f"{PATH}/tree").status_code == 400
+        response = client.put(f"{PATH}/tree", content=lines(file("b", b"a")), headers={"if-match": '"2"'})
+        assert "base_jid" in response.json()["detail"]
         assert client.put("/api/v1/flists/admin/none/tree", content=b"{}").status_code == 404
         assert paths(client) == ["a"]
 

@@ -64,7 +64,7 @@ class Desk:
             shelf.catalog, shelf.blocks, shelf.clock, path, Limits(LINES_MAX, 2**40), 10_000,
             rows_at_once_max=rows_at_once_max,
         )  # fmt: skip
-        self.whole_trees = WholeTrees(shelf.catalog, self.imports, shelf.differences)
+        self.whole_trees = WholeTrees(shelf.catalog, self.imports, shelf.changes)
 
     def source(self, *lines: dict[str, Any], merge: bool = True) -> Source:
         text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -422,7 +422,7 @@ def test_what_is_to_be_hashed_has_a_limit(desk: Desk) -> None:
     desk.imports = Imports(
         desk.shelf.catalog, desk.shelf.blocks, desk.shelf.clock, desk.path, Limits(LINES_MAX, 6 * HALF), 10_000
     )  # fmt: skip
-    desk.whole_trees = WholeTrees(desk.shelf.catalog, desk.imports, desk.shelf.differences)
+    desk.whole_trees = WholeTrees(desk.shelf.catalog, desk.imports, desk.shelf.changes)
     with pytest.raises(LimitExceeded):
         desk.put(*lines)
     desk.put(*lines[:2])
