@@ -6,7 +6,6 @@ It is an import whose members carry nothing, held to what a commit is held to.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import NamedTuple
 
 from mylist_dav.errors import BadArchive, Invalid, MylistError, PreconditionFailed
@@ -55,7 +54,7 @@ class WholeTrees:
         conditions: Conditions = UNCONDITIONAL,
     ) -> Put:
         """Make the head what the source says, or, with merge, change it by that; if that changes nothing there is no
-        commit. base_jid: the head must be this revision still.
+        commit. base_jid: the head must be this revision still. conditions: only the lock tokens of it count.
 
         Raises Refused (contents that are missing or wrong), Outdated, Conflict (what is to go is not there), NotFound,
         Forbidden, Invalid, Locked, LimitExceeded, OutOfQuota, Busy.
@@ -68,7 +67,7 @@ class WholeTrees:
                 source,
                 merge=merge,
                 note=note or "a tree",
-                conditions=replace(conditions, base_jid=base_jid),
+                conditions=Conditions(base_jid=base_jid, lock_tokens=conditions.lock_tokens),
                 action=Action.COMMIT,
             )
         except BadArchive as error:

@@ -89,6 +89,18 @@ def test_refusals_have_what_those_of_commits_have(served: Served) -> None:
         assert paths(client) == ["a"]
 
 
+def test_a_lock_is_named_in_the_if_header(served: Served) -> None:
+    body = (
+        '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>'
+    )
+    with served.client() as client:
+        locked = client.request("LOCK", f"/dav/{NAME}/a", content=body)
+        assert locked.status_code == 200, locked.text
+        put(client, file("a", b""), merge=1, status=423)
+        client.headers["if"] = f"({locked.headers['lock-token']})"
+        put(client, file("a", b""), merge=1)
+
+
 def test_who_may_only_read_sends_no_lines(served: Served) -> None:
     served.mylist("account", "add", "bob")
     token = served.mylist("token", "new", "bob").splitlines()[-1]
