@@ -160,8 +160,8 @@ def test_a_body_that_is_cut_off_changes_nothing_and_the_next_push_sends_no_block
 
             return super().put_tree(base_jid, cut, note)
 
-    write(desk.folder, "a", content=os.urandom(10))
-    write(desk.folder, "b", content=os.urandom(10))
+    write(desk.folder, "a", content=os.urandom(200_000))
+    write(desk.folder, "b", content=os.urandom(200_000))
     with pytest.raises(MylistError, match="dead"):
         desk.push(Cut)
     assert desk.there() == {}
