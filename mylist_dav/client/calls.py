@@ -188,9 +188,18 @@ class Calls(BlockCalls):
         When the answer is lost on the way, nobody knows whether it was done: that counts as Lost if the head has moved.
         """
         asked = {"base_jid": base_jid, "note": note, "operations": operations}
-        question = Asked("POST", f"{self._path}/commits", asked, timeout_seconds=_COMMIT_SECONDS, again=False)
+        return self._committed(base_jid, Asked("POST", f"{self._path}/commits", asked))
+
+    def put_tree(self, base_jid: int, lines: Pieces, note: str) -> Committed | Missing | Lost:
+        """The same for any number of changes, as entries line by line."""
+        query = {"base_jid": str(base_jid), "merge": "1", "note": note}
+        headers = {"content-type": "application/x-ndjson"}
+        asked = Asked("PUT", f"{self._path}/tree", query=query, headers=headers, content=lines)
+        return self._committed(base_jid, asked)
+
+    def _committed(self, base_jid: int, asked: Asked) -> Committed | Missing | Lost:
         try:
-            answer = self.link.ask(question)
+            answer = self.link.ask(asked._replace(timeout_seconds=_COMMIT_SECONDS, again=False))
         except AnswerLost:
             return Lost("the answer of the server was lost on the way")
         if answer.response.is_success:

@@ -6,23 +6,22 @@ Whatever breaks is begun again with the question what is missing, so nothing is 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import TypeVar
 
 from mylist_dav.client.answers import printable
 from mylist_dav.client.calls import BlockCalls, Calls, Committed, Listed, Lost, Missing
-from mylist_dav.client.copying import Bundle, Operation, bundles, listed, must_go, operation, topmost
+from mylist_dav.client.copying import Bundle, Line, bundles, gone_lines, line, packed
 from mylist_dav.client.dialling import Patience, Pinned, Resolve, resolve_by_system
 from mylist_dav.client.link import Link
 from mylist_dav.client.peer import logged_in
 from mylist_dav.errors import Busy, Conflict, LimitExceeded, MylistError, NotFound, TooMany, Unauthenticated
 from mylist_dav.model.conditions import Place
-from mylist_dav.model.contents import BlockRef
+from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
@@ -34,12 +33,6 @@ from mylist_dav.services.opening import Library
 
 ENTRIES_MAX = 1_000_000
 """Most entries of a flist that is copied: the tree of the peer is held in memory while it is compared."""
-
-OPERATIONS_MAX = 50_000
-"""Most operations of one commit. A larger change is several commits, which others may see one by one."""
-
-COMMIT_BYTES_MAX = 30 * 1024 * 1024
-"""A little less than what a peer takes."""
 
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 """Between attempts to reach a peer, which may be restarted: five minutes in all. It begins anew whenever something was
@@ -212,6 +205,8 @@ class _Flist:
         self._jid: int = run.asked["at"]
         self._entries = self._bytes = 0
         self._done_entries = self._done_bytes = 0
+        self._gone: set[str] = set()
+        self._replaced: set[str] = set()
 
     def copy(self, link: Link) -> Fields:
         """Make the head of the peer's flist what the revision is."""
@@ -219,12 +214,10 @@ class _Flist:
         self._run.progress("comparing")
         head_jid = began_jid = self._open(calls)
         there = self._tree(calls, head_jid)
-        gone = self._gone(there)
-        for path in gone:
-            there.pop(path, None)
-        removals: list[Operation] = [{"op": "delete", "path": path} for path in topmost(gone)]
-        for operations in _commits(chain(removals, self._made(calls, there))):
-            head_jid = self._commit(calls, head_jid, operations)
+        self._compare(there)
+        self._send_contents(calls, there)
+        if next(self._changes(there), None) is not None:
+            head_jid = self._commit(calls, head_jid, there)
         return {
             "flist": str(self._name),
             "jid": self._jid,
@@ -249,40 +242,47 @@ class _Flist:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
         return there
 
-    def _gone(self, there: dict[str, Listed]) -> set[str]:
-        """What is there and has to go first. Counts what is to be copied on the way."""
-        gone = set(there)
+    def _compare(self, there: dict[str, Listed]) -> None:
+        """Find what is there and has to go; count what is to be copied on the way."""
+        self._gone, self._replaced = set(there), set()
         self._entries = self._bytes = self._done_entries = self._done_bytes = 0
         for path, entry in self._walk():
             self._entries += 1
             self._bytes += entry.size_bytes
             if self._entries > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
+            self._gone.discard(path)
             was = there.get(path)
-            if was is not None and not must_go(was, listed(entry)):
-                gone.discard(path)
-        return gone
+            if was is not None and was.kind == "directory" and not entry.is_directory:
+                self._replaced.add(path)
 
-    def _made(self, calls: Calls, there: dict[str, Listed]) -> Iterator[Operation]:
-        """The operations, each when all blocks it names are at the peer."""
-        for page in _slices(self._walk(), 1_000):
-            found: list[Operation] = []
-            refs: dict[Digest, BlockRef] = {}
-            for path, entry in page:
-                self._run.raise_if_cancelled()
-                now, was = listed(entry), there.get(path)
-                recipe = None
-                if entry.is_file and (was is None or was.digest != now.digest):
-                    recipe = self._library.trees.recipe(entry)
-                    refs.update({ref.digest: ref for ref in recipe.blocks})
-                if (made := operation(path, was, now, recipe)) is not None:
-                    found.append(made)
-                if len(refs) >= _ASK_AT_ONCE:
-                    self._send(calls, refs)
-            self._send(calls, refs)
-            self._done_entries += len(page)
-            self._done_bytes += sum(entry.size_bytes for _, entry in page)
-            yield from found
+    def _send_contents(self, calls: Calls, there: dict[str, Listed]) -> None:
+        """See to it that the peer has the blocks of all contents that are new there."""
+        refs: dict[Digest, BlockRef] = {}
+        for path, entry in self._walk():
+            recipe = self._new_recipe(entry, there.get(path))
+            if recipe is not None:
+                refs.update({ref.digest: ref for ref in recipe.blocks})
+            if len(refs) >= _ASK_AT_ONCE:
+                self._send(calls, refs)
+            self._done_entries += 1
+            self._done_bytes += entry.size_bytes
+        self._send(calls, refs)
+
+    def _changes(self, there: dict[str, Listed]) -> Iterator[Line]:
+        """What is to be changed there. Made anew by each call: it is not kept in memory."""
+        yield from gone_lines(self._gone, self._replaced)
+        for path, entry in self._walk():
+            was = there.get(path)
+            made = line(path, was, entry, self._new_recipe(entry, was))
+            if made is not None:
+                yield made
+
+    def _new_recipe(self, entry: Entry, was: Listed | None) -> Recipe | None:
+        """The recipe of a file's content, unless that is there already."""
+        if not entry.is_file or (was is not None and was.digest == str(entry.digest)):
+            return None
+        return self._library.trees.recipe(entry)
 
     def _send(self, calls: Calls, refs: dict[Digest, BlockRef]) -> None:
         for piece in _slices(list(refs.values()), _ASK_AT_ONCE):
@@ -291,14 +291,15 @@ class _Flist:
             )
         refs.clear()
 
-    def _commit(self, calls: Calls, base_jid: int, operations: list[Operation]) -> int:
+    def _commit(self, calls: Calls, base_jid: int, there: dict[str, Listed]) -> int:
         self._show("committing")
-        note = f"copy of revision {self._jid}"
-        done = calls.commit(base_jid, operations, note)
+        counted = count()
+        lines = (each for each, _ in zip(self._changes(there), counted, strict=False))
+        done = calls.put_tree(base_jid, lambda: packed(lines), f"copy of revision {self._jid}")
         if not isinstance(done, Committed):
             raise _Changed(f"{calls.link.where}: {_why(done)}")
         self._sent.commits += 1
-        self._sent.operations += len(operations)
+        self._sent.operations += next(counted)
         return done.jid
 
     def _walk(self) -> Iterator[tuple[str, Entry]]:
@@ -318,21 +319,6 @@ class _Flist:
 
 def _why(done: Missing | Lost) -> str:
     return done.why if isinstance(done, Lost) else f"{len(done.ids)} blocks that it had are missing"
-
-
-def _commits(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """As many at once as one commit takes, by their number and by the size of their JSON."""
-    found: list[Operation] = []
-    size_bytes = 0
-    for each in operations:
-        added_bytes = len(json.dumps(each)) + 1
-        if found and (len(found) >= OPERATIONS_MAX or size_bytes + added_bytes > COMMIT_BYTES_MAX):
-            yield found
-            found, size_bytes = [], 0
-        found.append(each)
-        size_bytes += added_bytes
-    if found:
-        yield found
 
 
 def _slices(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -45,6 +45,7 @@ from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
+from mylist_dav.services.whole_trees import WholeTrees
 from mylist_dav.settings import PeerSettings, Settings
 from mylist_dav.store.bodies import Bodies
 from mylist_dav.store.cached import CachedBlocks
@@ -130,6 +131,7 @@ class Library:
         self.properties = Properties(catalog)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
+        self.whole_trees = WholeTrees(catalog, self.imports, self.changes)
         self.exports = Exports(catalog, self.blocks, root, self.ledger)
 
     def _open_sites(self, root: Path) -> None:

@@ -190,15 +190,23 @@ def test_the_revision_is_that_of_when_it_was_asked_for(library: Library, peer: S
     assert peer.flists["anna/site"] == before
 
 
-def test_a_large_change_is_several_commits(
+def test_a_large_change_is_one_commit(
     library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncing, "OPERATIONS_MAX", 2)
+    monkeypatch.setattr("mylist_dav.client.copying.LINES_AT_ONCE", 2)
     told = result(copy(library))
-    assert told["commits"] == 4
+    assert (told["commits"], told["operations"], told["peer_jid"]) == (1, 7, 2)
     assert peer.flists["anna/site"] == ours(library)
     take(library, {"other": b"x"})
+    told = result(copy(library))
+    assert (told["commits"], told["operations"], told["peer_jid"]) == (1, 4, 3)
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_folder_that_becomes_a_file_takes_its_members_away(library: Library, peer: SmallPeer) -> None:
     copy(library)
+    take(library, {"a.txt": b"one", "d": b"a file"})
+    assert result(copy(library))["operations"] == 2, "of the link and the folder"
     assert peer.flists["anna/site"] == ours(library)
 
 
@@ -206,11 +214,15 @@ def test_a_large_change_is_several_commits(
 
 
 def once(peer: SmallPeer, path: str, answer: Any) -> list[str]:
-    """Let the peer give this answer the first time it is asked something; returns what it was asked then."""
+    """Let the peer give this answer the first time it is asked something; returns what it was asked then.
+
+    path: how it ends, after a method or not ('PUT /tree').
+    """
     told: list[str] = []
+    only, _, end = path.rpartition(" ")
 
     def misbehave(method: str, asked: str, body: bytes) -> Any:
-        if asked.endswith(path) and not told:
+        if asked.endswith(end) and only in ("", method) and not told:
             told.append(asked)
             return answer
         return None
@@ -220,7 +232,7 @@ def once(peer: SmallPeer, path: str, answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/challenge", "/tree", "/blocks/exists", "/blocks/upload", "/commits", "anna/site"]
+    "path", ["/challenge", "GET /tree", "/blocks/exists", "/blocks/upload", "PUT /tree", "anna/site"]
 )
 @pytest.mark.parametrize(
     "answer", ["hang up", (503, {"retry-after": "1"}, b"{}")], ids=["hangs up", "is busy"]
@@ -251,8 +263,8 @@ def test_a_key_that_the_peer_does_not_know_ends_the_job(library: Library, peer: 
 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(library: Library, peer: SmallPeer) -> None:
     def misbehave(method: str, path: str, body: bytes) -> Any:
-        if path.endswith("/commits") and peer.heads["anna/site"] == 1:
-            peer._commit("anna/site", json.loads(body))
+        if method == "PUT" and peer.heads["anna/site"] == 1:
+            peer._put_tree("anna/site", {"merge": "1", "base_jid": "1"}, body)
             return "hang up"
         return None
 
@@ -266,7 +278,7 @@ def test_what_somebody_changes_at_the_peer_meanwhile_is_compared_again(
     library: Library, peer: SmallPeer
 ) -> None:
     def misbehave(method: str, path: str, body: bytes) -> None:
-        if path.endswith("/commits") and peer.heads["anna/site"] == 1:
+        if method == "PUT" and peer.heads["anna/site"] == 1:
             peer.heads["anna/site"] += 1
             peer.flists["anna/site"]["foreign"] = {
                 "kind": "directory", "mode": 0o755, "mtime_ns": 0, "size_bytes": 0, "digest": None, "target": None,
@@ -280,7 +292,7 @@ def test_what_somebody_changes_at_the_peer_meanwhile_is_compared_again(
 
 def test_a_commit_that_is_refused_for_good_ends_the_job(library: Library, peer: SmallPeer) -> None:
     refusal = b'{"detail":"/a is locked","head_jid":1,"conflicts":[{"index":0}],"missing":[]}'
-    once(peer, "/commits", (409, {}, refusal))
+    once(peer, "PUT /tree", (409, {}, refusal))
     assert "/a is locked" in detail(copy(library))
 
 
@@ -292,7 +304,7 @@ def test_a_block_that_has_gone_from_the_peer_meanwhile_is_sent_again(
     asked: list[str] = []
 
     def misbehave(method: str, path: str, body: bytes) -> Any:
-        if not path.endswith("/commits") or asked:
+        if method != "PUT" or asked:
             return None
         asked.append(path)
         del peer.blocks[gone]
@@ -466,8 +478,8 @@ def test_an_answer_of_another_shape_ends_the_job(library: Library, peer: SmallPe
 
 def test_a_redirect_is_not_followed(library: Library, peer: SmallPeer) -> None:
     with small_peer() as elsewhere:
-        for path in ("/challenge", "/blocks/exists", "/commits"):
-            once(peer, path, (307, {"location": f"{elsewhere.url}{path}"}, b""))
+        for path in ("/challenge", "/blocks/exists", "PUT /tree"):
+            once(peer, path, (307, {"location": f"{elsewhere.url}{path.split()[-1]}"}, b""))
             assert "sends elsewhere" in detail(copy(library))
         assert elsewhere.seen == []
 
