@@ -5,7 +5,7 @@ Answers have the shape they should have, or are refused; how they are asked for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -84,23 +84,22 @@ class BlockCalls:
     def missing(self, ids: list[str]) -> set[str]:
         """Which of these the server does not have, or not for us: at most IDS_MAX are asked for."""
         assert len(ids) <= IDS_MAX
-        present = self.link.json("POST", "/blocks/exists", {"ids": ids}).list("present")
-        return set(ids).difference(each for each in present if isinstance(each, str))
+        found = self.link.json("POST", "/blocks/exists", {"ids": ids}, query={"tell": "present"})
+        return set(ids).difference(each for each in found.list("present") if isinstance(each, str))
 
-    def upload(self, size_bytes: int, pieces: Pieces, wanted: Collection[str] = ()) -> dict[str, str]:
-        """Send a tar of blocks; what was wrong with those that were not taken, by their names in it.
+    def upload(self, count: int, size_bytes: int, pieces: Pieces) -> dict[str, str]:
+        """Send a tar of so many blocks; what was wrong with those that were not taken, by their names in it.
 
-        pieces: the tar from its beginning, size_bytes in all; called again when a connection breaks. wanted: names of
-        which the server has to say something.
+        pieces: the tar from its beginning, size_bytes in all; called again when a connection breaks.
         """
         headers = {"content-type": "application/x-tar", "content-length": str(size_bytes)}
-        found = self.link.json("POST", "/blocks/upload", headers=headers, content=pieces)
-        refused = dict.fromkeys(wanted, "the server does not say that it has it")
-        for each in found.objects("blocks"):
-            name = str(each.get("name"))
-            refused.pop(name, None)
-            if each.get("state") not in ("stored", "present"):
-                refused[name] = printable(str(each.get("detail")))
+        query = {"tell": "bad"}
+        found = self.link.json("POST", "/blocks/upload", headers=headers, content=pieces, query=query)
+        refused = {
+            str(each.get("name")): printable(str(each.get("detail"))) for each in found.objects("blocks")
+        }
+        if found.number("stored") + found.number("present") + len(refused) != count:
+            raise found.foreign()
         return refused
 
     def download(self, ids: list[str], read: Callable[[Iterator[bytes]], T]) -> T:

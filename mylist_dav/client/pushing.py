@@ -20,7 +20,7 @@ from mylist_dav.client.nodes import FILE, Tree, above
 from mylist_dav.client.operations import is_large, operations, tree_lines
 from mylist_dav.client.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.progress import Show
-from mylist_dav.client.sending import Sending
+from mylist_dav.client.sending import KEPT_BYTES_MAX, Sending
 from mylist_dav.client.walking import Walked, walk
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
 
@@ -95,13 +95,15 @@ class Push:
             if "" in walked.left_out:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
+            kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
+            sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
+            sending.read(walked.tree, walked.stamps)
             remote, made = asked.result(), False
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
             if remote.details is None and not self._wishes.dry_run:
                 remote, made = Remote(self._calls.create(self._wishes.private), {}), True
-            calls = None if self._wishes.dry_run else self._calls
-            return self._push(walked, remote, Sending(inside, self._hashes, crew, calls), made)
+            return self._push(walked, remote, sending, made)
 
     def _remote(self) -> Remote:
         """The head, its tree from the cache where that holds."""
@@ -114,7 +116,7 @@ class Push:
         known = {node.digest for node in remote.tree.values() if node.kind == FILE}
         whole = False
         try:
-            sending.run(walked.tree, walked.stamps, known)
+            sending.run(None if self._wishes.dry_run else self._calls, known)
             whole = True
         finally:
             self._hashes.save(whole=whole)

@@ -186,8 +186,8 @@ def _send_missing(
 
 def _upload(calls: BlockCalls, bundle: Bundle) -> None:
     """Raises MylistError unless the peer says of each block that it has it now."""
-    refused = calls.upload(len(bundle.tar), lambda: iter((bundle.tar,)), bundle.ids)
-    for block_id, why in reversed(refused.items()):
+    refused = calls.upload(len(bundle.ids), len(bundle.tar), lambda: iter((bundle.tar,)))
+    for block_id, why in refused.items():
         raise MylistError(f"{calls.link.where} does not take block {printable(block_id)}: {why}")
 
 

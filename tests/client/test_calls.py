@@ -90,10 +90,17 @@ def test_a_server_that_stays_busy_is_named_in_the_end() -> None:
 
 
 def test_a_tar_begins_anew_when_its_connection_breaks() -> None:
-    answer = {"blocks": [{"name": "a", "id": None, "state": "bad", "detail": "zeros"}]}
+    bad = [{"name": "a", "id": None, "state": "bad", "detail": "zeros"}]
+    answer = {"blocks": bad, "stored": 2, "present": 1, "bad": 1}
     with talking(None, (200, {}, answer)) as talk:
-        assert talk.calls.upload(6, lambda: iter([b"abc", b"def"])) == {"a": "zeros"}
+        assert talk.calls.upload(4, 6, lambda: iter([b"abc", b"def"])) == {"a": "zeros"}
         assert [body for _, _, body in talk.script.seen] == [b"abcdef"] * 2
+
+
+def test_blocks_of_which_a_server_says_nothing_are_not_taken_for_stored() -> None:
+    answer = {"blocks": [], "stored": 2, "present": 1, "bad": 0}
+    with talking((200, {}, answer)) as talk, pytest.raises(MylistError, match="not of mylist"):
+        talk.calls.upload(4, 6, lambda: iter([b"abcdef"]))
 
 
 def test_a_commit_is_never_sent_twice_unasked() -> None:

@@ -446,14 +446,14 @@ def test_a_block_that_the_peer_does_not_take_ends_the_job(library: Library, peer
     once(
         peer,
         "/blocks/upload",
-        (200, {}, b'{"blocks":[{"name":"x","id":"x","state":"bad","detail":"another digest"}]}'),
+        (200, {}, b'{"blocks":[{"name":"x","detail":"another digest"}],"stored":4,"present":0,"bad":1}'),
     )
     assert "another digest" in detail(copy(library))
 
 
 def test_a_peer_that_does_not_say_what_it_took_ends_the_job(library: Library, peer: SmallPeer) -> None:
-    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[]}'))
-    assert "does not say" in detail(copy(library))
+    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[],"stored":1,"present":0,"bad":0}'))
+    assert "not of mylist" in detail(copy(library))
 
 
 def test_an_address_that_does_not_answer_is_followed_by_the_next(library: Library, peer: SmallPeer) -> None:
