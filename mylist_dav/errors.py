@@ -28,6 +28,7 @@ MylistError
 ├── OutOfSpace              the disk or a quota is full
 │   └── OutOfQuota          the flists of an account would hold more than they may together
 ├── Busy                    too much at once; the same call may succeed later
+│   ├── Queued              it is the turn of others: the same call may be made again at once
 │   └── BlocksGone          blocks that were there a moment ago have been deleted: bring them again
 ├── TooMany                 somebody asks too often; the same call may succeed after a while
 ├── WritesStopped           a sync to disk failed: no more writes until an operator looks
@@ -191,6 +192,10 @@ class OutOfQuota(OutOfSpace):
 
 class Busy(MylistError):
     """Too much at once; the same call may succeed a little later."""
+
+
+class Queued(Busy):
+    """It is the turn of others. Nothing was done: whoever makes the same call again keeps a place for some seconds."""
 
 
 class BlocksGone(Busy):

@@ -45,6 +45,7 @@ OUTCOMES: dict[type[errors.MylistError], Outcome] = {
     errors.OutOfSpace: Outcome(507, -32014, 6),
     errors.OutOfQuota: Outcome(507, -32014, 6),
     errors.Busy: Outcome(503, -32015, 7),
+    errors.Queued: Outcome(503, -32015, 7),
     errors.BlocksGone: Outcome(503, -32015, 7),
     errors.TooMany: Outcome(429, -32019, 7),
     errors.WritesStopped: Outcome(503, -32016, 7),

@@ -362,7 +362,7 @@ class HealthSettings(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class RateSettings(Section):
-    """How often one worker may be asked at /api, /flist, /blocks, /files, /sync and /rpc; WebDAV and sites are free."""
+    """How often a server may be asked at /api, /flist, /blocks, /files, /sync and /rpc; WebDAV and sites are free."""
 
     section: ClassVar[str] = "rates"
 

@@ -23,6 +23,7 @@ from mylist_dav.services.identity import Identity
 from mylist_dav.services.locks import Locking, Locks
 from mylist_dav.services.properties import Properties
 from mylist_dav.services.trees import Trees
+from mylist_dav.services.turns import Hashing
 from mylist_dav.services.uploads import Stored, Uploads
 from mylist_dav.store.catalog import Catalog, Draft, TreeView, View
 from mylist_dav.store.memory import MemoryBlocks
@@ -60,7 +61,8 @@ class Shelf:
         self.properties = Properties(self.catalog)
         self.flists = Flists(self.catalog)
         self.differences = Differences(self.catalog)
-        self.changes = Changes(self.catalog, self.blocks, clock, entries_max, self.differences)
+        self.hashing = Hashing()
+        self.changes = Changes(self.catalog, self.blocks, clock, entries_max, self.differences, self.hashing)
         self.exposures = Exposures(self.catalog)
         self.grants = Grants(self.catalog)
         self.identity = Identity(self.catalog, clock, days_max=30)

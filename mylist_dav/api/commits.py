@@ -11,6 +11,7 @@ from mylist_dav.wire.documents import Paged, changes, flists
 
 COMMIT_BYTES_MAX = 32 * 1024 * 1024
 _TAG = "Commits"
+_PRECONDITIONS = ("if-match", "if-none-match", "if-unmodified-since")
 
 
 def operations() -> list[Operation]:
@@ -53,11 +54,13 @@ def log(call: Call) -> flists.Commits:
 
 def commit(call: Call) -> changes.CommitTold:
     asked: changes.CommitAsked = call.body
+    if any(call.request.header(name) is not None for name in _PRECONDITIONS):
+        raise Invalid("a commit has its conditions in the body: base_jid, and the 'if' of a put")
     done = call.library.changes.commit(
         call.actor,
         call.flist_name,
         asked.base_jid,
-        [one.operation() for one in asked.operations],
+        changes.values_of(asked.operations),
         asked.note,
         conditions_of(call.request),
     )
@@ -67,20 +70,11 @@ def commit(call: Call) -> changes.CommitTold:
 def diff(call: Call) -> changes.DiffTold:
     """One page. The cursor holds both revisions, so that pages fit together when the head moves on."""
     asked: changes.DiffAsked = call.query
-    from_jid, to_jid, after = asked.from_jid, asked.to_jid, 0
-    if asked.after is not None:
-        began, ended, after = map(int, read_cursor(asked.after, int, int, int))
-        if began != from_jid or to_jid not in (None, ended) or after < 0:
-            raise Invalid("'after' is of another comparison")
-        to_jid = ended
-    page = call.library.differences.page(
-        call.actor, call.flist_name, from_jid, to_jid, after=after, limit=asked.limit
-    )
-    return changes.DiffTold(
-        from_jid=page.earlier_jid,
-        to_jid=page.later_jid,
-        changes=list(map(changes.Difference.of, page.differences)),
-        next=None if page.next is None else cursor(page.earlier_jid, page.later_jid, page.next),
+    to_jid, after = changes.goes_on(asked.after, asked.from_jid, asked.to_jid)
+    return changes.DiffTold.of(
+        call.library.differences.page(
+            call.actor, call.flist_name, asked.from_jid, to_jid, after=after, limit=asked.limit
+        )
     )
 
 

@@ -123,19 +123,26 @@ def recipes(call: Call) -> documents.RecipesTold:
 
 
 def get(call: Call) -> documents.EntryTold:
-    """A folder with one page of its members."""
+    """A folder with one page of its members; the pages of one listing are of one revision."""
     asked: documents.EntryAsked = call.query
-    place = place_of(call)
-    after = str(read_cursor(asked.after, str)[0]) if asked.after is not None else ""
-    entry = call.library.trees.stat(call.actor, place, asked.at)
-    if not entry.is_directory:
-        return _told(place.path, entry)
-    folder, members = call.library.trees.list(call.actor, place, asked.at, after, asked.limit + 1)
+    library, place = call.library, place_of(call)
+    at_jid, after = asked.at, ""
+    if asked.after is not None:
+        jid, name = read_cursor(asked.after, int, str)
+        if at_jid not in (None, jid):
+            raise Invalid("'after' is of another revision")
+        at_jid, after = int(jid), str(name)
+    with library.reading():
+        jid = library.flists.get(call.actor, place.flist_name).head_jid if at_jid is None else at_jid
+        entry = library.trees.stat(call.actor, place, jid)
+        if not entry.is_directory:
+            return _told(place.path, entry)
+        folder, members = library.trees.list(call.actor, place, jid, after, asked.limit + 1)
     shown = members[: asked.limit]
     return documents.EntryTold(
         entry=documents.Entry.of(place.path, folder),
         members=[documents.Entry.of(TreePath((*place.path, one.name)), one) for one in shown],
-        next=cursor(shown[-1].name) if len(members) > asked.limit else None,
+        next=cursor(jid, shown[-1].name) if len(members) > asked.limit else None,
     )
 
 

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from mylist_dav.api.bodies import model_response, require_json
 from mylist_dav.api.credentials import authenticate, says_who
 from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Table, query_names
-from mylist_dav.api.problems import problem
+from mylist_dav.api.problems import in_words_of_the_api, problem
 from mylist_dav.api.queries import query_of
+from mylist_dav.api.waiting import HELD_BYTES_MAX, LargeBodies, Waiters
 from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
 from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.names import FlistName
@@ -34,6 +35,8 @@ class ApiFrontEnd:
         self._library = library
         self._table = table
         self._in_clear = in_clear
+        self._large = LargeBodies(library.imports.spool)
+        self._waiters = Waiters()
 
     def answer_now(self, request: Request) -> Response | None:
         return None
@@ -42,12 +45,13 @@ class ApiFrontEnd:
         """Raises TooMany, NotFound, NotAllowed, Unauthenticated, Forbidden (plain HTTP, where refused), Invalid, ..."""
         self._library.throttle.come(request.client, guest=not says_who(request))
         found = self._found(request)
+        asks_methods = request.method == "OPTIONS" and isinstance(found, Found)
         operation = found.operations.get(_method(request)) if isinstance(found, Found) else None
         if operation is None and request.target.startswith("/api/"):
-            raise _refusal(found)
+            return _told_methods(found, asks_methods)
         actor = self._actor(request, operation)
         if operation is None:
-            raise _refusal(found)
+            return _told_methods(found, asks_methods)
         assert isinstance(found, Found)
         query = read_query(operation.query, query_of(request.query, query_names(operation.query)))
         call = Call(self._library, request, actor, found.names, found.rest, query)
@@ -90,7 +94,11 @@ class ApiFrontEnd:
             return self._finished(operation, call, operation.run(call))
         if not request.has_body:
             return self._with_body(operation, call, b"")
-        return WholeBody(operation.limit_bytes, partial(self._whole, operation, call))
+        handle = partial(self._whole, operation, call)
+        if operation.limit_bytes <= HELD_BYTES_MAX:
+            return WholeBody(operation.limit_bytes, handle)
+        sink = self._large.receive(call.actor.account, operation.limit_bytes, handle)
+        return FinishedSink(sink, partial(self._counted, call))
 
     def _whole(self, operation: Operation, call: Call, body: bytes) -> Response:
         found = self._with_body(operation, call, body)
@@ -106,14 +114,22 @@ class ApiFrontEnd:
         elif not isinstance(model, Media):
             require_json(call.request)
             call = replace(call, body=read_document(model, body))
+            attempt = partial(self._ran, operation, call)
+            return self._counted(call, self._waiters.until_its_turn(call.actor.account, attempt))
         return self._finished(operation, call, operation.run(call))
+
+    def _ran(self, operation: Operation, call: Call) -> Response:
+        """What an operation with a JSON body gives, which is never a sink for another. Raises Queued, ..."""
+        found = self._finished(operation, call, operation.run(call))
+        assert isinstance(found, Response), f"{operation.name} takes a second body"
+        return found
 
     def _finished(self, operation: Operation, call: Call, answer: Answer) -> Response | BodySink:
         if isinstance(answer, BaseModel):
             answer = model_response(answer, operation.status)
         if not isinstance(answer, Response):
             return FinishedSink(answer, partial(self._counted, call))
-        return self._counted(call, answer)
+        return self._counted(call, in_words_of_the_api(answer))
 
     def _counted(self, call: Call, response: Response) -> Response:
         """The response with who asked, for the access log and the sums of traffic."""
@@ -132,7 +148,15 @@ def _method(request: Request) -> str:
 
 
 def _methods(found: Found) -> list[str]:
-    return [*found.operations, *(["HEAD"] if "GET" in found.operations else [])]
+    return [*found.operations, *(["HEAD"] if "GET" in found.operations else []), "OPTIONS"]
+
+
+def _told_methods(found: Found | MylistError, asked: bool) -> Response:
+    """The methods of an address, to who has asked for them (RFC 9110, 9.3.7); to others it is refused."""
+    if not asked:
+        raise _refusal(found)
+    assert isinstance(found, Found)
+    return Response(204, [("allow", ", ".join(_methods(found))), ("cache-control", "no-store")])
 
 
 def _refusal(found: Found | MylistError) -> MylistError:

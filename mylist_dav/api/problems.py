@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from mylist_dav.api.bodies import model_response
-from mylist_dav.errors import problem_name
+from mylist_dav.errors import MylistError, PreconditionFailed, RangeNotSatisfiable, problem_name
 from mylist_dav.outcomes import OUTCOMES, PROBLEM_PREFIX, problem_document
 from mylist_dav.wire.documents import Told
 from mylist_dav.wire.messages import Response
@@ -43,3 +43,19 @@ def problem(error: Exception, allowed: str = "", members: dict[str, Any] | None 
     response = model_response(document, document.status, *refusal_headers(error, allowed))
     response.headers[0] = ("content-type", "application/problem+json")
     return response
+
+
+def in_words_of_the_api(response: Response) -> Response:
+    """A 412 or 416 of whoever sends files, which is a line of text, as a problem; any other answer as it is."""
+    if response.status not in (412, 416):
+        return response
+    headers = {name.lower(): value for name, value in response.headers}
+    size_text = headers.get("content-range", "").removeprefix("bytes */")
+    error: MylistError = PreconditionFailed("a condition of the request does not hold: read it anew")
+    if response.status == 416:
+        error = RangeNotSatisfiable(int(size_text))
+    told = problem(error)
+    known = {name.lower() for name, _ in told.headers} | {"content-length"}
+    told.headers += [field for field in response.headers if field[0].lower() not in known]
+    told.meter = response.meter
+    return told

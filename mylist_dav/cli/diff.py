@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from mylist_dav.cli.shared import FLIST, json_option, local_command, open_library, show
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.names import FlistName
-from mylist_dav.model.operations import Change, Difference
-from mylist_dav.services.differences import DIFFERENCES_MAX
+from mylist_dav.model.operations import Change, Difference, Mark
+from mylist_dav.services.opening import Library
 
 _SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "*", Change.MOVED: ">"}
 
@@ -26,8 +28,18 @@ def diff(flist: FlistName, from_jid: int, to_jid: int | None, as_json: bool) -> 
     A folder that was renamed or removed is one line, whatever is in it.
     """
     with open_library() as library:
-        page = library.differences.page(OPERATOR, flist, from_jid, to_jid, limit=DIFFERENCES_MAX)
-    show([_row(one) for one in page.differences], as_json, lambda row: _line(row["change"], row))
+        rows = [_row(one) for one in _all(library, flist, from_jid, to_jid)]
+    show(rows, as_json, lambda row: _line(row["change"], row))
+
+
+def _all(library: Library, flist: FlistName, from_jid: int, to_jid: int | None) -> Iterator[Difference]:
+    after: Mark | None = None
+    while True:
+        page = library.differences.page(OPERATOR, flist, from_jid, to_jid, after)
+        yield from page.differences
+        to_jid, after = page.later_jid, page.next
+        if after is None:
+            return
 
 
 def _row(one: Difference) -> dict[str, str | None]:

@@ -164,3 +164,19 @@ class Difference(NamedTuple):
     path: TreePath
     old_path: TreePath | None
     entry: Entry
+
+
+class Mark(NamedTuple):
+    """How far differences were told: up to a path. whole: with what has come there, and not only what has gone."""
+
+    path: TreePath
+    whole: bool
+
+
+class DifferencePage(NamedTuple):
+    """Some differences, in order of path; of many there may be none on a page. next: None at the end."""
+
+    earlier_jid: int
+    later_jid: int
+    differences: list[Difference]
+    next: Mark | None

@@ -193,7 +193,7 @@ class Exchanges:
             if answer.sink is None:
                 return await self._ready(request, answer)
             collector = BodyCollector(stream, answer.sink, request, self._bodies, self._threads)
-            return await self._opened(await collector.run(), request)
+            return await self._ready(request, _Answer(await collector.run()))
         except Gone:
             raise
         except Exception as error:  # noqa: BLE001 whatever the front end or a sink raised becomes an answer

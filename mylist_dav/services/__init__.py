@@ -5,7 +5,9 @@ trees.py        reading and changing one tree: stat, list, make, move, copy, del
 going_on.py     a whole tree page by page
 changes.py      one commit of many operations     applying.py  one operation after the other
 naming.py       contents that are named by digest: who may, are they here, what do they come to
-differences.py  how two revisions differ     labels.py   names for revisions
+turns.py        heavy work, only so much at once, and fairly
+differences.py  how two revisions differ     side_by_side.py  the same, if that is much
+labels.py       names for revisions
 uploads.py      receiving the bytes of one file
 guards.py       conditions and locks, checked inside the transaction
 locks.py        WebDAV locks          properties.py   WebDAV dead properties

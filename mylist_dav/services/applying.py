@@ -22,7 +22,7 @@ from mylist_dav.model.operations import (
     Refusal,
     SetAttributes,
 )
-from mylist_dav.model.paths import TreePath
+from mylist_dav.model.paths import PATH_BYTES_MAX, TreePath
 from mylist_dav.services.guards import guard_change, guard_removal
 from mylist_dav.services.naming import Content
 from mylist_dav.services.trees import (
@@ -37,9 +37,12 @@ from mylist_dav.store.catalog import Draft, NewEntry, TreeDraft
 COPIED_ENTRIES_MAX = 100_000
 """How many entries the copies of one commit may make together: its transaction holds up all who write."""
 
-
 LOOKED_AT_MAX = 5_000_000
 """How many entries below folders may be looked at for their paths, at some million a second."""
+
+
+LOCK_ENTRIES = 10
+"""So many of these is the path of each lock, which is looked for when a folder goes or moves."""
 
 
 class _Stop(Exception):
@@ -68,7 +71,8 @@ class Applying:
         self._actor = actor
         self._conditions = conditions
         self._recipes = recipes
-        self._locks = draft.has_locks(tree.flist.flist_id, draft.now_ns)
+        locked = draft.has_locks(tree.flist.flist_id, draft.now_ns)
+        self._locks = len(draft.locks(tree.flist.flist_id, draft.now_ns)) if locked else 0
         self._copied = self._looked_at = 0
         self.brought_bytes = 0
 
@@ -191,11 +195,11 @@ class Applying:
     def _move(self, move: Move) -> None:
         self._refuse_root(move.source)
         entry = self._there(move.source)
-        existing = self._destination(entry, move.source, move.target, move.overwrite)
+        existing = self._destination(entry, move.target, move.overwrite)
         if existing is None or existing.entry_id != entry.entry_id:
             parent = self._parent(move.target)
         else:  # a rename to another normal form of the same name, or nothing at all
-            if existing.name == move.target.name:
+            if existing.name == move.target.name or move.source == move.target:
                 raise _Stop(move.target, Reason.SAME, existing)
             existing, parent = None, self._parent(move.target)
         self._drop_locks(move.source, entry)
@@ -204,7 +208,7 @@ class Applying:
 
     def _copy(self, copy: Copy) -> None:
         entry = self._there(copy.source)
-        existing = self._destination(entry, copy.source, copy.target, copy.overwrite)
+        existing = self._destination(entry, copy.target, copy.overwrite)
         if existing is not None and existing.entry_id == entry.entry_id:
             raise _Stop(copy.target, Reason.SAME, existing)
         parent = self._parent(copy.target)
@@ -226,16 +230,16 @@ class Applying:
         one, other = self._there(one_path), self._there(other_path)
         if one.entry_id == other.entry_id:
             raise _Stop(other_path, Reason.SAME, other)
-        self._fits(one, one_path, other_path)
-        self._fits(other, other_path, one_path)
+        self._fits(one, TreePath((*other_path.parent, other.name)))
+        self._fits(other, TreePath((*one_path.parent, one.name)))
         self._drop_locks(one_path, one)
         self._drop_locks(other_path, other)
         self._tree.exchange(one, other)
 
-    def _destination(self, entry: Entry, source: TreePath, target: TreePath, overwrite: bool) -> Entry | None:
+    def _destination(self, entry: Entry, target: TreePath, overwrite: bool) -> Entry | None:
         """What is at the place to which an entry is to come, once it is clear that it fits there."""
         self._refuse_root(target)
-        self._fits(entry, source, target)
+        self._fits(entry, target)
         existing = self._place(target)
         if existing is None or existing.entry_id == entry.entry_id:
             return existing
@@ -247,17 +251,21 @@ class Applying:
             raise _Stop(target, Reason.NESTED, existing) from error
         return existing
 
-    def _fits(self, entry: Entry, source: TreePath, target: TreePath) -> None:
+    def _fits(self, entry: Entry, target: TreePath) -> None:
         try:
             refuse_cycle(self._tree, entry, target)
-            self._looked_at += refuse_too_deep(self._tree, entry, source, target)
+            looked_at = refuse_too_deep(self._tree, entry, self._stored(target))
         except Conflict as error:
             raise _Stop(target, Reason.NESTED, self._tree.find(target)) from error
         except LimitExceeded as error:
             raise _Stop(target, Reason.TOO_DEEP, self._tree.find(target)) from error
+        self._look_at(looked_at)
+
+    def _look_at(self, entries: int) -> None:
+        self._looked_at += entries
         if self._looked_at > LOOKED_AT_MAX:
             raise LimitExceeded(
-                f"one commit may look at {LOOKED_AT_MAX} entries below what it moves: make several"
+                f"one commit may look at {LOOKED_AT_MAX} entries below what it moves and takes away: make several"
             )
 
     def _make_room(self, target: TreePath, existing: Entry | None) -> None:
@@ -281,7 +289,16 @@ class Applying:
             return chain[-1]
         if len(chain) < len(path) or not chain[-1].is_directory:
             raise _Stop(path, Reason.NO_PARENT, None)
+        if len(str(self._stored(path)).encode()) > PATH_BYTES_MAX:
+            raise _Stop(path, Reason.TOO_DEEP, None)
         return None
+
+    def _stored(self, path: TreePath) -> TreePath:
+        """A path with the folders above called as they are stored, which may be in another normal form."""
+        if str(path).isascii():
+            return path
+        chain = self._tree.chain(path.parent)
+        return TreePath((*(entry.name for entry in chain[1:]), *path[len(chain) - 1 :]))
 
     def _parent(self, path: TreePath) -> Entry:
         parent = self._tree.find(path.parent)
@@ -316,6 +333,8 @@ class Applying:
         """Locks do not move with an entry, nor stay when it goes."""
         if not self._locks:
             return
+        if entry.is_directory:
+            self._look_at(LOCK_ENTRIES * self._locks)
         try:
             for lock in guard_removal(
                 self._draft, self._tree, path, entry, self._actor, self._conditions, self._draft.now_ns

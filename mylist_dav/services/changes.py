@@ -17,6 +17,7 @@ from mylist_dav.model.operations import (
     OPERATIONS_MAX,
     MakeDirectory,
     MakeSymlink,
+    Operation,
     Operations,
     Put,
     Reason,
@@ -29,6 +30,7 @@ from mylist_dav.services.naming import Content, Named, look_up, prove
 from mylist_dav.services.quotas import Allowance, allowance
 from mylist_dav.services.rights import reach, require_known, writable
 from mylist_dav.services.trees import check_content_type, check_time
+from mylist_dav.services.turns import Hashing
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft, TreeDraft
 
@@ -51,6 +53,9 @@ class Committed(NamedTuple):
 class _Unchanged(Exception):
     """The operations leave the tree as it was: the transaction is dropped. Never leaves this module."""
 
+    def __init__(self, head_jid: int) -> None:
+        self.head_jid = head_jid
+
 
 class _Late(Exception):
     """The head is not the base any more. Never leaves this module."""
@@ -69,12 +74,14 @@ class Changes:
         clock: Callable[[], int],
         entries_max: int,
         differences: Differences,
+        hashing: Hashing,
     ) -> None:
         self._catalog = catalog
         self._blocks = blocks
         self._clock = clock
         self._entries_max = entries_max
         self._differences = differences
+        self._hashing = hashing
 
     def commit(
         self,
@@ -91,11 +98,13 @@ class Changes:
         by digests: each must be one that the actor may read, or whose blocks they have uploaded.
 
         Raises Refused (with every reason), Outdated (the head is another than base_jid, or all that is wrong are
-        conditions of operations), NotFound, Forbidden, Invalid, LimitExceeded, OutOfQuota.
+        conditions of operations), NotFound, Forbidden, Invalid, LimitExceeded, OutOfQuota; Queued when contents are to
+        be hashed and it is the turn of others.
         """
         require_known(actor)
         _check(operations, note)
         puts = [operation for operation in operations if isinstance(operation, Put)]
+        self._hashing.require_no_wait(actor.account, sum(put.size_bytes for put in puts if put.blocks))
         try:
             named = self._named(actor, flist_name, base_jid, puts)
             proven = self._proven(actor, flist_name, operations, named)
@@ -104,9 +113,8 @@ class Changes:
                     draft, actor, flist_name, base_jid, operations, note, conditions, named.recipes, proven
                 )
             )
-        except _Unchanged:
-            with self._catalog.view() as view:
-                return Committed(writable(view, actor, flist_name).head_jid, False)
+        except _Unchanged as unchanged:
+            return Committed(unchanged.head_jid, False)
         except _Late as late:
             raise self.outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
 
@@ -126,7 +134,9 @@ class Changes:
         self, actor: Actor, flist_name: FlistName, operations: Operations, named: Named
     ) -> dict[Content, Recipe]:
         """Hash what is to be hashed. Raises Refused when a content is missing or wrong."""
-        hashed = prove(self._blocks, {} if named.missing or named.wrong else named.unproven)
+        unproven = {} if named.missing or named.wrong else named.unproven
+        with self._hashing.turn(actor.account, sum(content.size_bytes for content in unproven)):
+            hashed = prove(self._blocks, unproven)
         wrong, missing = {**named.wrong, **hashed.wrong}, [*named.missing, *hashed.missing]
         if not wrong and not missing:
             return hashed.recipes
@@ -170,7 +180,7 @@ class Changes:
         if refusals:
             raise _refused(tree.flist.head_jid, refusals)
         if not tree.settle():
-            raise _Unchanged
+            raise _Unchanged(tree.flist.head_jid)
         if actor.account:
             draft.end_uploads(actor.account, {ref.digest for one in recipes.values() for ref in one.blocks})
         tree.action, tree.note = Action.COMMIT, note or f"commit of {len(operations)} operations"
@@ -240,18 +250,25 @@ def _check(operations: Operations, note: str) -> None:
             f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: send a tree"
         )
     check_note(note)
-    for operation in operations:
-        if isinstance(operation, Put | MakeDirectory | SetAttributes):
-            if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
-                raise Invalid(f"{operation.mode:o} is not a mode: 0 to 7777 is allowed")
-            check_time(operation.mtime_ns)
-        if isinstance(operation, Put | SetAttributes):
-            check_content_type(operation.content_type)
-        if isinstance(operation, Put):
-            _check_put(operation)
-        if isinstance(operation, MakeSymlink):
-            check_time(operation.mtime_ns)
-            _check_target(operation.target)
+    for number, operation in enumerate(operations):
+        try:
+            _check_one(operation)
+        except Invalid as error:
+            raise Invalid(f"operation {number}: {error}") from error
+
+
+def _check_one(operation: Operation) -> None:
+    if isinstance(operation, Put | MakeDirectory | SetAttributes):
+        if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
+            raise Invalid(f"{operation.mode:o} is not a mode: 0 to 7777 is allowed")
+        check_time(operation.mtime_ns)
+    if isinstance(operation, Put | SetAttributes):
+        check_content_type(operation.content_type)
+    if isinstance(operation, Put):
+        _check_put(operation)
+    if isinstance(operation, MakeSymlink):
+        check_time(operation.mtime_ns)
+        _check_target(operation.target)
 
 
 def _check_put(put: Put) -> None:

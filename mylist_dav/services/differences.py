@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from mylist_dav.errors import Invalid, LimitExceeded
+from mylist_dav.errors import Invalid
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
-from mylist_dav.model.operations import Change, Difference
+from mylist_dav.model.operations import Change, Difference, DifferencePage, Mark
 from mylist_dav.model.paths import ROOT, TreePath
 from mylist_dav.services.rights import readable
+from mylist_dav.services.side_by_side import Sides, differences_after
 from mylist_dav.store.catalog import WALK_PAGE, Catalog, Span, TreeView
 
-DIFFERENCES_MAX = 100_000
-"""Between revisions that are further apart nothing is told: all of it is in memory, to be put in order."""
-
-
 KEPT_MAX = 20_000
-"""So many differences, some 10 MB, are kept for the next page of the same comparison."""
+"""So many differences, some 20 MB, are put in order in memory, and kept for the next page of the same comparison. Where
+there are more, both trees are walked for each page."""
+
+PAIRS_MAX = 100
+"""Comparisons of which differences are kept, those that were read last."""
 
 Pair = tuple[int, int, int]
 """A flist by its id, and two revisions of it: what differs between these never changes."""
 
 
-class Page(NamedTuple):
-    """Some differences, in order of path. next: how many there are before the next page, or None when there is none."""
-
-    earlier_jid: int
-    later_jid: int
-    differences: list[Difference]
-    next: int | None
-
-
 class Differences:
     """The verb diff."""
 
-    def __init__(self, catalog: Catalog, *, differences_max: int = DIFFERENCES_MAX) -> None:
+    def __init__(self, catalog: Catalog, *, kept_max: int = KEPT_MAX) -> None:
         self._catalog = catalog
-        self._differences_max = differences_max
-        self._last: tuple[Pair, list[Difference]] | None = None
+        self._kept_max = kept_max
+        self._known: OrderedDict[Pair, list[Difference]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def page(
         self,
@@ -48,55 +43,74 @@ class Differences:
         name: FlistName,
         from_jid: int,
         to_jid: int | None = None,
-        after: int = 0,
+        after: Mark | None = None,
         limit: int = 1000,
-    ) -> Page:
+    ) -> DifferencePage:
         """What makes one revision the other; to_jid None: the head. It may also be the older of the two.
 
-        after: how many differences to leave out. Pages of the same revisions fit together. Raises NotFound (flist,
-        revision), LimitExceeded when too much differs, Invalid.
+        after: the next of the page before. Pages of the same revisions fit together. Raises NotFound (flist, revision),
+        Invalid.
         """
-        if after < 0 or limit < 1:
-            raise Invalid("a page begins at 0 or later, and has at least one line")
+        if limit < 1:
+            raise Invalid("a page has at least one line")
         with self._catalog.view() as view:
             flist = readable(view, actor, name)
             to_jid = flist.head_jid if to_jid is None else to_jid
-            low, high = min(from_jid, to_jid), max(from_jid, to_jid)
             trees = view.tree(flist, from_jid), view.tree(flist, to_jid)
+            sides = Sides(*trees, from_jid, to_jid, view.states(flist))
             pair = flist.flist_id, from_jid, to_jid
-            last = self._last  # read once: other threads replace it
-            if last is not None and last[0] == pair:
-                differences = last[1]
-            else:
-                span = view.span(flist, low, high, self._differences_max)
-                differences = _Comparison(span, *trees, from_jid, to_jid).sorted(self._differences_max)
-                self._last = (pair, differences) if len(differences) <= KEPT_MAX else None
-        end = after + limit
-        return Page(from_jid, to_jid, differences[after:end], end if end < len(differences) else None)
+            with self._lock:
+                known = self._known.get(pair)
+                if known is not None:
+                    self._known.move_to_end(pair)
+            if known is not None:
+                return DifferencePage(from_jid, to_jid, *_page_of(known, after, limit))
+            span = view.span(flist, min(pair[1:]), max(pair[1:]), self._kept_max)
+            all_of_them = None if span is None else _Comparison(span, sides).sorted(self._kept_max)
+            if all_of_them is None:
+                return DifferencePage(from_jid, to_jid, *differences_after(sides, after, limit))
+            self._keep(pair, all_of_them)
+        return DifferencePage(from_jid, to_jid, *_page_of(all_of_them, after, limit))
+
+    def _keep(self, pair: Pair, differences: list[Difference]) -> None:
+        """For the next page; what was kept before goes until all fits."""
+        with self._lock:
+            self._known[pair] = differences
+            while sum(map(len, self._known.values())) > self._kept_max or len(self._known) > PAIRS_MAX:
+                self._known.popitem(last=False)
+
+
+def _page_of(
+    differences: list[Difference], after: Mark | None, limit: int
+) -> tuple[list[Difference], Mark | None]:
+    begin = 0 if after is None else bisect_right(differences, after, key=_mark)
+    end = begin + limit
+    return differences[begin:end], _mark(differences[end - 1]) if end < len(differences) else None
+
+
+def _mark(one: Difference) -> Mark:
+    """In the order of these, what goes comes before what takes its place."""
+    return Mark(one.path, one.change is not Change.REMOVED)
 
 
 class _Comparison:
     """Every difference between two revisions, from the rows that are not the same in them."""
 
-    def __init__(
-        self, span: Span, earlier: TreeView, later: TreeView, earlier_jid: int, later_jid: int
-    ) -> None:
-        self._span = span
-        self._earlier_jid, self._later_jid = earlier_jid, later_jid
-        self._earlier, self._later = earlier, later
-        forwards = earlier_jid <= later_jid
+    def __init__(self, span: Span, sides: Sides) -> None:
+        self._states = sides.states
+        self._earlier, self._later = sides.earlier, sides.later
+        self._earlier_jid, self._later_jid = sides.earlier_jid, sides.later_jid
+        forwards = sides.earlier_jid <= sides.later_jid
         self._before, self._after = (span.ended, span.begun) if forwards else (span.begun, span.ended)
 
-    def sorted(self, limit: int) -> list[Difference]:
-        """In order of path; what goes comes before what takes its place. Raises LimitExceeded."""
+    def sorted(self, limit: int) -> list[Difference] | None:
+        """In order of path; what goes comes before what takes its place. None when there are more than so many."""
         found: list[Difference] = []
         for one in self._all():
             found.append(one)
             if len(found) > limit:
-                raise LimitExceeded(
-                    f"more than {limit} entries differ between these revisions: compare nearer ones"
-                )
-        return sorted(found, key=lambda one: (one.path, one.change is not Change.REMOVED))
+                return None
+        return sorted(found, key=_mark)
 
     def _all(self) -> Iterator[Difference]:
         for entry_id, before in self._before.items():
@@ -108,8 +122,8 @@ class _Comparison:
 
     def _of(self, before: Entry | None, after: Entry | None) -> Iterator[Difference]:
         """What one entry differs by; of a folder that is new, also what it holds."""
-        was = self._span.path(before, self._earlier_jid) if before is not None else None
-        is_ = self._span.path(after, self._later_jid) if after is not None else None
+        was = self._states.path(before, self._earlier_jid) if before is not None else None
+        is_ = self._states.path(after, self._later_jid) if after is not None else None
         if after is None or is_ is None:
             if before is not None and was == ROOT:
                 yield from self._all_of_a_root(before)
@@ -132,7 +146,7 @@ class _Comparison:
 
     def _stays(self, gone: Entry) -> bool:
         """Whether the folder that an entry was in is still in the tree: else the entry went with it."""
-        return self._span.folder_path(gone.parent_id, self._later_jid) is not None
+        return self._states.folder_path(gone.parent_id, self._later_jid) is not None
 
     def _below(self, path: TreePath, folder: Entry) -> Iterator[Difference]:
         """What a folder has brought along: rows that were there all the time, and that no root led to before."""

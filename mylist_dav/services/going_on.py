@@ -21,15 +21,15 @@ def entries_after(tree: TreeView, after: TreePath | None, limit: int) -> list[tu
     levels = _levels(tree, after or ROOT, min(limit, WALK_PAGE))
     found: list[tuple[TreePath, Entry]] = []
     while levels and len(found) < limit:
-        path, members = levels[-1]
-        entry = next(members, None)
+        path, those = levels[-1]
+        entry = next(those, None)
         if entry is None:
             levels.pop()
             continue
         entry_path = TreePath((*path, entry.name))
         found.append((entry_path, entry))
         if entry.is_directory:
-            levels.append((entry_path, _members(tree, entry.entry_id, "", min(limit, WALK_PAGE))))
+            levels.append((entry_path, members(tree, entry.entry_id, "", min(limit, WALK_PAGE))))
     return found
 
 
@@ -39,15 +39,16 @@ def _levels(tree: TreeView, after: TreePath, page: int) -> list[Level]:
     if len(chain) != len(after) + 1:
         raise Invalid(f"/{after} is not in this revision: nothing goes on after it")
     levels: list[Level] = [
-        (TreePath(after[:depth]), _members(tree, folder.entry_id, chain[depth + 1].name, page))
+        (TreePath(after[:depth]), members(tree, folder.entry_id, chain[depth + 1].name, page))
         for depth, folder in enumerate(chain[:-1])
     ]
     if chain[-1].is_directory:
-        levels.append((after, _members(tree, chain[-1].entry_id, "", page)))
+        levels.append((after, members(tree, chain[-1].entry_id, "", page)))
     return levels
 
 
-def _members(tree: TreeView, folder_id: int, after: str, page: int) -> Iterator[Entry]:
+def members(tree: TreeView, folder_id: int, after: str, page: int) -> Iterator[Entry]:
+    """The members of a folder past a name, read so many at a time."""
     while found := tree.children(folder_id, after, page):
         yield from found
         if len(found) < page:

@@ -62,7 +62,9 @@ def look_up(view: View, claims: Claims, contents: Iterable[Content]) -> Named:
         else:
             found = _given(view, claims, content, content.blocks)
         match found:
-            case Recipe() if content.blocks is None or found.chunker != GIVEN or _is_known(view, found):
+            case Recipe() if (
+                content.blocks is None or found.chunker != GIVEN or _is_known(view, claims, found)
+            ):
                 named.recipes[content] = found
             case Recipe():
                 named.unproven[content] = found
@@ -93,21 +95,26 @@ def _short(view: View, claims: Claims, content: Content) -> _Found:
 
 
 def _known(view: View, claims: Claims, content: Content) -> _Found:
-    """A content of several blocks, that are not told."""
-    recipe = view.known_recipe(content.digest) if claims.may_name_content(content.digest) else None
+    """A content of several blocks, that are not told; or one that is a block, which needs no proof."""
+    digest, size_bytes, _ = content
+    recipe = view.known_recipe(digest) if claims.may_name_content(digest) else None
     if recipe is None:
-        return [content.digest]
-    return recipe if recipe.size_bytes == content.size_bytes else Reason.SIZE
+        there_bytes = view.block_bytes(digest) if claims.may_name_block(digest) else None
+        if there_bytes is None:
+            return [digest]
+        recipe = Recipe(digest, there_bytes, GIVEN, (BlockRef(digest, there_bytes),))
+    return recipe if recipe.size_bytes == size_bytes else Reason.SIZE
 
 
 def _given(view: View, claims: Claims, content: Content, blocks: tuple[BlockRef, ...]) -> _Found:
     """A content of several blocks, with these blocks."""
     if not _is_plausible(content.size_bytes, blocks):
         return Reason.RECIPE
-    missing = [ref.digest for ref in blocks if not claims.may_name_block(ref.digest)]
+    once = dict.fromkeys(blocks)
+    missing = [ref.digest for ref in once if not claims.may_name_block(ref.digest)]
     if missing:
         return missing
-    there = {ref: view.block_bytes(ref.digest) for ref in blocks}
+    there = {ref: view.block_bytes(ref.digest) for ref in once}
     missing = [ref.digest for ref, there_bytes in there.items() if there_bytes is None]
     if missing:
         return missing
@@ -124,9 +131,9 @@ def _is_plausible(size_bytes: int, blocks: tuple[BlockRef, ...]) -> bool:
     )
 
 
-def _is_known(view: View, recipe: Recipe) -> bool:
-    """Whether just this recipe was proven before."""
-    known = view.known_recipe(recipe.digest)
+def _is_known(view: View, claims: Claims, recipe: Recipe) -> bool:
+    """Whether just this recipe was proven before, of a content that may be read: of others, time would tell."""
+    known = view.known_recipe(recipe.digest) if claims.may_name_content(recipe.digest) else None
     return known is not None and known.blocks == recipe.blocks
 
 

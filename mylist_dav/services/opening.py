@@ -43,6 +43,7 @@ from mylist_dav.services.rates import Throttle
 from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
 from mylist_dav.services.sites import Sites
 from mylist_dav.services.trees import Trees
+from mylist_dav.services.turns import Hashing
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
 from mylist_dav.services.whole_trees import WholeTrees
@@ -112,6 +113,8 @@ class Library:
         self.intake = Intake(self.files)
         self._filer = Filer(self.catalog, self.files, self.intake, root / "intake-turn")
         self._tries = SharedTries(root / LIMITS / "tries")
+        self._places_asking = SharedTries(root / LIMITS / "addresses")
+        self._accounts_asking = SharedTries(root / LIMITS / "accounts")
         self._hashing = SharedPlaces(root / LIMITS / "hashing", RUNS_MAX)
 
     def _open_trees(self, root: Path) -> None:
@@ -124,7 +127,10 @@ class Library:
         self.uploads = Uploads(catalog, self.blocks, clock, limits.entries_max, self.intake)
         self.labels = Labels(catalog)
         self.differences = Differences(catalog)
-        self.changes = Changes(catalog, self.blocks, clock, limits.entries_max, self.differences)
+        self.hashing = Hashing()
+        self.changes = Changes(
+            catalog, self.blocks, clock, limits.entries_max, self.differences, self.hashing
+        )
         self.locks = Locks(
             catalog, clock, limits.lock_seconds_max, limits.locks_max, entries_max=limits.entries_max
         )
@@ -155,7 +161,9 @@ class Library:
             counted=self._tries,
             places=self._hashing,
         )
-        self.throttle = Throttle(settings.rates, self.clock)
+        self.throttle = Throttle(
+            settings.rates, self.clock, addresses=self._places_asking, accounts=self._accounts_asking
+        )
         self.watch = Watch(self.catalog, self.stop_sign, root, settings.health, self.clock)
         self.upkeep = Upkeep(self.catalog, self._stored, self.stop_sign)
 
@@ -260,7 +268,8 @@ class Library:
         self.exports.close()
         self.collector.close()
         self.files.close()
-        self._tries.close()
+        for counted in (self._tries, self._places_asking, self._accounts_asking):
+            counted.close()
         self._hashing.close()
         self.stop_sign.close()
 

@@ -6,9 +6,9 @@ import ipaddress
 import math
 from collections.abc import Callable
 
-from mylist_dav.errors import TooMany
+from mylist_dav.errors import MylistError, TooMany
 from mylist_dav.settings import RateSettings
-from mylist_dav.store.tries import MemoryTries, Tries
+from mylist_dav.store.tries import MemoryTries, Step, Tries
 
 _MINUTE_SECONDS = 60
 
@@ -56,15 +56,33 @@ class Rate:
 class Throttle:
     """How often one may call what programs call: of each address, each account, and without saying who one is.
 
-    Each worker counts what comes to it. What has no address is of this machine, and free.
+    What has no address is of this machine, and free.
     """
 
-    def __init__(self, settings: RateSettings, clock: Callable[[], int]) -> None:
-        self._of_address = _rate(settings.address_requests, clock, "too many requests come from here")
-        self._of_guest = _rate(
-            settings.guest_requests, clock, "too many requests without a login come from here"
+    def __init__(
+        self,
+        settings: RateSettings,
+        clock: Callable[[], int],
+        *,
+        addresses: Tries | None = None,
+        accounts: Tries | None = None,
+    ) -> None:
+        """addresses, accounts: where requests are counted; None: in this process alone. They are two, so that a flood
+        from many addresses forgets no account."""
+        of_places, of_accounts = _Steady(addresses), _Steady(accounts)
+        self._of_address = _rate(
+            "address", settings.address_requests, clock, "too many requests come from here", of_places
         )
-        self._of_account = _rate(settings.account_requests, clock, "too many requests of this account")
+        self._of_guest = _rate(
+            "guest",
+            settings.guest_requests,
+            clock,
+            "too many requests without a login come from here",
+            of_places,
+        )
+        self._of_account = _rate(
+            "account", settings.account_requests, clock, "too many requests of this account", of_accounts
+        )
 
     def come(self, address: str, *, guest: bool) -> None:
         """A request has come; guest: without credentials. Raises TooMany."""
@@ -82,8 +100,25 @@ class Throttle:
             self._of_account.take(account)
 
 
-def _rate(requests: int, clock: Callable[[], int], what: str) -> Rate | None:
-    return Rate("requests", requests, _MINUTE_SECONDS, clock, what) if requests else None
+class _Steady:
+    """Tries that are shared as long as that can be, and else counted here: a disk that takes no more writes must not
+    keep anybody from reading."""
+
+    def __init__(self, shared: Tries | None) -> None:
+        self._own = MemoryTries()
+        self._shared = shared or self._own
+
+    def step(self, name: bytes, step: Step) -> None:
+        try:
+            self._shared.step(name, step)
+        except TooMany:
+            raise
+        except MylistError:
+            self._own.step(name, step)
+
+
+def _rate(name: str, requests: int, clock: Callable[[], int], what: str, counted: Tries) -> Rate | None:
+    return Rate(name, requests, _MINUTE_SECONDS, clock, what, counted) if requests else None
 
 
 def origin(address: str) -> str:

@@ -284,7 +284,7 @@ class Trees:
             tree.action, tree.note = Action.MOVE, f"move /{source.path} to {target.flist_name}/{target.path}"
             return moved
         refuse_cycle(tree, entry, target.path)
-        refuse_too_deep(tree, entry, source.path, target.path)
+        refuse_too_deep(tree, entry, target.path)
         for lock in guard_removal(draft, tree, source.path, entry, actor, conditions, draft.now_ns):
             draft.remove_lock(lock.token)
         existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=entry)
@@ -315,7 +315,7 @@ class Trees:
         if source_tree is not None and (there := tree.find(target.path)) and there.entry_id == entry.entry_id:
             raise Forbidden("the source and the destination are the same")
         if members:
-            refuse_too_deep(reading, entry, source.path, target.path)
+            refuse_too_deep(reading, entry, target.path)
         keep = entry if source_tree is not None else None
         existing = self._make_room(draft, tree, target, actor, conditions, overwrite, keep=keep)
         parent = parent_folder(tree, target.path)
@@ -395,14 +395,17 @@ def refuse_cycle(tree: TreeDraft, entry: Entry, target: TreePath) -> None:
         raise Conflict("a folder cannot be put inside of itself")
 
 
-def refuse_too_deep(tree: TreeView, entry: Entry, source: TreePath, target: TreePath) -> int:
+def refuse_too_deep(tree: TreeView, entry: Entry, target: TreePath) -> int:
     """Raises LimitExceeded when something below a folder would have too long a path at its new place.
 
     Folders alone are looked at first: they are few, and mostly that is enough to know. Returns how many entries were
     looked at.
     """
     names, size_bytes = len(target), len(str(target).encode())
-    if not entry.is_directory or (names <= len(source) and size_bytes <= len(str(source).encode())):
+    if not entry.is_directory:
+        return 0
+    way = tree.path_of(entry.entry_id)  # it may have been asked for in another normal form, which is longer
+    if way is not None and names <= len(way[0]) and size_bytes <= len(str(way[0]).encode()):
         return 0
     below, below_bytes, folders = tree.folders_reach(entry)
     if names + below < DEPTH_MAX and size_bytes + below_bytes + 1 + NAME_BYTES_MAX <= PATH_BYTES_MAX:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from random import Random
@@ -218,6 +220,9 @@ def test_differences_are_told_page_by_page_even_when_the_head_moves_on(admin: As
         ("moved", "moved", "d"),
     ]
     admin.ask("GET", "diff", status=400, params={"from": "2", "after": first["next"]})
+    for forged in (cursor(1, first["to"], "a//b", 1), cursor(1, first["to"], 1), cursor("1", 2, "a", 1)):
+        admin.ask("GET", "diff", status=400, params={"from": "1", "after": forged})
+    admin.ask("GET", "diff", status=404, params={"from": "1", "after": cursor(1, 10**9, "a", 1)})
     admin.ask("GET", "diff", status=404, params={"from": "99"})
     admin.ask("GET", "diff", status=400)
 
@@ -335,6 +340,33 @@ def test_operations_that_are_malformed_are_refused(admin: Asking, operation: dic
     assert admin.paths() == []
 
 
+def test_long_commits_of_one_account_wait_for_each_other_and_all_are_made(admin: Asking) -> None:
+    def commit(number: int) -> int:
+        asked = json.dumps({"operations": [{"op": "mkdir", "path": f"d{number}"}]}).encode()
+        headers = {"content-type": "application/json"}
+        body = asked + b" " * 2_000_000
+        return admin.http.post(f"{admin.path}/commits", content=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(commit, range(6))) == {200}
+    assert admin.paths() == [f"d{number}" for number in range(6)]
+
+
+def test_a_malformed_operation_is_named_by_its_number(admin: Asking) -> None:
+    good = {"op": "mkdir", "path": "a"}
+    for bad in ({"op": "mkdir", "path": "a/../b"}, {"op": "symlink", "path": "l", "target": "a\0b"}):
+        assert "operation 1: " in admin.commit(good, bad, status=400)["detail"]
+    assert "operations.1.mkdir.mode" in admin.commit(good, good | {"mode": "x"}, status=400)["detail"]
+
+
+def test_a_commit_is_made_on_no_condition_that_is_not_looked_at(admin: Asking) -> None:
+    asked = {"operations": [{"op": "mkdir", "path": "a"}]}
+    for header in ("if-match", "if-none-match", "if-unmodified-since"):
+        refused = admin.ask("POST", "commits", asked, 400, headers={header: '"7"'})
+        assert "base_jid" in refused["detail"]
+    assert admin.paths() == []
+
+
 def test_a_commit_without_operations_is_refused(admin: Asking) -> None:
     admin.commit(status=400)
 
@@ -383,9 +415,12 @@ def test_a_tree_that_is_known_is_not_sent_again(admin: Asking) -> None:
 def test_folders_are_read_page_by_page(admin: Asking) -> None:
     admin.commit(*({"op": "mkdir", "path": f"d/{name}", "parents": True} for name in "abc"))
     first = admin.ask("GET", "entries/d", params={"limit": "2"})
+    admin.commit({"op": "move", "from": "d/a", "to": "d/z"}, {"op": "delete", "path": "d/c"})
     second = admin.ask("GET", "entries/d", params={"limit": "2", "after": first["next"]})
     assert [one["path"] for one in first["members"] + second["members"]] == ["d/a", "d/b", "d/c"]
     assert (first["entry"]["path"], second["next"]) == ("d", None)
+    admin.ask("GET", "entries/d", status=400, params={"after": first["next"], "at": "1"})
+    admin.ask("GET", "entries/d", status=404, params={"after": cursor(99, "a")})
     root = admin.ask("GET", "entries")
     assert (root["entry"]["path"], [one["path"] for one in root["members"]]) == ("", ["d"])
     admin.ask("GET", "entries/none", status=404)
@@ -452,6 +487,8 @@ def test_content_is_put_under_conditions_and_checked(admin: Asking) -> None:
     assert admin.http.put(path, content=b"x", headers={"if-none-match": "*"}).status_code == 412
     assert admin.http.put(path, content=b"two", headers={"if-match": etag}).status_code == 200
     assert admin.http.put(path, content=b"x", headers={"if-match": etag}).status_code == 412
+    other = admin.http.get(path, headers={"if-match": '"other"'})
+    assert (other.status_code, other.json()["type"]) == (412, "urn:mylist:problem:precondition-failed")
     sha = b64encode(hashlib.sha256(b"three").digest()).decode()
     for content, status in ((b"other", 400), (b"three", 200)):
         response = admin.http.put(path, content=content, headers={"repr-digest": f"sha-256=:{sha}:"})
@@ -539,6 +576,8 @@ def test_parts_of_an_archive_are_those_of_the_whole(admin: Asking, form: str) ->
     assert (stale.status_code, stale.content) == (200, whole.content)
     past = admin.http.get(address, params=query, headers={"range": f"bytes={size}-"})
     assert (past.status_code, past.headers["content-range"]) == (416, f"bytes */{size}")
+    assert past.headers["content-security-policy"] == "sandbox"
+    assert past.json()["type"] == "urn:mylist:problem:range-not-satisfiable"
     assert admin.http.get(address, params=query, headers={"if-none-match": tag}).status_code == 304
     assert admin.http.head(address, params=query).headers["etag"] == tag
     several = admin.http.get(address, params=query, headers={"range": "bytes=0-1,5-6"})

@@ -22,7 +22,7 @@ from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.cursors import cursor, read_cursor
-from mylist_dav.wire.documents import Asked, QueryLimit, Told
+from mylist_dav.wire.documents import Asked, QueryLimit, Told, read_json
 from mylist_dav.wire.messages import BodySink, Request, Response
 from tests.dav.conftest import Clock
 
@@ -166,7 +166,30 @@ def test_an_address_that_is_open_answers_guests_and_no_other_does(caller: Caller
 
 def test_a_method_that_is_not_there_names_those_that_are(caller: Caller) -> None:
     response = caller.ask("DELETE", "/api/v1/things/x")
-    assert (response.status, dict(response.headers)["allow"]) == (405, "GET, POST, HEAD")
+    assert (response.status, dict(response.headers)["allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+
+
+def test_the_methods_of_an_address_are_told_to_who_asks_for_them(caller: Caller) -> None:
+    response = caller.ask("OPTIONS", "/api/v1/things/x")
+    assert (response.status, dict(response.headers)["allow"]) == (204, "GET, POST, HEAD, OPTIONS")
+    assert caller.ask("OPTIONS", "/api/v1/nothing").status == 404
+    assert caller.ask("OPTIONS", "/flist/alice/site", known=False).status in (401, 404)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a": 1, "b": {"c": 1, "d": 2, "d": 3}}', "the field 'd' stands there twice"),
+        (b'{"a": 1,\n "b": }', "line 2, column 7"),
+        (b'{"a": NaN}', "NaN is no number"),
+        (b'{"a": "\xff"}', "not JSON in UTF-8"),
+        (b"1" * 5000, "not JSON in UTF-8"),
+        (b"[" * 200_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_json_is_refused_with_the_place(body: bytes, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        read_json(body)
 
 
 def test_two_operations_of_one_name_or_address_are_refused() -> None:
@@ -226,6 +249,13 @@ def test_the_page_names_every_operation(library: Library, document: Any) -> None
     )
     assert all(path in text for path in document["paths"])
     assert "<script" not in text
+
+
+def test_the_docs_name_every_address(document: Any) -> None:
+    text = (DOCS / "api.md").read_text() + (DOCS / "login.md").read_text()
+    for path in document["paths"]:
+        word = [part for part in path.split("/") if part and not part.startswith("{")][-1]
+        assert re.search(rf"[/ ]{re.escape(word)}\b", text), path
 
 
 def test_the_docs_list_every_type_of_problem_with_its_status() -> None:

@@ -122,7 +122,7 @@ def test_other_addresses_are_refused(caller: Caller, target: str, status: int) -
 def test_a_manifest_is_only_read(caller: Caller) -> None:
     response = caller.ask(MANIFEST, method="DELETE")
     assert response.status == 405
-    assert ("allow", "GET, HEAD") in response.headers
+    assert ("allow", "GET, HEAD, OPTIONS") in response.headers
 
 
 def test_a_manifest_is_counted_as_a_request(caller: Caller) -> None:

@@ -17,7 +17,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.outcomes import outcome
 from mylist_dav.server.app import App
 from mylist_dav.store.blocks import BlockBatch, BlockStore
-from mylist_dav.wire.messages import BodySink, Request, Response
+from mylist_dav.wire.messages import Again, BodySink, Request, Response
 
 MIB = 1024 * 1024
 WAIT_SECONDS = 20
@@ -102,6 +102,15 @@ class NotingSink:
         self._seen.add(self._name, "abort")
 
 
+class QueuedSink(NotingSink):
+    """The same, but it is queued first: the second time it is asked for its answer it has one."""
+
+    def finish(self) -> Response:
+        last = super().finish()
+        later = Response(503, [], b"queued still\n", again=Again(0.01, lambda: last))
+        return Response(503, [], b"queued\n", again=Again(0.01, lambda: later))
+
+
 class FakeFrontEnd:
     """See the methods: /<word>/<rest> is answered by word."""
 
@@ -160,6 +169,11 @@ class FakeFrontEnd:
         """/sink/<name>/<limit>/<piece>"""
         name, limit, piece = rest.split("/")
         return NotingSink(self._seen, name, int(limit), int(piece))
+
+    def _queued_sink(self, request: Request, rest: str) -> BodySink:
+        """/queued-sink/<name>/<limit>/<piece>"""
+        name, limit, piece = rest.split("/")
+        return QueuedSink(self._seen, name, int(limit), int(piece))
 
     def _seen_(self, rest: str) -> Response:
         name, event = rest.split("/")

@@ -50,6 +50,17 @@ def test_a_body_arrives_in_pieces_of_the_size_the_sink_asks_for(
     assert len(sizes) == -(-size // 300_000)
 
 
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_an_answer_to_a_body_is_waited_for_where_that_holds_no_thread(server: Server, size: int) -> None:
+    with server.wire() as wire:
+        address = f"/queued-sink/queued-{size}/4000000/300000"
+        wire.request("PUT", address, f"Content-Length: {size}", body=b"q" * size)
+        found = wire.answer()
+        assert found.status == (503 if server.engine == "cheroot" else 201)
+        wire.request("GET", "/now")
+        assert wire.answer().body == b"now\n"
+
+
 @pytest.mark.parametrize("size", [100, 1_000_000])
 @pytest.mark.parametrize("how", ["close", "reset", "half-close"])
 @pytest.mark.parametrize("coding", ["length", "chunked"])

@@ -74,3 +74,24 @@ def test_hashes_at_once(libraries: list[Library]) -> None:
         with pytest.raises(TooMany, match="just now"):
             libraries[2].gates.admit_password(exposure, None, "correct horse battery", ADDRESS)
     libraries[2].gates.admit_password(exposure, None, "correct horse battery", ADDRESS)
+
+
+def test_requests_of_programs(tmp_path: Path) -> None:
+    rates = {"rates.account_requests": 6, "rates.address_requests": 9, "rates.guest_requests": 3}
+    settings = load(given={"store.data": str(tmp_path / "data"), **rates})
+    with ExitStack() as opened:
+        made = [Library(settings, lambda: 10**18) for _ in range(3)]
+        for each in made:
+            opened.callback(each.close)
+        for library in made:
+            library.throttle.come(ADDRESS, guest=True)
+            library.throttle.come(ADDRESS, guest=False)
+            library.throttle.come(ADDRESS, guest=False)
+            library.throttle.known("anna")
+            library.throttle.known("anna")
+        for library in made:
+            with pytest.raises(TooMany, match="come from here"):
+                library.throttle.come(ADDRESS, guest=False)
+            with pytest.raises(TooMany, match="account"):
+                library.throttle.known("anna")
+            library.throttle.known("bert")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mylist_dav.errors import TooMany
+from mylist_dav.errors import OutOfSpace, TooMany
 from mylist_dav.services.rates import Rate, Throttle, origin
 from mylist_dav.settings import RateSettings
-from mylist_dav.store.tries import MemoryTries
+from mylist_dav.store.tries import MemoryTries, Step
 from tests.shelf import Clock
 
 
@@ -101,3 +101,17 @@ def test_a_bound_of_0_is_none_and_what_has_no_address_is_free() -> None:
     assert not any(refused(unbound, "192.0.2.1", guest=True, account="anna") for _ in range(50))
     bound = Throttle(RateSettings(address_requests=1, guest_requests=1, account_requests=0), Clock())
     assert not any(refused(bound, "", guest=True) for _ in range(50))
+
+
+class _FullDisk:
+    """Where nothing can be counted."""
+
+    def step(self, name: bytes, step: Step) -> None:
+        raise OutOfSpace("the disk is full")
+
+
+def test_where_nothing_can_be_shared_a_process_counts_for_itself() -> None:
+    settings = RateSettings(address_requests=4, guest_requests=4, account_requests=3)
+    throttle = Throttle(settings, Clock(), addresses=_FullDisk(), accounts=_FullDisk())
+    assert [refused(throttle, f"192.0.2.{n}", account="anna") for n in range(4)] == [False] * 3 + [True]
+    assert [refused(throttle, "192.0.2.9") for n in range(5)] == [False] * 4 + [True]

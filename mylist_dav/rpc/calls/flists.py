@@ -25,7 +25,7 @@ from mylist_dav.wire.documents.calls import (
     OneFlist,
     OneLabel,
 )
-from mylist_dav.wire.documents.changes import CommitTold, Difference, DiffTold
+from mylist_dav.wire.documents.changes import CommitTold, DiffTold, goes_on, values_of
 from mylist_dav.wire.documents.flists import (
     AccountFlists,
     Commit,
@@ -98,7 +98,7 @@ def commit(library: Library, actor: Actor, asked: FlistCommit) -> CommitTold:
         actor,
         FlistName.parse(asked.flist),
         asked.base_jid,
-        [one.operation() for one in asked.operations],
+        values_of(asked.operations),
         asked.note,
     )
     return CommitTold(jid=done.jid, head_jid=done.jid, changed=done.changed)
@@ -106,17 +106,10 @@ def commit(library: Library, actor: Actor, asked: FlistCommit) -> CommitTold:
 
 def diff(library: Library, actor: Actor, asked: FlistDiff) -> DiffTold:
     """How two revisions of a flist differ. The cursor holds both, so pages fit together when the head moves on."""
-    to_jid, after = asked.to_jid, 0
-    if asked.after is not None:
-        _, to_jid, after = map(int, read_cursor(asked.after, int, int, int))
-    some = library.differences.page(
-        actor, FlistName.parse(asked.flist), asked.from_jid, to_jid, after=after, limit=asked.limit
-    )
-    return DiffTold(
-        from_jid=some.earlier_jid,
-        to_jid=some.later_jid,
-        changes=list(map(Difference.of, some.differences)),
-        next=None if some.next is None else cursor(some.earlier_jid, some.later_jid, some.next),
+    to_jid, after = goes_on(asked.after, asked.from_jid, asked.to_jid)
+    name = FlistName.parse(asked.flist)
+    return DiffTold.of(
+        library.differences.page(actor, name, asked.from_jid, to_jid, after=after, limit=asked.limit)
     )
 
 

@@ -13,6 +13,7 @@ treedrafts.py    TreeDraft: a commit of it
 holdings.py      which blocks somebody may know of, and what was brought and not committed
 collecting.py    what no flist needs any more; leases
 spans.py         what changed between two revisions
+states.py        entries by their ids, at any revision
 claims.py        which blocks and contents somebody may name
 drafts.py        Draft: everything that is written
 records.py       the audit and the sums of traffic
@@ -28,6 +29,7 @@ from mylist_dav.store.catalog.figures import Upkept
 from mylist_dav.store.catalog.holders import Shown
 from mylist_dav.store.catalog.records import Detail
 from mylist_dav.store.catalog.spans import Span
+from mylist_dav.store.catalog.states import States
 from mylist_dav.store.catalog.transactions import Catalog, Pulse, Writes
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
@@ -45,6 +47,7 @@ __all__ = [
     "Pulse",
     "Shown",
     "Span",
+    "States",
     "TreeDraft",
     "TreeView",
     "Upkept",

@@ -16,7 +16,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
 from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.rows import Statements
-from mylist_dav.store.catalog.trees import ROOT_PARENT, STAGE_PARENT, TreeView
+from mylist_dav.store.catalog.trees import BELOW, MEMBERS, ROOT_PARENT, STAGE_PARENT, TreeView
 
 _COLUMNS = (
     "flist_id, parent_id, name, entry_id, kind, mode, mtime_ns, created_ns, size_bytes, digest, target,"
@@ -31,6 +31,10 @@ _DELETE = "DELETE FROM entry WHERE flist_id = ? AND parent_id = ? AND name = ?"
 _REOPEN = "DELETE FROM entry_past WHERE flist_id = ? AND parent_id = ? AND name = ? AND until_jid = ?"
 _SINCE = "UPDATE entry SET since_jid = ?4 WHERE flist_id = ?1 AND parent_id = ?2 AND name = ?3"
 _HOLD = "INSERT OR IGNORE INTO held (digest, flist_id) VALUES (?, ?)"
+_MADE_BELOW = (
+    f"DELETE FROM entry WHERE flist_id = ?1 AND entry_id IN ({BELOW} SELECT e.entry_id {MEMBERS} AND e.since_jid = ?3)"
+    " RETURNING entry_id"
+)
 _CLEAR = (
     "DELETE FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND name IN"
     f" (SELECT name FROM entry WHERE flist_id = ?1 AND parent_id = ?2 AND kind <> {int(Kind.DIRECTORY)} LIMIT ?3)"
@@ -84,6 +88,8 @@ class TreeDraft(TreeView):
         self._dirty = False
         self._ended: dict[int, Entry] = {}  # what was closed, by entry id, as the head had it
         self._begun: set[int] = set()  # the ids of rows that were opened one by one, and are open still
+        self._contents: dict[int, Digest] = {}  # of those rows
+        self._removed: list[int] = []  # folders that went when there were such rows
 
     @property
     def grown_bytes(self) -> int:
@@ -132,6 +138,8 @@ class TreeDraft(TreeView):
         totals: what totals(entry) gives, if it is known: counting a large folder takes its time.
         """
         below, below_bytes = totals or (self.totals(entry) if entry.is_directory else (0, 0))
+        if below and self._begun:
+            self._removed.append(entry.entry_id)
         self._end(entry)
         self._count(-1 - below, -entry.size_bytes - below_bytes)
 
@@ -146,15 +154,21 @@ class TreeDraft(TreeView):
         )  # fmt: skip
         self._begun.add(entry.entry_id)
         if entry.digest is not None:
-            self._sql.execute(_HOLD, (entry.digest, self.flist.flist_id))
+            self._contents[entry.entry_id] = entry.digest
 
     def _end(self, entry: Entry) -> None:
         """Close the open row. A row of this same commit leaves no trace: no row has since = until."""
         if entry.since_jid < self.jid:
             self._sql.execute(_CLOSE, (self.flist.flist_id, entry.parent_id, entry.name, self.jid))
             self._ended[entry.entry_id] = entry
-        self._begun.discard(entry.entry_id)
+        self._drop([entry.entry_id])
         self._sql.execute(_DELETE, (self.flist.flist_id, entry.parent_id, entry.name))
+
+    def _drop(self, entry_ids: Iterable[int]) -> None:
+        """Forget rows that were opened, and are gone again."""
+        for entry_id in entry_ids:
+            self._begun.discard(entry_id)
+            self._contents.pop(entry_id, None)
 
     # -- subtrees ----------------------------------------------------------------------------------------------
 
@@ -173,8 +187,10 @@ class TreeDraft(TreeView):
             if count:
                 pending.extend(self._folder_pairs(source.flist.flist_id, source_id, target_id))
         self._count(entries, size_bytes)
-        if source.flist.flist_id != self.flist.flist_id:
-            self._hold_below(target_folder)
+        if self._contents or source.flist.flist_id != self.flist.flist_id:
+            self._hold_below(
+                target_folder
+            )  # also what was copied of this very commit, and may be replaced by it
 
     def _copy_folder(self, source_flist_id: int, source_id: int, target_id: int) -> int:
         """Copy the direct members of one folder; returns how many."""
@@ -352,14 +368,17 @@ class TreeDraft(TreeView):
     def settle(self) -> bool:
         """Leave of what was done one by one its net effect alone; False when nothing is left of it.
 
-        An entry that has come back to what it was keeps the row it had. When nothing is left the caller drops the
-        draft: rows that nothing leads to may remain in it.
+        An entry that has come back to what it was keeps the row it had. What was made, or put, into a folder that went
+        leaves no row: no revision would ever show it.
         """
+        for folder_id in self._removed:
+            rows = self._sql.execute(_MADE_BELOW, (self.flist.flist_id, folder_id, self.jid))
+            self._drop(row[0] for row in rows.fetchall())
         for entry_id, before in list(self._ended.items()):
             now = self.by_id(entry_id)
             if now is not None and now._replace(since_jid=before.since_jid) == before:
                 self._resume(before)
-        return bool(self._ended) or any(self.path_of(entry_id) is not None for entry_id in self._begun)
+        return bool(self._ended or self._begun)
 
     def _resume(self, before: Entry) -> None:
         """Open the row again that was closed for an entry, which is as it was."""
@@ -367,7 +386,7 @@ class TreeDraft(TreeView):
         self._sql.execute(_REOPEN, (*place, self.jid))
         self._sql.execute(_SINCE, (*place, before.since_jid))
         del self._ended[before.entry_id]
-        self._begun.discard(before.entry_id)
+        self._drop([before.entry_id])
         self._forget()
 
     def touch(self) -> None:
@@ -380,6 +399,8 @@ class TreeDraft(TreeView):
             self._keep_ids()
             return False
         self._refuse_too_many(self._entries)
+        held = [(digest, self.flist.flist_id) for digest in dict.fromkeys(self._contents.values())]
+        self._sql.executemany(_HOLD, held)
         self._sql.execute(
             "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, next_entry_id = ?, changed_ns = ?"
             " WHERE flist_id = ?",

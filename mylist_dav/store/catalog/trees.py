@@ -59,21 +59,21 @@ _CHILDREN_THEN_BACK = (
 )
 
 # The join order is fixed by CROSS JOIN: the planner's own choice reads the whole flist for each folder.
-_BELOW = f"""
+BELOW = f"""
 WITH RECURSIVE folder(id, names, bytes) AS (
   SELECT ?2, 0, 0 UNION ALL
   SELECT e.entry_id, folder.names + 1, folder.bytes + 1 + octet_length(e.name) FROM folder CROSS JOIN entry e
   WHERE e.flist_id = ?1 AND e.parent_id = folder.id AND e.kind = {int(Kind.DIRECTORY)}
 )
 """
-_MEMBERS = "FROM folder CROSS JOIN entry e WHERE e.flist_id = ?1 AND e.parent_id = folder.id"
-_TOTALS = f"{_BELOW} SELECT count(*), coalesce(sum(e.size_bytes), 0) {_MEMBERS}"
+MEMBERS = "FROM folder CROSS JOIN entry e WHERE e.flist_id = ?1 AND e.parent_id = folder.id"
+_TOTALS = f"{BELOW} SELECT count(*), coalesce(sum(e.size_bytes), 0) {MEMBERS}"
 _REACH = (
-    f"{_BELOW} SELECT coalesce(max(folder.names) + 1, 0), coalesce(max(folder.bytes + 1 + octet_length(e.name)), 0),"
+    f"{BELOW} SELECT coalesce(max(folder.names) + 1, 0), coalesce(max(folder.bytes + 1 + octet_length(e.name)), 0),"
     " count(*)"
-    f" {_MEMBERS}"
+    f" {MEMBERS}"
 )
-_FOLDERS_REACH = f"{_BELOW} SELECT max(names), max(bytes), count(*) - 1 FROM folder"
+_FOLDERS_REACH = f"{BELOW} SELECT max(names), max(bytes), count(*) - 1 FROM folder"
 
 WALK_PAGE = 1000
 

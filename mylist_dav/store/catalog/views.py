@@ -33,7 +33,8 @@ from mylist_dav.store.catalog.rows import (
     to_lock,
     to_recipe,
 )
-from mylist_dav.store.catalog.spans import Span
+from mylist_dav.store.catalog.spans import Span, span_of
+from mylist_dav.store.catalog.states import States
 from mylist_dav.store.catalog.trees import STAGE_PARENT, TreeView
 
 _FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
@@ -136,11 +137,13 @@ class View(AccountReads):
             )
         return TreeView(self._sql, flist, at_jid)
 
-    def span(self, flist: Flist, low: int, high: int, rows_max: int) -> Span:
-        """What changed after revision low up to and with revision high. Raises NotFound, LimitExceeded."""
-        for jid in (low, high):
-            self.tree(flist, jid)
-        return Span(self._sql, flist, low, high, rows_max)
+    def span(self, flist: Flist, low: int, high: int, rows_max: int) -> Span | None:
+        """What changed after revision low up to and with revision high; None when it is more than so many rows."""
+        return span_of(self._sql, flist, low, high, rows_max)
+
+    def states(self, flist: Flist) -> States:
+        """The entries of a flist by their ids, at any revision."""
+        return States(self._sql, flist)
 
     def commits(self, flist: Flist, before_jid: int | None = None, limit: int = 100) -> list[Commit]:
         """The commits of a flist, newest first, at most limit, all with a jid below before_jid."""

@@ -7,6 +7,7 @@ that is refused with the name of the field. What is told may grow fields later; 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -66,7 +67,10 @@ def read_json(data: bytes) -> Any:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_refused)
     except RecursionError as error:
         raise Invalid("the body is nested too deeply") from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Invalid(f"the body is not JSON: {error.msg[:80].lower()}, at {where}") from error
+    except ValueError as error:  # UnicodeDecodeError is one, and what is said of a number of too many digits
         raise Invalid("the body is not JSON in UTF-8") from error
 
 
@@ -108,9 +112,10 @@ def complaint(error: ValidationError) -> str:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise ValueError("a field stands there twice")
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise Invalid(f"the field {twice[:60]!r} stands there twice")
     return fields
 
 
 def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    raise Invalid(f"the body is not JSON: {constant} is no number there")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from mylist_dav.errors import Outdated, Refused
+from mylist_dav.errors import Invalid, Outdated, Refused
 from mylist_dav.model import operations as model
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.paths import TreePath
+from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import (
     Asked,
     Cursor,
@@ -187,6 +189,17 @@ class CommitAsked(Asked):
     operations: Annotated[list[OperationAsked], Field(min_length=1, max_length=model.OPERATIONS_MAX)]
 
 
+def values_of(asked: Sequence[OperationAsked]) -> list[model.Operation]:
+    """Operations as values. Raises BadName, Invalid, with the number of the one that is malformed."""
+    found: list[model.Operation] = []
+    for number, one in enumerate(asked):
+        try:
+            found.append(one.operation())
+        except Invalid as error:
+            raise type(error)(f"operation {number}: {error}") from error
+    return found
+
+
 class CommitTold(Told):
     """jid, head_jid: of the head after it. changed: whether that is a new revision."""
 
@@ -220,12 +233,33 @@ class Difference(Told):
 
 
 class DiffTold(Told):
-    """In order of path."""
+    """In order of path. Of very many there may be none on a page; `next` is null at the end."""
 
     from_jid: Jid = Field(serialization_alias="from")
     to_jid: Jid = Field(serialization_alias="to")
     changes: list[Difference]
     next: Cursor | None
+
+    @classmethod
+    def of(cls, page: model.DifferencePage) -> DiffTold:
+        """Its cursor holds both revisions, so that pages fit together when the head moves on."""
+        ends, mark = (page.earlier_jid, page.later_jid), page.next
+        return cls(
+            from_jid=page.earlier_jid,
+            to_jid=page.later_jid,
+            changes=list(map(Difference.of, page.differences)),
+            next=None if mark is None else cursor(*ends, str(mark.path), int(mark.whole)),
+        )
+
+
+def goes_on(after: str | None, from_jid: int, to_jid: int | None) -> tuple[int | None, model.Mark | None]:
+    """The later revision, and where a page of its differences begins. Raises Invalid, BadName for a forged cursor."""
+    if after is None:
+        return to_jid, None
+    began, ended, path, whole = read_cursor(after, int, int, str, int)
+    if began != from_jid or to_jid not in (None, ended):
+        raise Invalid("'after' is of another comparison")
+    return int(ended), model.Mark(TreePath.parse(str(path)), bool(whole))
 
 
 class Conflict(Told):

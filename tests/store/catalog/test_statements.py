@@ -15,6 +15,7 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.operations import Delete, MakeDirectory
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.ledger import Ledger
@@ -140,6 +141,26 @@ def test_folders_are_found_by_the_index_of_folders(large: Shelf) -> None:
     [statement] = [one for one in statements if "max(names)" in one]
     plan = _plan(large.catalog._writer, statement)
     assert any("entry_folder" in step for step in plan), plan
+
+
+def test_entries_are_found_by_their_ids_at_any_revision(large: Shelf) -> None:
+    with large.catalog.view() as view:
+        assert isinstance(view._sql, apsw.Connection)
+        statements = _traced(view._sql)
+        assert view.states(view.flist(NAME)).entry(10**9, 1) is None
+    used = [step for statement in statements for step in _plan(large.catalog._writer, statement)]
+    for index in ("entry_by_id (flist_id=? AND entry_id=?)", "entry_past_by_id (flist_id=? AND entry_id=?"):
+        assert any(index in step for step in used), used
+
+
+def test_what_a_commit_has_made_below_a_folder_that_goes_is_found_below_it_alone(large: Shelf) -> None:
+    folder = TreePath.parse("d/e/new")
+    statements = _traced(large.catalog._writer)
+    large.commit(MakeDirectory(path=folder), MakeDirectory(path=folder.child("in")), Delete(path=folder))
+    [statement] = [one for one in statements if "RETURNING entry_id" in one]
+    plan = _plan(large.catalog._writer, statement)
+    assert not any(step.startswith("SCAN e") for step in plan), plan
+    assert any("SEARCH e USING PRIMARY KEY (flist_id=? AND parent_id=?)" in step for step in plan), plan
 
 
 def _traced(connection: apsw.Connection, statements: list[str] | None = None) -> list[str]:
