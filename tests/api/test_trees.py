@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_refusals_have_what_those_of_commits_have(served: Served) -> None:
         assert "base_jid" in response.json()["detail"]
         assert client.put("/api/v1/flists/admin/none/tree", content=b"{}").status_code == 404
         assert paths(client) == ["a"]
+
+
+def test_trees_of_one_account_are_taken_in_one_after_the_other(served: Served) -> None:
+    def put_many(name: str) -> int:
+        with served.client() as client:
+            folders = [{"kind": "directory", "path": f"{name}/{number}"} for number in range(2_000)]
+            return int(put(client, *folders, merge=1)["added"])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(put_many, "abcd")) == [2_001] * 4
 
 
 def test_a_lock_is_named_in_the_if_header(served: Served) -> None:

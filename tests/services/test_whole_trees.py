@@ -27,6 +27,7 @@ from mylist_dav.errors import (
     NotFound,
     Outdated,
     OutOfQuota,
+    Queued,
     Refused,
 )
 from mylist_dav.model.accounts import Right
@@ -583,6 +584,25 @@ def test_the_collector_waits_and_who_stood_still_for_too_long_begins_again(desk:
             ADMIN, NAME, Interrupted(desk.source(file("g", b"two")), stand_still), merge=True
         )
     assert desk.shelf.paths() == ["f"]
+
+
+def test_of_one_account_one_is_taken_in_at_a_time_and_two_of_all(desk: Desk) -> None:
+    def others() -> None:
+        with pytest.raises(Queued):
+            desk.put(folder("mine"))
+        wait = Interrupted(desk.source(folder("theirs")), third)
+        desk.whole_trees.put(WRITER, NAME, wait, merge=True)
+
+    def third() -> None:
+        with pytest.raises(Queued):
+            desk.put(folder("nobodys"), actor=Actor("otto", Role.ADMIN))
+
+    desk.whole_trees.put(ADMIN, NAME, Interrupted(desk.source(folder("first")), others), merge=True)
+    assert desk.shelf.paths() == ["first", "theirs"]
+    with pytest.raises(Queued):  # otto has asked before
+        desk.put(folder("mine"))
+    desk.put(folder("nobodys"), actor=Actor("otto", Role.ADMIN))
+    desk.put(folder("mine"))
 
 
 def test_whatever_goes_wrong_the_lease_ends(desk: Desk) -> None:
