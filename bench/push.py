@@ -1,6 +1,6 @@
 """mylist push next to rsync and rclone: a tree of 10,000 files, pushed first, unchanged, and with 10 files changed.
 
-Here (loopback) and over a link of 80 ms there and back. What each has made is counted.
+Here (loopback) and over a link of 80 ms there and back. What each has made is counted. Each round has new contents.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ def far(scene: Scene) -> None:
 
 def _measure(scene: Scene, place: Place, where: str) -> None:
     files = 2_000 if scene.quick else 10_000
-    tree = scene.folder("tree")
-    _plant(tree, files)
     texts = {
         "first": "first push",
         "unchanged": "push, unchanged",
@@ -63,19 +61,25 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
         ours = clients[0]
         assert isinstance(ours, Mylist)
         for turn in scene.rounds():
+            trees = [_plant(scene.folder(f"{name}-{turn}"), files) for name in ("tree", "replayed")]
+            time.sleep(2.1)  # what is younger is read again by the next push, and a tree is seldom that young
+            tree, replayed = trees
             changed: list[str] = []
             for step in STEPS:
-                changed = _change(tree, turn) if step == "changed" else []
+                if step == "changed":
+                    changed, _ = (_change(each, turn) for each in trees)
                 for client in clients:
                     spent_seconds = _spent_seconds()
                     measures[step].add(client.name, client.push(tree, turn))
                     cpu = scene.measure(f"{measures[step].name}: CPU time of the client", "s")
                     cpu.add(client.name, _spent_seconds() - spent_seconds)
-                measures[step].add(CLONE, ours.replay(tree, turn, step, changed, files))
+                measures[step].add(CLONE, ours.replay(replayed, turn, step, changed, files))
                 if step == "unchanged":
                     trips.add("mylist", ours.requests)
             for client in clients:
                 client.check(turn, tree, files)
+            for each in trees:
+                shutil.rmtree(each)
     _goals(measures, trips)
 
 
@@ -88,14 +92,14 @@ def _goals(measures: dict[str, Measure], trips: Measure) -> None:
     trips.at_most(2)
 
 
-def _plant(tree: Path, files: int) -> None:
-    """Folders of a hundred files of 4 KiB at most."""
-    chance = random.Random(1)
+def _plant(tree: Path, files: int) -> Path:
+    """Folders of a hundred files of 4 KiB at most. New ones each time: a server takes nothing twice."""
+    chance = random.Random(str(tree))
     for number in range(files):
         folder = tree / f"folder-{number // 100:03}"
         folder.mkdir(exist_ok=True)
         (folder / f"file-{number:05}.bin").write_bytes(chance.randbytes(chance.randint(1, FILE_BYTES)))
-    time.sleep(2.1)  # what is younger is read again by the next push, and a tree is seldom that young
+    return tree
 
 
 def _change(tree: Path, turn: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,18 +14,20 @@ from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padd
 from mylist_dav.model.archives.tar_push import SmallMember, SmallMembers
 from mylist_dav.model.contents import BlockRef, BlockSlice
 from mylist_dav.model.digest import Digest
-from mylist_dav.services.holdings import IDS_MAX, Brought, Offered, Receiving, Reread
+from mylist_dav.services.holdings import IDS_MAX, Brought, Offered, Receiving, Reread, State
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX
 from mylist_dav.wire.documents.blocks import (
     BlocksAsked,
     BroughtBlock,
     DeleteTold,
+    ExistAsked,
     ExistTold,
     RefusedBlock,
+    UploadAsked,
     UploadTold,
     VerifiedBlock,
 )
-from mylist_dav.wire.messages import Headers, Piece, Request, Response
+from mylist_dav.wire.messages import Headers, Piece, Response
 from mylist_dav.wire.responder import Representation, file_response
 
 _TAG = "Blocks"
@@ -51,7 +54,7 @@ def operations() -> list[Operation]:
         Operation(
             "POST", "/blocks/exists", "existBlocks", _TAG,
             "Which of these blocks need not be uploaded; what is present stays for hours",
-            exists, body=BlocksAsked, told=ExistTold, limit_bytes=_IDS_BYTES_MAX,
+            exists, query=ExistAsked, body=BlocksAsked, told=ExistTold, limit_bytes=_IDS_BYTES_MAX,
         ),
         Operation(
             "POST", "/blocks/download", "downloadBlocks", _TAG, "A tar of these blocks, named by their ids",
@@ -60,7 +63,7 @@ def operations() -> list[Operation]:
         Operation(
             "POST", "/blocks/upload", "uploadBlocks", _TAG,
             "Store the files of a tar, each named by its id; bad ones are named, and the others are kept",
-            upload, body=Media((_TAR,), "the blocks"), told=UploadTold,
+            upload, query=UploadAsked, body=Media((_TAR,), "the blocks"), told=UploadTold,
         ),
         Operation(
             "POST", "/blocks/verify", "verifyBlocks", _TAG,
@@ -99,7 +102,9 @@ def _one(call: Call, ref: BlockRef) -> Response:
 
 def exists(call: Call) -> ExistTold:
     found = call.library.holdings.exists(call.actor, _ids(call))
-    return ExistTold(present=_texts(found.present), missing=_texts(found.missing))
+    asked: ExistAsked = call.query
+    missing = found.missing if asked.tell == "all" else []
+    return ExistTold(present=_texts(found.present), missing=_texts(missing))
 
 
 def download(call: Call) -> Response:
@@ -111,7 +116,8 @@ def download(call: Call) -> Response:
 
 def upload(call: Call) -> BlockSink:
     """Raises Forbidden for who may write nowhere."""
-    return BlockSink(call.request, call.library.holdings.receive(call.actor), _limit_bytes(call))
+    asked: UploadAsked = call.query
+    return BlockSink(call.library.holdings.receive(call.actor), _limit_bytes(call), asked.tell == "bad")
 
 
 def verify(call: Call) -> Response:
@@ -129,13 +135,15 @@ def delete(call: Call) -> DeleteTold:
 class BlockSink:
     """A BodySink that stores the files of a tar as blocks, in groups, as they come."""
 
-    def __init__(self, request: Request, receiving: Receiving, limit_bytes: int) -> None:
+    def __init__(self, receiving: Receiving, limit_bytes: int, bad_alone: bool) -> None:
+        """bad_alone: the answer names the members alone that were not kept."""
         self.limit_bytes = limit_bytes
         self.piece_bytes = _PIECE_BYTES
-        self._request = request
         self._receiving = receiving
+        self._bad_alone = bad_alone
         self._members = SmallMembers(BLOCK_BYTES_MAX, IDS_MAX)
         self._told: list[BroughtBlock] = []
+        self._counts: Counter[State] = Counter()
 
     def write(self, piece: bytes) -> None:
         """Raises BadArchive, OutOfQuota, ...; the blocks before are kept."""
@@ -146,14 +154,23 @@ class BlockSink:
         """Raises Incomplete; the blocks that came are kept then, too."""
         self._tell(self._receiving.finish())
         self._members.finish()
-        return model_response(UploadTold(blocks=self._told))
+        count = self._counts
+        return model_response(
+            UploadTold(
+                blocks=self._told,
+                stored=count[State.STORED],
+                present=count[State.PRESENT],
+                bad=count[State.BAD],
+            )
+        )
 
     def abort(self) -> None:
         """Groups that are stored stay; they are forgotten if nobody commits them."""
         self._told.clear()
 
     def _tell(self, brought: list[Brought]) -> None:
-        self._told.extend(_told(one) for one in brought)
+        self._counts.update(one.state for one in brought)
+        self._told.extend(_told(one) for one in brought if not self._bad_alone or one.state is State.BAD)
 
 
 def _ids(call: Call) -> list[Digest]:

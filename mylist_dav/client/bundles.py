@@ -1,7 +1,8 @@
 """Blocks on their way as tar archives, whose members are named by the ids of the blocks: out of files, and back.
 
-A bundle that goes out is read from its files while it is sent, a block at a time, and each block is hashed again: what
-has changed since it was hashed goes out as zeros, which the server does not take, and is named afterwards.
+What of a bundle is not in memory is read from its files while it is sent, a block at a time, and each such block is
+hashed again: what has changed since it was hashed goes out as zeros, which the server does not take, and is named
+afterwards.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ from mylist_dav.model.chunking import CHUNK_BYTES_MAX
 from mylist_dav.model.digest import Digest
 
 BUNDLE_BYTES = 8 * 1024 * 1024
-BUNDLE_BLOCKS = 2_000
+BUNDLE_BLOCKS = 1_000
+"""What a server makes durable together."""
+
 _PIECE_BYTES = 256 * 1024
 
 
 class Source(NamedTuple):
-    """Where the bytes of a block stand."""
+    """Where the bytes of a block stand. data: the bytes themselves, where they are kept."""
 
     path: str
     offset: int
     block: Block
+    data: bytes | None = None
 
 
 class Bundle:
@@ -86,6 +90,8 @@ class Bundle:
             self._sent(len(data))
 
     def _read(self, source: Source) -> bytes:
+        if source.data is not None:
+            return source.data
         wanted = source.block
         try:
             with self._inside.file(source.path) as descriptor:

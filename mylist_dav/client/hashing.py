@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mylist_dav.client.inside import Inside, is_file
+from mylist_dav.client.inside import Near, is_file
 from mylist_dav.client.nodes import Block, Node
 from mylist_dav.client.walking import Stamp, file_node, stamp_of
 from mylist_dav.model.chunking import Chunker
@@ -26,36 +26,48 @@ class Hashed(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A file that was read while it did not change. node: with its digest."""
+    """A file that was read while it did not change. node: with its digest. data: of a short one, all that it holds."""
 
     node: Node
     stamp: Stamp
     hashed: Hashed
+    data: bytes | None
 
 
 class Unsteady(Exception):
     """Why a file could not be read as one thing."""
 
 
-def read_steadily(inside: Inside, path: str) -> Read:
+def read_steadily(near: Near, path: str) -> Read:
     """Hash a file, again when it changes meanwhile. Raises Unsteady when it does each time, OSError."""
-    with inside.file(path) as descriptor:
+    descriptor = near.open(path)
+    try:
+        before = os.fstat(descriptor)
         for _ in range(TRIES):
-            before = os.fstat(descriptor)
             if not is_file(before):
                 raise Unsteady("it is no file any more")
+            data, hashed = _content(descriptor, before.st_size)
+            after = os.fstat(descriptor)
+            stamp = stamp_of(after)
+            if hashed is not None and stamp == stamp_of(before):
+                return Read(file_node(after, hashed.digest), stamp, hashed, data)
             os.lseek(descriptor, 0, os.SEEK_SET)
-            hashed = hash_content(descriptor, before.st_size)
-            if hashed is not None and stamp_of(os.fstat(descriptor)) == stamp_of(before):
-                return Read(file_node(before, hashed.digest), stamp_of(before), hashed)
+            before = after
+    finally:
+        os.close(descriptor)
     raise Unsteady("it kept changing while it was read")
 
 
-def hash_content(descriptor: int, size_bytes: int) -> Hashed | None:
-    """The content from here to the end; None if it has not this size. Holds some 12 MiB."""
-    if size_bytes <= WHOLE_BYTES_MAX:
-        data = read_fully(descriptor, size_bytes + 1)
-        return hash_short(data) if len(data) == size_bytes else None
+def _content(descriptor: int, size_bytes: int) -> tuple[bytes | None, Hashed | None]:
+    """The content from here to the end, short ones with their bytes; no hashes if it has not this size."""
+    if size_bytes > WHOLE_BYTES_MAX:
+        return None, _hash_long(descriptor, size_bytes)
+    data = read_fully(descriptor, size_bytes + 1)
+    return data, hash_short(data) if len(data) == size_bytes else None
+
+
+def _hash_long(descriptor: int, size_bytes: int) -> Hashed | None:
+    """Holds some 12 MiB."""
     whole, chunker, blocks, seen = blake3(), Chunker(), list[Block](), 0
     while seen <= size_bytes and (piece := os.read(descriptor, _PIECE_BYTES)):
         seen += len(piece)

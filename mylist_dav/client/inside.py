@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -91,6 +91,38 @@ class Inside:
                 os.close(at)
             raise
         return at
+
+
+class Near:
+    """Opens files one after the other. The folder of the last one stays open: the next one mostly lies in it too.
+
+    For one thread; close() it, but not the folder it is of.
+    """
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+        self._opened = ExitStack()
+        self._above: str | None = None
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._opened.close()
+        self._above = None
+
+    def open(self, path: str) -> int:
+        """A descriptor of a file, as Inside.file gives it; whoever asks for it closes it."""
+        above, _, name = path.rpartition("/")
+        if above != self._above:
+            self.close()
+            self._descriptor = self._opened.enter_context(self._inside.folder(above))
+            self._above = above
+        return os.open(name, _FILE, dir_fd=self._descriptor)
 
 
 def is_file(found: os.stat_result) -> bool:

@@ -66,7 +66,7 @@ class Pull:
                 if "" in walked.left_out:
                     raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
                 crew.progress.entries = len(walked.tree)
-                hashing = Sending(inside, self._hashes, crew, None)
+                hashing = Sending(inside, self._hashes, crew, kept_bytes_max=0)
                 there = self._hash(walked, hashing)
                 jid, wanted = asked.result()
                 return self._pull(inside, crew, jid, wanted, there, walked, hashing)
@@ -90,7 +90,8 @@ class Pull:
     def _hash(self, walked: Walked, hashing: Sending) -> Tree:
         whole = False
         try:
-            hashing.run(walked.tree, walked.stamps, ())
+            hashing.read(walked.tree, walked.stamps)
+            hashing.run(None, ())
             whole = True
         finally:
             self._hashes.save(whole=whole)
@@ -140,7 +141,7 @@ class Pull:
             sum(node.size_bytes for node in wanted.values()),
             fetching.received_blocks if fetching else 0,
             fetching.received_bytes if fetching else 0,
-            self._calls.round_trips,
+            self._calls.link.round_trips,
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +17,10 @@ from mylist_dav.client.crew import Crew
 from mylist_dav.client.ignoring import Ignoring
 from mylist_dav.client.inside import Inside
 from mylist_dav.client.nodes import FILE, Tree, above
-from mylist_dav.client.operations import operations, refuse_too_much
+from mylist_dav.client.operations import is_large, operations, tree_lines
 from mylist_dav.client.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.progress import Show
-from mylist_dav.client.sending import Sending
+from mylist_dav.client.sending import KEPT_BYTES_MAX, Sending
 from mylist_dav.client.walking import Walked, walk
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
 
@@ -94,14 +95,15 @@ class Push:
             if "" in walked.left_out:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
+            kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
+            sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
+            sending.read(walked.tree, walked.stamps)
             remote, made = asked.result(), False
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
-            refuse_too_much(walked.tree, remote.tree)
             if remote.details is None and not self._wishes.dry_run:
                 remote, made = Remote(self._calls.create(self._wishes.private), {}), True
-            calls = None if self._wishes.dry_run else self._calls
-            return self._push(walked, remote, Sending(inside, self._hashes, crew, calls), made)
+            return self._push(walked, remote, sending, made)
 
     def _remote(self) -> Remote:
         """The head, its tree from the cache where that holds."""
@@ -114,7 +116,7 @@ class Push:
         known = {node.digest for node in remote.tree.values() if node.kind == FILE}
         whole = False
         try:
-            sending.run(walked.tree, walked.stamps, known)
+            sending.run(None if self._wishes.dry_run else self._calls, known)
             whole = True
         finally:
             self._hashes.save(whole=whole)
@@ -141,7 +143,7 @@ class Push:
             sum(node.size_bytes for node in tree.values()),
             sending.sent_blocks,
             sending.sent_bytes,
-            self._calls.round_trips,
+            self._calls.link.round_trips,
             self._exposures(remote.details),
         )
 
@@ -177,7 +179,7 @@ class _Race:
         """The head afterwards. Raises PreconditionFailed when somebody else has changed the same."""
         raced = False
         for _ in range(COMMITS_MAX):
-            done = self._calls.commit(base_jid, operations(self.plan, self._recipes), NOTE)
+            done = self._commit(base_jid)
             if isinstance(done, Committed):
                 return done.jid
             if isinstance(done, Missing):
@@ -188,6 +190,11 @@ class _Race:
                 return head_jid
             raced, base_jid = raced or head_jid != base_jid, head_jid
         raise MylistError(f"{self._calls.flist} cannot be committed to; nothing was changed. Try again later")
+
+    def _commit(self, base_jid: int) -> Committed | Missing | Lost:
+        if not is_large(self.plan, self._recipes):
+            return self._calls.commit(base_jid, operations(self.plan, self._recipes), NOTE)
+        return self._calls.put_tree(base_jid, partial(tree_lines, self.plan, self._recipes), NOTE)
 
     def _look(self, base_jid: int, lost: Lost, raced: bool) -> int:
         """What is there now, and a plan from there. Raises PreconditionFailed, NotFound."""

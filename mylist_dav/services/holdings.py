@@ -38,9 +38,13 @@ IDS_MAX = 10_000
 UPLOAD_NS = 24 * 3600 * 1_000_000_000
 """How long blocks that somebody has brought wait for a commit; bringing them again begins anew."""
 
-GROUP_BLOCKS_MAX = 500
+GROUP_BLOCKS_MAX = 1_000
 GROUP_BYTES_MAX = 16 * 1024 * 1024
-"""What is kept in memory while blocks are brought: so much becomes durable together."""
+"""What is kept in memory while blocks are brought: so much becomes durable together, with two syncs of the file system
+and one transaction of some 30 ms."""
+
+DELETED_TOGETHER_MAX = 500
+"""Blocks whose files are removed in one transaction."""
 
 ATTEMPTS_MAX = 3
 
@@ -252,8 +256,8 @@ class Holdings:
         require_admin(actor)
         wanted = _once(ids)
         found = Deletion([], [], [])
-        for start in range(0, len(wanted), GROUP_BLOCKS_MAX):
-            self._delete_group(actor, wanted[start : start + GROUP_BLOCKS_MAX], found)
+        for start in range(0, len(wanted), DELETED_TOGETHER_MAX):
+            self._delete_group(actor, wanted[start : start + DELETED_TOGETHER_MAX], found)
         return found
 
     def _delete_group(self, actor: Actor, ids: list[Digest], found: Deletion) -> None:
@@ -309,23 +313,23 @@ class Receiving:
 
     def _check(self, offered: Offered) -> Brought:
         """It waits to be stored, or it is bad."""
-        problem = offered.problem or _problem(offered)
+        digest = Digest.of(offered.data)
+        problem = offered.problem or _problem(offered, digest)
         if problem:
             return Brought(offered.name, None, State.BAD, problem)
-        digest = Digest.of(offered.data)
         if digest not in self._group:
             self._group[digest] = offered.data
             self._bytes += len(offered.data)
         return Brought(offered.name, digest, State.PRESENT)
 
 
-def _problem(offered: Offered) -> str:
-    """What is wrong with a block that is brought; '' when nothing is."""
+def _problem(offered: Offered, digest: Digest) -> str:
+    """What is wrong with a block that is brought; '' when nothing is. digest: of its bytes."""
     if not offered.data:
         return "a block has at least one byte"
     if len(offered.data) > BLOCK_BYTES_MAX:
         return f"a block has at most {BLOCK_BYTES_MAX} bytes"
-    if offered.name != str(Digest.of(offered.data)):
+    if offered.name != str(digest):
         return "its bytes have another digest than its name says"
     return ""
 

@@ -66,7 +66,10 @@ class Caller:
         if account:
             headers.append(("authorization", f"Bearer {self.tokens[account]}"))
         length = None if body is None else len(body)
-        request = Request(method, target, "", headers, "h", "h", content_length=length, has_body=bool(body))
+        target, _, query = target.partition("?")
+        request = Request(
+            method, target, query, headers, "h", "h", content_length=length, has_body=bool(body)
+        )
         try:
             found = self.front.respond(request)
             if isinstance(found, Response):
@@ -236,11 +239,18 @@ def test_downloads_are_recorded(caller: Caller) -> None:
     assert [(row.account, row.size_bytes, block in row.detail) for row in rows] == [("bert", 7, True)]
 
 
+def test_who_wants_to_know_only_what_is_there_is_told_that(caller: Caller) -> None:
+    (block,) = caller.put(b"content")
+    body = json.dumps({"ids": [UNKNOWN, block]}).encode()
+    answer = json.loads(caller.bytes_of(caller.send("POST", "/blocks/exists?tell=present", body)))
+    assert answer == {"present": [block], "missing": []}
+
+
 # -- bringing ---------------------------------------------------------------------------------------------------
 
 
-def upload(caller: Caller, body: bytes, account: str = "admin") -> Response:
-    return caller.send("POST", "/blocks/upload", body, account, "application/x-tar")
+def upload(caller: Caller, body: bytes, account: str = "admin", query: str = "") -> Response:
+    return caller.send("POST", f"/blocks/upload{query}", body, account, "application/x-tar")
 
 
 def test_the_files_of_a_tar_are_stored_and_told_one_by_one(caller: Caller) -> None:
@@ -263,6 +273,15 @@ def test_bad_members_are_named_and_the_others_kept(caller: Caller) -> None:
     assert [told["name"] for told in answer["blocks"][1:4]] == [name for name, _ in bad]
     assert all(told["detail"] and told["id"] is None for told in answer["blocks"][1:4])
     assert caller.post("exists", [before[0], after[0]])["missing"] == []
+
+
+def test_who_wants_only_bad_members_is_told_how_many_others_there_were(caller: Caller) -> None:
+    (there,), (new,) = named(b"there"), named(b"new")
+    assert upload(caller, tar_of(there)).status == 200
+    body = tar_of(there, new, (UNKNOWN, b"other"))
+    answer = json.loads(caller.bytes_of(upload(caller, body, query="?tell=bad")))
+    assert [told["name"] for told in answer["blocks"]] == [UNKNOWN]
+    assert (answer["stored"], answer["present"], answer["bad"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(

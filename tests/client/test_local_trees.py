@@ -14,7 +14,7 @@ import pytest
 from mylist_dav.client.caches import GRAIN_NS, Hashes, Trees
 from mylist_dav.client.hashing import Hashed, Unsteady, hash_short, read_steadily
 from mylist_dav.client.ignoring import PATTERNS_MAX, Ignoring
-from mylist_dav.client.inside import Inside
+from mylist_dav.client.inside import Inside, Near
 from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node
 from mylist_dav.client.walking import Walked, stamp_of, walk
 from mylist_dav.errors import Invalid, NotFound
@@ -156,7 +156,7 @@ def test_a_file_is_cut_just_as_the_server_cuts_it(folder: Path, inside: Inside, 
     with ContentWriter(MemoryBlocks()) as writer:
         writer.write(content)
         recipe = writer.finish()
-    read = read_steadily(inside, "file")
+    read = read_steadily(Near(inside), "file")
     assert read.node.digest == str(recipe.digest)
     assert read.hashed.blocks == tuple(Block(str(ref.digest), ref.size_bytes) for ref in recipe.blocks)
 
@@ -176,16 +176,16 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
 
     monkeypatch.setattr(os, "read", read)
     changes = 1
-    assert read_steadily(inside, "file").hashed == hash_short(b"two")
+    assert read_steadily(Near(inside), "file").hashed == hash_short(b"two")
     reads[0], changes = 0, 99
     with pytest.raises(Unsteady, match="kept changing"):
-        read_steadily(inside, "file")
+        read_steadily(Near(inside), "file")
 
 
 def test_what_is_no_file_any_more_is_not_read(folder: Path, inside: Inside) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(Unsteady, match="no file"):
-        read_steadily(inside, "pipe")
+        read_steadily(Near(inside), "pipe")
 
 
 def test_an_ignore_file_that_goes_while_it_is_looked_for_takes_nothing_with_it(folder: Path) -> None:

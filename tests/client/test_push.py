@@ -15,6 +15,7 @@ from mylist_dav.client.caches import Trees
 from mylist_dav.client.calls import Calls, Committed, Lost, Missing
 from mylist_dav.client.known import Login, Tokens
 from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK
+from mylist_dav.client.sending import Room
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
 from tests.client.desks import Desk, plant, write
 from tests.programs import require
@@ -269,16 +270,18 @@ def test_a_push_that_was_interrupted_sends_the_rest_the_next_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(Calls):
-        def upload(self, size_bytes: int, pieces: Callable[[], Iterator[bytes]]) -> dict[str, str]:
+        def upload(
+            self, count: int, size_bytes: int, pieces: Callable[[], Iterator[bytes]]
+        ) -> dict[str, str]:
             if sent:
                 raise MylistError("the line is dead")
             sent.append(size_bytes)
-            return super().upload(size_bytes, pieces)
+            return super().upload(count, size_bytes, pieces)
 
     sent: list[int] = []
     monkeypatch.setattr("mylist_dav.client.bundles.BUNDLE_BLOCKS", 10)
     for number in range(40):
-        write(desk.folder, f"file-{number}", content=os.urandom(100))
+        write(desk.folder, f"file-{number}", content=os.urandom(2000))
     with pytest.raises(MylistError, match="dead"):
         desk.push(Interrupted)
     assert desk.there() == {}
@@ -288,37 +291,94 @@ def test_a_push_that_was_interrupted_sends_the_rest_the_next_time(
     assert len(desk.there()) == 40
 
 
-def test_a_file_that_changes_before_it_is_sent_arrives_as_it_is_then(desk: Desk) -> None:
-    class Restless(Calls):
-        def missing(self, ids: list[str]) -> set[str]:
-            found = super().missing(ids)
-            if not changed:
-                changed.append(1)
-                write(desk.folder, "file", content=b"newer")
-                (desk.folder / "gone").unlink()
-            return found
+def restless(disturb: Callable[[], None]) -> type[Calls]:
+    """Calls before which something happens to the files that are to be sent, each time."""
 
-    changed: list[int] = []
+    class Restless(Calls):
+        def upload(
+            self, count: int, size_bytes: int, pieces: Callable[[], Iterator[bytes]]
+        ) -> dict[str, str]:
+            disturb()
+            return super().upload(count, size_bytes, pieces)
+
+    return Restless
+
+
+def test_a_file_that_changes_before_it_is_read_again_arrives_as_it_is_then(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disturb() -> None:
+        write(desk.folder, "file", content=b"newer")
+        (desk.folder / "gone").unlink(missing_ok=True)
+
+    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 0)
     first = os.urandom(10)
     write(desk.folder, "file", "twin", content=first)
     write(desk.folder, "gone", content=os.urandom(10))
-    done = desk.push(Restless)
+    done = desk.push(restless(disturb))
     assert (done.left_out, set(desk.there())) == ({}, {"file", "twin"})
     assert (desk.content("file"), desk.content("twin")) == (b"newer", first)
 
 
-def test_a_file_that_never_rests_is_left_out(desk: Desk) -> None:
-    class Restless(Calls):
-        def missing(self, ids: list[str]) -> set[str]:
-            found = super().missing(ids)
-            write(desk.folder, "log", content=os.urandom(10))
-            return found
-
+def test_a_file_that_never_rests_is_left_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 0)
     write(desk.folder, "log", content=os.urandom(10))
     write(desk.folder, "file")
-    done = desk.push(Restless)
+    done = desk.push(restless(lambda: write(desk.folder, "log", content=os.urandom(10))))
     assert done.left_out == {"log": "it kept changing while it was sent"}
     assert set(desk.there()) == {"file"}
+
+
+def test_small_files_are_sent_as_they_were_hashed_without_reading_them_again(desk: Desk) -> None:
+    write(desk.folder, "file", content=b"first")
+    done = desk.push(restless(lambda: write(desk.folder, "file", content=b"other")))
+    assert (done.left_out, desk.content("file")) == ({}, b"first")
+    desk.push()
+    assert desk.content("file") == b"other"
+
+
+def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 1000)
+    for number in range(20):
+        write(desk.folder, f"file-{number}", content=os.urandom(300))
+    write(desk.folder, "twin-1", "twin-2", content=os.urandom(300))
+    rooms: list[Room] = []
+
+    class Counted(Room):
+        def __init__(self, size_bytes: int) -> None:
+            super().__init__(size_bytes)
+            rooms.append(self)
+
+    monkeypatch.setattr("mylist_dav.client.sending.Room", Counted)
+    desk.push()
+    assert len(desk.there()) == 22
+    assert (rooms[0].take(1001), rooms[0].take(1000), rooms[0].take(1)) == (False, True, False)
+
+
+def test_the_first_question_is_short_and_later_ones_are_longer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asking(Calls):
+        def missing(self, ids: list[str]) -> set[str]:
+            asked.append(len(ids))
+            return super().missing(ids)
+
+    asked: list[int] = []
+    monkeypatch.setattr("mylist_dav.client.sending._ASK_FIRST", 2)
+    monkeypatch.setattr("mylist_dav.client.sending._UNASKED_BYTES", 0)
+    for number in range(20):
+        write(desk.folder, f"file-{number}", content=os.urandom(300))
+    desk.push(Asking)
+    assert sorted(asked[:3]) == [2, 4, 8]
+    assert (sum(asked), len(desk.there())) == (20, 20)
+
+
+def test_what_is_little_is_sent_without_asking(desk: Desk) -> None:
+    write(desk.folder, "file", content=b"little")
+    first = desk.push()
+    write(desk.folder, "file", content=b"more")
+    changed = desk.push()
+    assert (first.round_trips, changed.round_trips) == (4, 3)
 
 
 def test_blocks_that_the_server_no_longer_has_are_sent_after_all(desk: Desk) -> None:

@@ -17,11 +17,17 @@ class BlocksAsked(Asked):
     ids: Annotated[list[DigestText], Field(max_length=IDS_MAX)]
 
 
+class ExistAsked(Asked):
+    """present: leave out what is missing, which the caller can tell from what it asked for."""
+
+    tell: Literal["all", "present"] = "all"
+
+
 class ExistTold(Told):
     """Each id once, in the order it was asked for."""
 
     present: list[DigestText]
-    missing: list[DigestText] = Field(description="not here, or not for the caller")
+    missing: list[DigestText] = Field(description="not here, or not for the caller; empty with tell=present")
 
 
 class VerifiedBlock(Told):
@@ -40,10 +46,19 @@ class BroughtBlock(Told):
     detail: str = Field(description="what is wrong with a bad one")
 
 
+class UploadAsked(Asked):
+    """bad: name only the members that were not kept; the others are counted."""
+
+    tell: Literal["all", "bad"] = "all"
+
+
 class UploadTold(Told):
-    """Every member but folders, in order."""
+    """Every member but folders, in order; with tell=bad those alone that are. How many there were of each state."""
 
     blocks: list[BroughtBlock]
+    stored: int
+    present: int
+    bad: int
 
 
 class RefusedBlock(Told):
