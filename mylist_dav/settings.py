@@ -251,7 +251,7 @@ class LimitSettings(Section):
         1_000_000, "Most entries of one PROPFIND answer.", between(1, 100_000_000)
     )
     archive_members_max: int = _setting(
-        1_000_000, "Most members of an uploaded archive.", between(1, 100_000_000)
+        1_000_000, "Most members of an uploaded archive, or lines of a tree.", between(1, 100_000_000)
     )
     archive_bytes_max: int = _setting(
         TIB, "Largest size of an uploaded archive when unpacked.", between(1, 2**53)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
 
 from mylist_dav.api.bodies import model_response
 from mylist_dav.api.jobs import JobSink
 from mylist_dav.api.operations import Call, Media, Operation
+from mylist_dav.api.spooling import SpooledSink
 from mylist_dav.errors import Invalid
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.exports import MEDIA_TYPES, Export, Format
 from mylist_dav.services.job_kinds import IMPORT
-from mylist_dav.services.quotas import Require
 from mylist_dav.wire.dispositions import attachment
 from mylist_dav.wire.documents.flists import DownloadAsked, UploadAsked, UploadTold
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response
@@ -20,7 +21,6 @@ from mylist_dav.wire.preconditions import preconditions_of, range_holds
 from mylist_dav.wire.responder import Representation, file_response
 from mylist_dav.wire.strangers import FILE_HEADERS
 
-PIECE_BYTES = 1024 * 1024
 _TAG = "Archives"
 _TYPES = tuple(dict.fromkeys([*MEDIA_TYPES.values(), "application/octet-stream"]))
 
@@ -113,49 +113,27 @@ def upload(call: Call) -> BodySink:
     if asked.as_job == "1":
         import_asked = {"name": str(name), "merge": asked.merge == "1", "make": True}
         return JobSink(call, IMPORT, import_asked, str(name), require)
-    return ArchiveSink(call, name, require, merge=asked.merge == "1")
+    use = partial(_take_in, call, name, merge=asked.merge == "1")
+    return SpooledSink(call, use, call.library.settings.limits.body_bytes_max, require)
 
 
-class ArchiveSink:
-    """A BodySink: an archive is kept in a file until all of it is here, then read. So one that breaks off costs nobody
-    anything, and a zip can be read from its end."""
-
-    def __init__(self, call: Call, name: FlistName, require: Require, *, merge: bool) -> None:
-        self.limit_bytes = call.library.settings.limits.body_bytes_max
-        self.piece_bytes = PIECE_BYTES
-        self._call = call
-        self._name = name
-        self._require = require
-        self._merge = merge
-        self._spool = call.library.imports.arriving(call.actor.account)
-
-    def write(self, piece: bytes) -> None:
-        """Raises OutOfQuota, TooLarge, OutOfSpace."""
-        self._require(self._spool.size_bytes + len(piece))
-        self._spool.write(piece)
-
-    def finish(self) -> Response:
-        library, actor = self._call.library, self._call.actor
-        with contextlib.closing(self._spool):
-            source = library.imports.archive(self._spool.file())
-            done = library.imports.run(
-                actor, self._name, source, merge=self._merge, make=True, note="upload of an archive"
-            )
-        jid = done.jid if done.jid is not None else library.flists.get(actor, self._name).head_jid
-        told = UploadTold(
-            name=str(self._name),
-            jid=jid,
-            changed=done.jid is not None,
-            made=done.made,
-            entries=done.entries,
-            size_bytes=done.size_bytes,
-            added=done.added,
-            changed_entries=done.changed,
-            removed=done.removed,
-            new_blocks=done.new_blocks,
-            new_bytes=done.new_bytes,
-        )
-        return model_response(told, 201 if done.made else 200)
-
-    def abort(self) -> None:
-        self._spool.close()
+def _take_in(call: Call, name: FlistName, file: BinaryIO, *, merge: bool) -> Response:
+    library, actor = call.library, call.actor
+    done = library.imports.run(
+        actor, name, library.imports.archive(file), merge=merge, make=True, note="upload of an archive"
+    )
+    jid = done.jid if done.jid is not None else library.flists.get(actor, name).head_jid
+    told = UploadTold(
+        name=str(name),
+        jid=jid,
+        changed=done.jid is not None,
+        made=done.made,
+        entries=done.entries,
+        size_bytes=done.size_bytes,
+        added=done.added,
+        changed_entries=done.changed,
+        removed=done.removed,
+        new_blocks=done.new_blocks,
+        new_bytes=done.new_bytes,
+    )
+    return model_response(told, 201 if done.made else 200)

@@ -6,14 +6,14 @@ import re
 
 from mylist_dav.api.bodies import model_response
 from mylist_dav.api.conditions import conditions_of
-from mylist_dav.api.jobs import JobSink
+from mylist_dav.api.jobs import JobSink, accepted
 from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
 from mylist_dav.model.actors import GUEST
 from mylist_dav.model.conditions import UNCONDITIONAL
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
-from mylist_dav.services.files import FILE_JOB, FLIST, address_of
+from mylist_dav.services.files import CHECK_JOB, FILE_JOB, FLIST, address_of
 from mylist_dav.services.uploads import Upload
 from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FilePutAsked, FileTold
@@ -44,6 +44,7 @@ def operations() -> list[Operation]:
             "POST", "/api/v1/files/check", "checkFile", _TAG,
             "Whether all of a file is there: its blocks with their sizes, or their bytes read and hashed",
             check, body=FileCheckAsked, told=FileCheckTold,
+            also={202: "a job (`hard`, of a large file): the same as getJob tells"},
         ),
     ]  # fmt: skip
 
@@ -100,20 +101,13 @@ def get(call: Call) -> Response:
     return response
 
 
-def check(call: Call) -> FileCheckTold:
+def check(call: Call) -> FileCheckTold | Response:
     asked: FileCheckAsked = call.body
-    found = call.library.single_files.check(call.actor, Digest.parse(asked.digest), hard=asked.hard)
-    return FileCheckTold(
-        digest=asked.digest,
-        size=found.recipe.size_bytes,
-        blocks=len(found.recipe.blocks),
-        hard=asked.hard,
-        whole=not (found.missing_count or found.bad_count),
-        missing=list(map(str, found.missing)),
-        bad=list(map(str, found.bad)),
-        missing_count=found.missing_count,
-        bad_count=found.bad_count,
-    )
+    digest, files = Digest.parse(asked.digest), call.library.single_files
+    if asked.hard and files.takes_long(call.actor, digest):
+        return accepted(call.library.jobs.start(call.actor, CHECK_JOB, {"digest": asked.digest}))
+    found = files.check(call.actor, digest, hard=asked.hard)
+    return FileCheckTold.model_validate(found.told(digest, hard=asked.hard))
 
 
 def content_type_of(entry: Entry) -> str:

@@ -103,6 +103,7 @@ def _details(found: Health) -> dict[str, object]:
         "problem": found.problem or None,
         "stopped": found.stopped or None,
         "disk": None if room is None else {**room._asdict(), "short": found.short},
+        "doors_lost": found.doors_lost,
         "catalog": {"schema_version": found.schema_version},
         "upkeep": {kind: {"at_ns": one.at_ns, **one.found} for kind, one in found.upkept.items()},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mylist_dav.api import archives, blocks, commits, entries, files, flists, jobs, records, tokens
+from mylist_dav.api import archives, blocks, commits, entries, files, flists, jobs, records, tokens, trees
 from mylist_dav.api.frontend import ApiFrontEnd
 from mylist_dav.api.operations import Operation, Table
 from mylist_dav.api.reference import Reference
@@ -23,6 +23,7 @@ def api(library: Library) -> ApiFrontEnd:
         *flists.operations(),
         *commits.operations(),
         *entries.operations(),
+        *trees.operations(),
         *archives.operations(),
         *records.operations(),
         *jobs.operations(),

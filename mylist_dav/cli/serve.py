@@ -13,6 +13,7 @@ from mylist_dav.cli.operator import operator_key
 from mylist_dav.cli.shared import local_command, open_library, read_settings
 from mylist_dav.server.assembly import service
 from mylist_dav.server.running import serve as run
+from mylist_dav.server.signals import stop_in_order
 from mylist_dav.services.logins import own_addresses
 from mylist_dav.services.starting import Started, first_start
 from mylist_dav.settings import Settings
@@ -36,6 +37,7 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
     No settings file is needed: without one it listens on 127.0.0.1:8080 and keeps everything in ./store. The first
     start makes an admin account with your key (made if you have none) and a token, and publishes a welcome site.
     """
+    stop_in_order()
     settings = read_settings(server__listen=listen or None, server__engine=engine, server__workers=workers)
     logging.basicConfig(
         level=settings.server.log_level.upper(),

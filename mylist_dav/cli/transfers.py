@@ -18,6 +18,7 @@ from mylist_dav.cli.shared import size
 from mylist_dav.client.calls import Calls
 from mylist_dav.client.folder import cache_folder
 from mylist_dav.client.known import Tokens
+from mylist_dav.client.link import Link
 from mylist_dav.client.planning import Plan
 from mylist_dav.client.progress import Progress, Show
 from mylist_dav.errors import Unauthenticated
@@ -57,7 +58,7 @@ def calls_for(server: str | None, flist: FlistName) -> Iterator[Calls]:
     """The server one is logged in at. Raises NotFound, Unauthenticated."""
     tokens = Tokens(own_folder())
     where = canonical_server(server or tokens.latest())
-    calls = Calls(where, tokens.get(where).token, flist)
+    calls = Calls(Link.plain(where, tokens.get(where).token), flist)
     if can_be_overheard(where):
         click.echo("warning: without TLS, whoever listens on the way can use your token", err=True)
     try:

@@ -1,64 +1,74 @@
-"""A revision as the operations that make a peer's tree the same, and blocks as bundles. Pure."""
+"""A revision as the lines that make a peer's tree the same, and blocks as bundles. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
-from mylist_dav.client.peer import Node
+from mylist_dav.client.calls import Listed
 from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padding
-from mylist_dav.model.contents import BlockRef, Recipe
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.entries import Entry
 
 BUNDLE_BYTES = 8 * 1024 * 1024
 BUNDLE_BLOCKS = 2_000
-Operation = dict[str, Any]
+LINES_AT_ONCE = 500
+Line = dict[str, Any]
 
 
-def node_of(entry: Entry) -> Node:
+def listed(entry: Entry) -> Listed:
     """An entry of ours as the peer shows its own."""
-    digest = str(entry.digest) if entry.digest is not None else ""
-    return Node(
-        entry.kind.name.lower(), entry.mode, entry.mtime_ns, digest, entry.target or "", entry.content_type
+    return Listed(
+        entry.kind.name.lower(),
+        entry.size_bytes if entry.is_file else 0,
+        entry.mode,
+        entry.mtime_ns,
+        str(entry.digest) if entry.digest is not None else "",
+        entry.target or "",
+        entry.content_type,
     )
 
 
-def must_go(was: Node, now: Node) -> bool:
-    """Whether what is there has to be removed before what is wanted can be made: it cannot become that."""
-    loses_type = now.content_type is None and was.content_type is not None
-    return was.kind != now.kind or (was.kind == "file" and loses_type)
-
-
-def topmost(paths: set[str]) -> list[str]:
-    """Those that lie below none of the others, in order."""
-    return sorted(path for path in paths if path.rpartition("/")[0] not in paths)
-
-
-def operation(path: str, was: Node | None, now: Node, recipe: Recipe | None) -> Operation | None:
-    """What makes `now` of `was`; None when nothing is to be done. recipe: of a file."""
+def line(path: str, was: Listed | None, entry: Entry, recipe: Recipe | None) -> Line | None:
+    """What makes an entry of ours of what is there; None when nothing is to be done. recipe: of a content that is new
+    there."""
+    now = listed(entry)
     if was is not None and _same(was, now):
         return None
-    attributes: Operation = {"mode": now.mode, "mtime_ns": now.mtime_ns}
-    if now.content_type is not None:
-        attributes["content_type"] = now.content_type
+    told: Line = {"kind": now.kind, "path": path, "mtime_ns": now.mtime_ns}
     if now.kind == "symlink":
-        return {"op": "symlink", "path": path, "target": now.target, "mtime_ns": now.mtime_ns}
-    if was is not None and was.digest == now.digest:
-        return {"op": "attributes", "path": path, **attributes}
+        return {**told, "target": now.target}
+    told["mode"] = now.mode
     if now.kind == "directory":
-        return {"op": "mkdir", "path": path, "mode": now.mode, "mtime_ns": now.mtime_ns}
-    assert recipe is not None, "a file has one"
-    put: Operation = {"op": "put", "path": path, "digest": now.digest, "size_bytes": recipe.size_bytes}
-    if len(recipe.blocks) > 1:
-        put["blocks"] = [{"id": str(ref.digest), "size_bytes": ref.size_bytes} for ref in recipe.blocks]
-    return {**put, **attributes}
+        return told
+    told |= {"digest": now.digest, "size_bytes": entry.size_bytes, "content_type": now.content_type or ""}
+    if recipe is not None and recipe.size_bytes > WHOLE_BYTES_MAX:
+        told["blocks"] = [{"id": str(ref.digest), "size_bytes": ref.size_bytes} for ref in recipe.blocks]
+    return told
 
 
-def _same(was: Node, now: Node) -> bool:
+def gone_lines(gone: set[str], replaced: set[str]) -> Iterator[Line]:
+    """What takes away all paths that are gone. replaced: folders in whose places there is something else."""
+    for path in sorted(gone):
+        parent = path.rpartition("/")[0]
+        if parent not in gone and parent not in replaced:
+            yield {"kind": "absent", "path": path}
+
+
+def packed(lines: Iterable[Line]) -> Iterator[bytes]:
+    """Lines as the body of a request, some hundred at a time."""
+    source = iter(lines)
+    while some := list(islice(source, LINES_AT_ONCE)):
+        yield b"".join(json.dumps(each).encode() + b"\n" for each in some)
+
+
+def _same(was: Listed, now: Listed) -> bool:
     if now.kind == "symlink":
-        return (was.target, was.mtime_ns) == (now.target, now.mtime_ns)
+        return (was.kind, was.target, was.mtime_ns) == (now.kind, now.target, now.mtime_ns)
     if now.kind == "directory":
-        return (was.mode, was.mtime_ns) == (now.mode, now.mtime_ns)
+        return (was.kind, was.mode, was.mtime_ns) == (now.kind, now.mode, now.mtime_ns)
     return was == now
 
 

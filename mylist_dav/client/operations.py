@@ -1,16 +1,23 @@
-"""A plan as the operations of one commit, and back into words."""
+"""A plan as what a server is told: the operations of a commit, or, of a large plan, entries line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node, Tree
+from mylist_dav.client.nodes import DIRECTORY, FILE, Block, Node, above
 from mylist_dav.client.planning import Plan, Step
-from mylist_dav.errors import LimitExceeded
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
-from mylist_dav.model.operations import OPERATIONS_MAX
 
+COMMIT_STEPS_MAX = 20_000
+COMMIT_BYTES_MAX = 16 * 1024 * 1024
+"""What a commit is used for. It takes more, but holds up all who write; lines do not."""
+
+_STEP_BYTES, _CHAR_BYTES, _BLOCK_BYTES = 250, 6, 110
+"""What operations take as JSON, at most: each, for each character of a path, for each block."""
+
+LINES_AT_ONCE = 500
 Recipes = Mapping[str, tuple[Block, ...]]
 """The blocks of contents that are longer than what is always one block, by digest."""
 
@@ -25,14 +32,46 @@ def operations(plan: Plan, recipes: Recipes) -> list[dict[str, Any]]:
     return made
 
 
-def refuse_too_much(wanted: Tree, there: Tree) -> None:
-    """Raises LimitExceeded, before anything is sent, when one commit cannot hold all that is new."""
-    new = len(wanted.keys() - there.keys())
-    if new > OPERATIONS_MAX:
-        raise LimitExceeded(
-            f"{new} entries are new, and a commit may have {OPERATIONS_MAX} operations: push folders of it first"
-            " (--exclude leaves others out), or upload the whole as an archive"
-        )
+def is_large(plan: Plan, recipes: Recipes) -> bool:
+    """Whether a plan is too much for a commit, by its number or as JSON."""
+    steps = [*plan.removed, *plan.steps]
+    if len(steps) > COMMIT_STEPS_MAX:
+        return True
+    size_bytes = 0
+    for step in steps:
+        size_bytes += _STEP_BYTES + _CHAR_BYTES * len(step.path)
+        if step.now is not None:
+            size_bytes += _CHAR_BYTES * len(step.now.target)
+            size_bytes += _BLOCK_BYTES * len(recipes.get(step.now.digest, ()))
+    return size_bytes > COMMIT_BYTES_MAX
+
+
+def tree_lines(plan: Plan, recipes: Recipes) -> Iterator[bytes]:
+    """A plan as the body that changes a tree: what is to be at each path. Some hundred lines at a time."""
+    lines = []
+    for entry in _entries(plan, recipes):
+        lines.append(json.dumps(entry) + "\n")
+        if len(lines) >= LINES_AT_ONCE:
+            yield "".join(lines).encode()
+            lines = []
+    if lines:
+        yield "".join(lines).encode()
+
+
+def _entries(plan: Plan, recipes: Recipes) -> Iterator[dict[str, Any]]:
+    replaced = {step.path for step in plan.steps if step.replaces}
+    for step in plan.removed:
+        if replaced.isdisjoint(above(step.path)):
+            yield {"kind": "absent", "path": step.path}
+    for step in plan.steps:
+        now = step.now
+        assert now is not None, "what goes is no step"
+        entry = {"kind": now.kind, "path": step.path, **_attributes(now)}
+        if now.kind == FILE:
+            entry |= _content(now, recipes)
+        elif now.kind != DIRECTORY:
+            entry["target"] = now.target
+        yield entry
 
 
 def _operation(step: Step, recipes: Recipes) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Pull:
             sum(node.size_bytes for node in wanted.values()),
             fetching.received_blocks if fetching else 0,
             fetching.received_bytes if fetching else 0,
-            self._calls.round_trips,
+            self._calls.link.round_trips,
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from mylist_dav.client.crew import Crew
 from mylist_dav.client.ignoring import Ignoring
 from mylist_dav.client.inside import Inside
 from mylist_dav.client.nodes import FILE, Tree, above
-from mylist_dav.client.operations import operations, refuse_too_much
+from mylist_dav.client.operations import is_large, operations, tree_lines
 from mylist_dav.client.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.progress import Show
 from mylist_dav.client.sending import KEPT_BYTES_MAX, Sending
@@ -100,7 +101,6 @@ class Push:
             remote, made = asked.result(), False
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
-            refuse_too_much(walked.tree, remote.tree)
             if remote.details is None and not self._wishes.dry_run:
                 remote, made = Remote(self._calls.create(self._wishes.private), {}), True
             return self._push(walked, remote, sending, made)
@@ -143,7 +143,7 @@ class Push:
             sum(node.size_bytes for node in tree.values()),
             sending.sent_blocks,
             sending.sent_bytes,
-            self._calls.round_trips,
+            self._calls.link.round_trips,
             self._exposures(remote.details),
         )
 
@@ -179,7 +179,7 @@ class _Race:
         """The head afterwards. Raises PreconditionFailed when somebody else has changed the same."""
         raced = False
         for _ in range(COMMITS_MAX):
-            done = self._calls.commit(base_jid, operations(self.plan, self._recipes), NOTE)
+            done = self._commit(base_jid)
             if isinstance(done, Committed):
                 return done.jid
             if isinstance(done, Missing):
@@ -190,6 +190,11 @@ class _Race:
                 return head_jid
             raced, base_jid = raced or head_jid != base_jid, head_jid
         raise MylistError(f"{self._calls.flist} cannot be committed to; nothing was changed. Try again later")
+
+    def _commit(self, base_jid: int) -> Committed | Missing | Lost:
+        if not is_large(self.plan, self._recipes):
+            return self._calls.commit(base_jid, operations(self.plan, self._recipes), NOTE)
+        return self._calls.put_tree(base_jid, partial(tree_lines, self.plan, self._recipes), NOTE)
 
     def _look(self, base_jid: int, lost: Lost, raced: bool) -> int:
         """What is there now, and a plan from there. Raises PreconditionFailed, NotFound."""

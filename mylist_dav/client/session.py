@@ -8,28 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import httpx
-
-from mylist_dav.client.answers import bounded, json_object, not_of_mylist, refusal
 from mylist_dav.client.known import KnownServers, Login, Tokens
-from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, Unauthenticated
-from mylist_dav.model.keys import PublicKey, verify
-from mylist_dav.model.login_text import Challenge, canonical_server
-from mylist_dav.model.server_keys import CHANGES_MAX, KeyChange, leads_to, offer_text
-
-TIMEOUT_SECONDS = 30
-_API = "/api/v1"
-
-
-class Signer(Protocol):
-    """Whatever can sign with an Ed25519 key: a PrivateKey, an AgentKey."""
-
-    @property
-    def public(self) -> PublicKey: ...
-
-    def sign(self, message: bytes) -> bytes: ...
+from mylist_dav.client.link import Link
+from mylist_dav.client.proving import Signer, log_in
+from mylist_dav.errors import Forbidden, Invalid, Unauthenticated
+from mylist_dav.model.keys import PublicKey
+from mylist_dav.model.login_text import canonical_server
+from mylist_dav.model.server_keys import CHANGES_MAX, KeyChange, leads_to
 
 
 class Met(NamedTuple):
@@ -42,14 +29,14 @@ class Met(NamedTuple):
 class Session:
     """Talks to the server at a URL that the user gave. folder: the user's configuration folder.
 
-    http: for tests; by default one of its own, closed by close(). Raises Invalid for a URL that is no server's.
+    close() it. Raises Invalid for a URL that is no server's.
     """
 
-    def __init__(self, url: str, folder: Path, http: httpx.Client | None = None) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self.server = canonical_server(url)
         self.tokens = Tokens(folder)
         self._known = KnownServers(folder)
-        self._http = http or httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._link = Link.plain(self.server, tries=1)
 
     def __enter__(self) -> Session:
         return self
@@ -58,7 +45,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        self._link.close()
 
     def trust(self, key: PublicKey) -> None:
         """Take this for the server's key, in place of what is remembered."""
@@ -69,26 +56,21 @@ class Session:
 
         Forbidden: nothing was signed, because the server is not the one that the user named, or not the same as before.
         """
-        asked = {"key": signer.public.hex(), "server": self.server}
-        offer = self._call("POST", "/login/challenge", asked)
-        text = _string(offer, "challenge")
-        met = self._check(text, _string(offer, "signature"), signer.public)
-        signed = signer.sign(text.encode())
-        proof = {"key": signer.public.hex(), "challenge": text, "signature": signed.hex()}
-        answer = self._call("POST", "/login", proof)
-        login = Login(*(_string(answer, name) for name in Login._fields))
+        met: list[Met] = []
+        answer = log_in(self._link, signer, lambda key: met.append(self._meet(key)))
+        login = Login(*(answer.text(name) for name in Login._fields))
         self.tokens.keep(self.server, login)
-        return login, met
+        return login, met[0]
 
     def whoami(self) -> dict[str, Any]:
         """What the server knows of the token. Raises NotFound (none is kept), Unauthenticated."""
-        return self._call("GET", "/whoami", token=self.tokens.get(self.server).token)
+        return self._as_known().json("GET", "/api/v1/whoami").found
 
     def logout(self) -> None:
         """Have the token revoked, and forget it, also if it holds no longer. Raises NotFound, MylistError."""
-        token = self.tokens.get(self.server).token
+        link = self._as_known()
         with contextlib.suppress(Unauthenticated):  # expired, or revoked already: that is what was wanted
-            self._call("POST", "/logout", token=token)
+            link.json("POST", "/api/v1/logout")
         self.tokens.forget(self.server)
 
     def new_token(self, **asked: object) -> dict[str, Any]:
@@ -97,23 +79,12 @@ class Session:
         Raises NotFound (not logged in; no such flist), Unauthenticated, Forbidden, Invalid.
         """
         given = {name: value for name, value in asked.items() if value is not None}
-        return self._call("POST", "/tokens", given, token=self.tokens.get(self.server).token)
+        return self._as_known().json("POST", "/api/v1/tokens", given, again=False).found
 
-    def _check(self, text: str, signature: str, key: PublicKey) -> Met:
-        """Raises Forbidden for a text that must not be signed."""
-        try:
-            challenge = Challenge.parse(text)
-            offered = verify(challenge.server_key, offer_text(text).encode(), bytes.fromhex(signature))
-        except (Invalid, ValueError) as error:
-            raise Forbidden(f"{self.server} asks to sign what is no login; nothing was signed") from error
-        if challenge.server != self.server:
-            raise Forbidden(
-                f"{self.server} asks to sign a login for {challenge.server}; nothing was signed. If that is the"
-                " address you were told, use it. If not, somebody stands between"
-            )
-        if challenge.key != key or not offered:
-            raise Forbidden(f"{self.server} does not show that it has the key it names; nothing was signed")
-        return self._meet(challenge.server_key)
+    def _as_known(self) -> Link:
+        """With the token that is kept. Raises NotFound."""
+        self._link.token = self.tokens.get(self.server).token
+        return self._link
 
     def _meet(self, shown: PublicKey) -> Met:
         known = self._known.key_of(self.server)
@@ -129,39 +100,11 @@ class Session:
 
     def _changes(self) -> list[KeyChange]:
         """How the server says its key has changed; what is malformed does not count."""
-        listed = self._call("GET", "/server-key").get("changes")
+        listed = self._link.json("GET", "/api/v1/server-key").get("changes")
         try:
             return [_to_change(each) for each in listed[-CHANGES_MAX:]] if isinstance(listed, list) else []
         except (Invalid, ValueError, KeyError, TypeError):
             return []
-
-    def _call(
-        self, method: str, path: str, body: object = None, *, token: str | None = None
-    ) -> dict[str, Any]:
-        """The JSON object of an answer; {} for one without content. Raises what the status says."""
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        try:
-            with self._http.stream(
-                method, f"{self.server}{_API}{path}", json=body, headers=headers
-            ) as response:
-                data = bounded(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise MylistError(f"{self.server} cannot be reached: {error}") from error
-        if response.is_redirect:
-            raise Conflict(f"{self.server} sends elsewhere: use the address that it has")
-        found = json_object(data)
-        if not response.is_success:
-            raise refusal(response, found)
-        if found is None:
-            raise not_of_mylist()
-        return found
-
-
-def _string(document: dict[str, Any], name: str) -> str:
-    found = document.get(name)
-    if not isinstance(found, str):
-        raise not_of_mylist()
-    return found
 
 
 def _to_change(listed: dict[str, Any]) -> KeyChange:

@@ -13,7 +13,7 @@ from mylist_dav.model.entries import Entry
 from mylist_dav.model.paths import TreePath
 
 OPERATIONS_MAX = 50_000
-"""How many operations one commit may have: its transaction holds up all who write. Larger trees come as archives."""
+"""How many operations one commit may have: its transaction holds up all who write. More comes as a tree."""
 
 NOTE_CHARS_MAX = 500
 

@@ -19,7 +19,7 @@ from mylist_dav.server.doors import OWNER, TOKEN, open_doors
 from mylist_dav.server.forwarded import Forwarded
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.measures import Measures
-from mylist_dav.server.metrics import metrics_text, note_library
+from mylist_dav.server.metrics import lost_doors, metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.server.syncing import Syncing
@@ -40,6 +40,7 @@ def build(settings: Settings) -> App:
     library = Library(settings, time.time_ns)
     library.start_filing()
     measures = Measures([partial(note_library, library)])
+    library.watch.doors_lost = partial(lost_doors, measures)
     sites = SiteFrontEnd(
         library.sites,
         library.blocks,

@@ -26,12 +26,14 @@ from mylist_dav.server.doors import OWNER, Door
 from mylist_dav.server.exchange import Exchanges
 from mylist_dav.server.http1 import Http1Connection
 from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.measures import Notes
 from mylist_dav.server.runtime import Runtime
 
 THREADS = 8
 CONNECTIONS = 256
 """Of each door."""
 
+LOST = "lost"
 _LAST_SECONDS = 2.0
 _CREDENTIALS = struct.Struct("iII")
 """Process, user and group of a peer (unix(7), SO_PEERCRED)."""
@@ -49,6 +51,7 @@ def serving(
         Runtime(replace(app, front_end=app.doors[door.front_end]), limits, access_log) for door in doors
     ]
     loop = _DoorLoop(doors, runtimes)
+    app.measures.sources.append(loop.note)
     loop.start()
     loop.begun.wait()
     try:
@@ -68,17 +71,26 @@ class _DoorLoop(threading.Thread):
         self._runtimes = runtimes
         self._loop = uvloop.new_event_loop()
         self._stopped = asyncio.Event()
+        self._is_lost = False
 
     def run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
         except Exception as error:  # the border of the thread: the engine goes on without doors
+            self._is_lost = True
             log.error("the sockets for JSON-RPC are not served any more", exc_info=error)
         finally:
             self.begun.set()
             # A thread that does not come back may keep an exchange: it is left, as the engine does it.
             self._loop.set_exception_handler(lambda *_: None)
             self._loop.close()
+
+    def note(self, notes: Notes) -> None:
+        """How many doors are answered, and how many should be and are not."""
+        process = str(os.getpid())
+        is_lost = self._is_lost
+        notes.levels["doors", process, "answered"] = 0 if is_lost else len(self._doors)
+        notes.levels["doors", process, LOST] = len(self._doors) if is_lost else 0
 
     def stop(self) -> None:
         """From another thread: end soon."""

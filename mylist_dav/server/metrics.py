@@ -31,6 +31,10 @@ _LEVELS = {
     "block_cache_bytes": ("Memory that a worker holds blocks in.", ("process",)),
     "calls_running": ("Calls that a worker has handed to its threads and that have not ended.", ("process",)),
     "call_threads": ("Threads of a worker for such calls; more calls than these wait.", ("process",)),
+    "doors": (
+        "Sockets for JSON-RPC: answered, and lost: those that should be answered and are not.",
+        ("process", "state"),
+    ),
 }
 _SPREADS = {
     "request_seconds": (
@@ -67,6 +71,12 @@ def note_library(library: Library, notes: Notes) -> None:
     add_spread(notes, ("write_wait_seconds",), writes.waited_seconds)
     process = next(key[1] for key in notes.levels if key[0] == "resident_bytes")
     notes.levels["block_cache_bytes", process] = blocks.kept_bytes
+
+
+def lost_doors(measures: Measures) -> int:
+    """How many sockets for JSON-RPC no worker answers, though one should."""
+    notes, _ = measures.of_all()
+    return int(sum(count for key, count in notes.levels.items() if (key[0], key[-1]) == ("doors", "lost")))
 
 
 def metrics_text(measures: Measures, figures: Figures) -> tuple[str, bytes]:

@@ -26,6 +26,7 @@ from mylist_dav.server.doors import Door
 from mylist_dav.server.limits import EngineLimits
 from mylist_dav.server.memory import give_back_freed_blocks, holes_given_back
 from mylist_dav.server.runtime import Runtime
+from mylist_dav.server.signals import stop_in_order
 from mylist_dav.server.sockets import Address, listen
 from mylist_dav.server.workers import Workers
 
@@ -70,6 +71,7 @@ def serve(service: Service, ready: Callable[[list[str]], None]) -> int:
     if service.engine not in _ENGINES or service.workers < 1:
         raise BadSettings(f"the engine is one of {', '.join(_ENGINES)}, and there is at least one worker")
     addresses = [Address.parse(text) for text in service.listen]
+    stop_in_order()
     bound = [listen(address, service.limits.backlog, service.workers) for address in addresses]
     names = [str(Address(*copies[0].getsockname()[:2])) for copies in bound]
     try:

@@ -6,8 +6,6 @@ Whatever breaks is begun again with the question what is missing, so nothing is 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,14 +13,15 @@ from functools import partial
 from itertools import chain, count, islice
 from typing import TypeVar
 
-import httpx
-
-from mylist_dav.client.copying import Operation, bundles, must_go, node_of, operation, topmost
-from mylist_dav.client.peer import Lost, Node, PeerSession, Unreachable
-from mylist_dav.client.pinned import Resolve, pinned_client, resolve_by_system
-from mylist_dav.errors import LimitExceeded, NotFound
+from mylist_dav.client.answers import printable
+from mylist_dav.client.calls import BlockCalls, Calls, Committed, Listed, Lost, Missing
+from mylist_dav.client.copying import Bundle, Line, bundles, gone_lines, line, packed
+from mylist_dav.client.dialling import Patience, Pinned, Resolve, resolve_by_system
+from mylist_dav.client.link import Link
+from mylist_dav.client.peer import logged_in
+from mylist_dav.errors import Busy, Conflict, LimitExceeded, MylistError, NotFound, TooMany, Unauthenticated
 from mylist_dav.model.conditions import Place
-from mylist_dav.model.contents import BlockRef
+from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
@@ -35,15 +34,12 @@ from mylist_dav.services.opening import Library
 ENTRIES_MAX = 1_000_000
 """Most entries of a flist that is copied: the tree of the peer is held in memory while it is compared."""
 
-OPERATIONS_MAX = 50_000
-"""Most operations of one commit. A larger change is several commits, which others may see one by one."""
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0, 60.0)
+"""Between attempts to reach a peer, which may be restarted: five minutes in all. It begins anew whenever something was
+sent in between."""
 
-COMMIT_BYTES_MAX = 30 * 1024 * 1024
-"""A little less than what a peer takes."""
-
-TIMEOUT_SECONDS = 60.0
-PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Between attempts to reach a peer. Whenever something was sent in between, it begins anew."""
+TURNS_MAX = 500
+"""Most attempts of one job, whatever was sent: a peer that forgets what it takes must not keep it for ever."""
 
 _ASK_AT_ONCE = 5_000
 _NOTED_MAX = 100
@@ -78,8 +74,10 @@ class Syncing:
         *,
         resolve: Resolve = resolve_by_system,
         pauses_seconds: tuple[float, ...] = PAUSES_SECONDS,
+        patience: Patience | None = None,
     ) -> None:
         self._library = library
+        self._patience = patience
         self._resolve = resolve
         self._pauses_seconds = pauses_seconds
 
@@ -91,7 +89,7 @@ class Syncing:
         peer = peer_called(self._library.peers, run.asked["peer"])
         sent = Sent()
         if run.asked.get("flist") is not None:
-            work: Callable[[PeerSession], Fields] = _Flist(self._library, run, sent).copy
+            work: Callable[[Link], Fields] = _Flist(self._library, run, sent).copy
         else:
             work = partial(_copy_blocks, self._library, run, sent)
         told = self._repeat(run, peer, sent, work)
@@ -101,37 +99,40 @@ class Syncing:
             **{name: count for name, count in vars(sent).items() if name != "absent"},
         }
 
-    def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[PeerSession], Fields]) -> Fields:
+    def _repeat(self, run: Run, peer: Peer, sent: Sent, work: Callable[[Link], Fields]) -> Fields:
         """Log in and work, again after a while when the peer is away or its tree has changed meanwhile."""
+        dial = Pinned((lambda host, addresses: None) if peer.private else refuse_private, self._resolve)
         attempt = 0
-        for turn in count():
+        for turn in range(1, TURNS_MAX + 1):
             before = sent.arrived
             try:
-                with contextlib.closing(self._log_in(peer, turn)) as session:
-                    return work(session)
-            except (Unreachable, Lost):
+                with logged_in(peer, dial, self._library.server_key, self._patience) as link:
+                    return _worked(work, link)
+            except (Busy, TooMany, _Changed):
                 attempt = 0 if sent.arrived != before else attempt + 1
-                if attempt > len(self._pauses_seconds):
+                if attempt > len(self._pauses_seconds) or turn == TURNS_MAX:
                     raise
+            run.progress("waiting", done_bytes=sent.sent_bytes)
             _pause(run, self._pauses_seconds[max(attempt - 1, 0)] if self._pauses_seconds else 0.0)
-        raise AssertionError("turns do not end")
+        raise AssertionError("the last turn returns or raises")
 
-    def _log_in(self, peer: Peer, turn: int) -> PeerSession:
-        """turn: its addresses are taken one after the other."""
-        http: httpx.Client = pinned_client(
-            peer.url,
-            (lambda host, addresses: None) if peer.private else refuse_private,
-            timeout_seconds=TIMEOUT_SECONDS,
-            resolve=self._resolve,
-            turn=turn,
-        )
-        return PeerSession(peer, http, self._library.server_key)
+
+class _Changed(Conflict):
+    """The peer's tree is another by now, or blocks have gone from it."""
+
+
+def _worked(work: Callable[[Link], Fields], link: Link) -> Fields:
+    try:
+        return work(link)
+    except Unauthenticated as error:
+        raise Busy(str(error)) from error  # a login has ended, and the next one begins anew
 
 
 # -- blocks ------------------------------------------------------------------------------------------------------
 
 
-def _copy_blocks(library: Library, run: Run, sent: Sent, session: PeerSession) -> Fields:
+def _copy_blocks(library: Library, run: Run, sent: Sent, link: Link) -> Fields:
+    calls = BlockCalls(link)
     ids = [Digest.parse(each) for each in run.asked["blocks"]]
     sent.absent, sent.absent_blocks = [], 0
     done = 0
@@ -141,7 +142,7 @@ def _copy_blocks(library: Library, run: Run, sent: Sent, session: PeerSession) -
 
     for piece in _slices(ids, _ASK_AT_ONCE):
         refs = [BlockRef(each, 0) for each in piece]
-        _send_missing(library, run, sent, session, refs, show, skip_absent=True)
+        _send_missing(library, run, sent, calls, refs, show, skip_absent=True)
         done += len(piece)
         show()
     return {"blocks": len(ids), "absent": sent.absent}
@@ -151,14 +152,14 @@ def _send_missing(
     library: Library,
     run: Run,
     sent: Sent,
-    session: PeerSession,
+    calls: BlockCalls,
     refs: list[BlockRef],
     show: Callable[[int], None],
     *,
     skip_absent: bool = False,
 ) -> None:
     """Send those of these blocks that the peer does not have. show: told how many bytes of them were sent, so far."""
-    missing = set(session.missing([str(ref.digest) for ref in refs]))
+    missing = calls.missing([str(ref.digest) for ref in refs])
     sent.asked_blocks += len(refs)
 
     def read() -> Iterator[tuple[BlockRef, bytes]]:
@@ -177,10 +178,17 @@ def _send_missing(
 
     before_bytes = sent.sent_bytes
     for bundle in bundles(read()):
-        session.upload(bundle.tar, bundle.ids)
+        _upload(calls, bundle)
         sent.sent_blocks += len(bundle.ids)
         sent.sent_bytes += bundle.size_bytes
         show(sent.sent_bytes - before_bytes)
+
+
+def _upload(calls: BlockCalls, bundle: Bundle) -> None:
+    """Raises MylistError unless the peer says of each block that it has it now."""
+    refused = calls.upload(len(bundle.ids), len(bundle.tar), lambda: iter((bundle.tar,)))
+    for block_id, why in refused.items():
+        raise MylistError(f"{calls.link.where} does not take block {printable(block_id)}: {why}")
 
 
 # -- a flist -----------------------------------------------------------------------------------------------------
@@ -197,18 +205,19 @@ class _Flist:
         self._jid: int = run.asked["at"]
         self._entries = self._bytes = 0
         self._done_entries = self._done_bytes = 0
+        self._gone: set[str] = set()
+        self._replaced: set[str] = set()
 
-    def copy(self, session: PeerSession) -> Fields:
+    def copy(self, link: Link) -> Fields:
         """Make the head of the peer's flist what the revision is."""
+        calls = Calls(link, self._name)
         self._run.progress("comparing")
-        head_jid = began_jid = self._open(session)
-        there = self._tree(session, head_jid)
-        gone = self._gone(there)
-        for path in gone:
-            there.pop(path, None)
-        removals: list[Operation] = [{"op": "delete", "path": path} for path in topmost(gone)]
-        for operations in _commits(chain(removals, self._made(session, there))):
-            head_jid = self._commit(session, head_jid, operations)
+        head_jid = began_jid = self._open(calls)
+        there = self._tree(calls, head_jid)
+        self._compare(there)
+        self._send_contents(calls, there)
+        if next(self._changes(there), None) is not None:
+            head_jid = self._commit(calls, head_jid, there)
         return {
             "flist": str(self._name),
             "jid": self._jid,
@@ -218,71 +227,80 @@ class _Flist:
             "size_bytes": self._bytes,
         }
 
-    def _open(self, session: PeerSession) -> int:
-        try:
-            return session.head(self._name)
-        except NotFound:
-            private = self._library.flists.get(self._run.actor, self._name).private
-            return session.create(self._name, private=private)
+    def _open(self, calls: Calls) -> int:
+        if (found := calls.details()) is not None:
+            return found.head_jid
+        private = self._library.flists.get(self._run.actor, self._name).private
+        return calls.create(private).head_jid
 
-    def _tree(self, session: PeerSession, head_jid: int) -> dict[str, Node]:
-        there: dict[str, Node] = {}
-        for number, (path, node) in enumerate(session.tree(self._name, head_jid), 1):
+    def _tree(self, calls: Calls, head_jid: int) -> dict[str, Listed]:
+        there: dict[str, Listed] = {}
+        for number, (path, node) in enumerate(chain.from_iterable(calls.pages(head_jid)), 1):
             there[path] = node
             self._run.raise_if_cancelled()
             if number > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
         return there
 
-    def _gone(self, there: dict[str, Node]) -> set[str]:
-        """What is there and has to go first. Counts what is to be copied on the way."""
-        gone = set(there)
+    def _compare(self, there: dict[str, Listed]) -> None:
+        """Find what is there and has to go; count what is to be copied on the way."""
+        self._gone, self._replaced = set(there), set()
         self._entries = self._bytes = self._done_entries = self._done_bytes = 0
         for path, entry in self._walk():
             self._entries += 1
             self._bytes += entry.size_bytes
             if self._entries > ENTRIES_MAX:
                 raise LimitExceeded(f"flists of more than {ENTRIES_MAX} entries are not copied to peers")
+            self._gone.discard(path)
             was = there.get(path)
-            if was is not None and not must_go(was, node_of(entry)):
-                gone.discard(path)
-        return gone
+            if was is not None and was.kind == "directory" and not entry.is_directory:
+                self._replaced.add(path)
 
-    def _made(self, session: PeerSession, there: dict[str, Node]) -> Iterator[Operation]:
-        """The operations, each when all blocks it names are at the peer."""
-        for page in _slices(self._walk(), 1_000):
-            found: list[Operation] = []
-            refs: dict[Digest, BlockRef] = {}
-            for path, entry in page:
-                self._run.raise_if_cancelled()
-                now, was = node_of(entry), there.get(path)
-                recipe = None
-                if entry.is_file and (was is None or was.digest != now.digest):
-                    recipe = self._library.trees.recipe(entry)
-                    refs.update({ref.digest: ref for ref in recipe.blocks})
-                if (made := operation(path, was, now, recipe)) is not None:
-                    found.append(made)
-                if len(refs) >= _ASK_AT_ONCE:
-                    self._send(session, refs)
-            self._send(session, refs)
-            self._done_entries += len(page)
-            self._done_bytes += sum(entry.size_bytes for _, entry in page)
-            yield from found
+    def _send_contents(self, calls: Calls, there: dict[str, Listed]) -> None:
+        """See to it that the peer has the blocks of all contents that are new there."""
+        refs: dict[Digest, BlockRef] = {}
+        for path, entry in self._walk():
+            recipe = self._new_recipe(entry, there.get(path))
+            if recipe is not None:
+                refs.update({ref.digest: ref for ref in recipe.blocks})
+            if len(refs) >= _ASK_AT_ONCE:
+                self._send(calls, refs)
+            self._done_entries += 1
+            self._done_bytes += entry.size_bytes
+        self._send(calls, refs)
 
-    def _send(self, session: PeerSession, refs: dict[Digest, BlockRef]) -> None:
+    def _changes(self, there: dict[str, Listed]) -> Iterator[Line]:
+        """What is to be changed there. Made anew by each call: it is not kept in memory."""
+        yield from gone_lines(self._gone, self._replaced)
+        for path, entry in self._walk():
+            was = there.get(path)
+            made = line(path, was, entry, self._new_recipe(entry, was))
+            if made is not None:
+                yield made
+
+    def _new_recipe(self, entry: Entry, was: Listed | None) -> Recipe | None:
+        """The recipe of a file's content, unless that is there already."""
+        if not entry.is_file or (was is not None and was.digest == str(entry.digest)):
+            return None
+        return self._library.trees.recipe(entry)
+
+    def _send(self, calls: Calls, refs: dict[Digest, BlockRef]) -> None:
         for piece in _slices(list(refs.values()), _ASK_AT_ONCE):
             _send_missing(
-                self._library, self._run, self._sent, session, piece, lambda sent: self._show("sending", sent)
+                self._library, self._run, self._sent, calls, piece, lambda sent: self._show("sending", sent)
             )
         refs.clear()
 
-    def _commit(self, session: PeerSession, base_jid: int, operations: list[Operation]) -> int:
+    def _commit(self, calls: Calls, base_jid: int, there: dict[str, Listed]) -> int:
         self._show("committing")
-        note = f"copy of revision {self._jid}"
-        head_jid = session.commit(self._name, base_jid, operations, note)
+        counted = count()
+        lines = (each for each, _ in zip(self._changes(there), counted, strict=False))
+        done = calls.put_tree(base_jid, lambda: packed(lines), f"copy of revision {self._jid}")
+        if not isinstance(done, Committed):
+            raise _Changed(f"{calls.link.where}: {_why(done)}")
         self._sent.commits += 1
-        self._sent.operations += len(operations)
-        return head_jid
+        self._sent.operations += next(counted)
+        return done.jid
 
     def _walk(self) -> Iterator[tuple[str, Entry]]:
         for path, entry in self._library.trees.walk(self._run.actor, Place(self._name, ROOT), self._jid):
@@ -299,19 +317,8 @@ class _Flist:
         )
 
 
-def _commits(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """As many at once as one commit takes, by their number and by the size of their JSON."""
-    found: list[Operation] = []
-    size_bytes = 0
-    for each in operations:
-        added_bytes = len(json.dumps(each)) + 1
-        if found and (len(found) >= OPERATIONS_MAX or size_bytes + added_bytes > COMMIT_BYTES_MAX):
-            yield found
-            found, size_bytes = [], 0
-        found.append(each)
-        size_bytes += added_bytes
-    if found:
-        yield found
+def _why(done: Missing | Lost) -> str:
+    return done.why if isinstance(done, Lost) else f"{len(done.ids)} blocks that it had are missing"
 
 
 def _slices(items: Iterable[T], size: int) -> Iterator[list[T]]:

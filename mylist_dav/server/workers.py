@@ -156,9 +156,9 @@ class Workers:
 
 
 def _take_signals() -> None:
-    """In a new worker: until its engine takes signals over, a stop ends it in order, for it serves nothing yet.
+    """In a new worker: until its engine takes signals over, a stop ends it at once, for it serves nothing yet.
 
-    SIGHUP is for those who write a log, and harms nobody else.
+    Not as signals.py does it: what stands above it on the stack is the parent's. SIGHUP is for those who write a log.
     """
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):

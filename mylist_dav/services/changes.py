@@ -116,7 +116,7 @@ class Changes:
         except _Unchanged as unchanged:
             return Committed(unchanged.head_jid, False)
         except _Late as late:
-            raise self._outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
+            raise self.outdated(actor, flist_name, base_jid or 0, late.head_jid) from None
 
     # -- before the transaction --------------------------------------------------------------------------------
 
@@ -201,7 +201,8 @@ class Changes:
 
     # -- afterwards --------------------------------------------------------------------------------------------
 
-    def _outdated(self, actor: Actor, flist_name: FlistName, base_jid: int, head_jid: int) -> Outdated:
+    def outdated(self, actor: Actor, flist_name: FlistName, base_jid: int, head_jid: int) -> Outdated:
+        """The error for a commit on a revision that is not the head any more, with what has changed since."""
         changes: list[object] = []
         try:
             page = self._differences.page(actor, flist_name, base_jid, head_jid, limit=CHANGES_TOLD)
@@ -234,16 +235,21 @@ def _refused(head_jid: int, refusals: list[Refusal], missing: Iterable[Digest] =
     return Refused(text, head_jid, refusals, lacking)
 
 
+def check_note(note: str) -> None:
+    """Raises Invalid for what cannot stand in the log."""
+    if len(note) > NOTE_CHARS_MAX or not note.isprintable():
+        raise Invalid(f"a note is at most {NOTE_CHARS_MAX} printable characters")
+
+
 def _check(operations: Operations, note: str) -> None:
     """What can be said of a commit before anything is read."""
     if not operations:
         raise Invalid("a commit has at least one operation")
     if len(operations) > OPERATIONS_MAX:
         raise LimitExceeded(
-            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: upload an archive"
+            f"a commit may have {OPERATIONS_MAX} operations, and this one has {len(operations)}: send a tree"
         )
-    if len(note) > NOTE_CHARS_MAX or not note.isprintable():
-        raise Invalid(f"a note is at most {NOTE_CHARS_MAX} printable characters")
+    check_note(note)
     for number, operation in enumerate(operations):
         try:
             _check_one(operation)

@@ -1,7 +1,8 @@
 """Collecting: blocks that no flist needs any more are condemned, and deleted after a grace.
 
 leftovers   trees that imports of dead processes have built out of sight
-released    contents that a flist is noted to hold, and does not: found by going through all entries
+released    contents that a flist is noted to hold, and does not: found by going through all entries, or those of
+            flists with such leftovers
 recipes     of contents that no flist holds
 condemned   blocks that nothing refers to, and that were stored longer than the grace ago
 deleted     blocks that have been condemned for the grace: their files go, then their rows
@@ -21,14 +22,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from mylist_dav.errors import Busy
+from mylist_dav.errors import Busy, MylistError, NotFound, WritesStopped
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
-from mylist_dav.services.releasing import release_unheld
+from mylist_dav.model.entries import Entry, Flist
+from mylist_dav.services.holdings import UPLOAD_NS
+from mylist_dav.services.releasing import release_given_up, release_unheld
 from mylist_dav.services.rights import require_admin
-from mylist_dav.services.staging import remove_leftovers
+from mylist_dav.services.staging import given_up, remove_leftovers
 from mylist_dav.store.catalog import Catalog, Draft
 from mylist_dav.store.catalog.turns import Turn
 from mylist_dav.store.disk import Disk
@@ -44,6 +47,7 @@ QUICKLY = "collected"
 WHOLLY = "collected-wholly"
 
 T = TypeVar("T")
+Stage = tuple[Flist, Entry]
 
 
 class Collected(NamedTuple):
@@ -159,30 +163,39 @@ class _Round:
         self._stop = stop
         self._pace = pace
         self._done = Collected()
+        self._refused: MylistError | None = None
 
     # -- the whole ---------------------------------------------------------------------------------------------
 
     def run(
         self, actor: Actor, scratch: Scratch, make_marks: Callable[[], Marks], *, wholly: bool
     ) -> Collected:
+        self._catalog.change(lambda draft: draft.reaper.shorten_leases())
         self._add(leftovers=remove_leftovers(self._catalog, actor, scratch))
         finished = False
         with contextlib.suppress(_Stopped):
             try:
-                self._collect(make_marks, wholly=wholly)
+                self._collect(actor, make_marks, given_up(self._catalog, scratch), wholly=wholly)
                 finished = True
             except _Waiting:
                 self._add(busy=True)
         self._count_waiting()
-        self._catalog.change(lambda draft: self._note(draft, actor, wholly=wholly and finished))
+        self._catalog.change(lambda draft: self._note(draft, actor, wholly=wholly, finished=finished))
+        if self._refused is not None:
+            raise self._refused  # all else is done, and this will be tried again
         return self._done
 
-    def _collect(self, make_marks: Callable[[], Marks], *, wholly: bool) -> None:
+    def _collect(
+        self, actor: Actor, make_marks: Callable[[], Marks], left: list[Stage], *, wholly: bool
+    ) -> None:
+        """left: the empty stages of killed imports."""
         self._forget_uploads()
-        if wholly:
+        if wholly or left:
             with contextlib.closing(make_marks()) as marks:
-                for count in release_unheld(self._catalog, marks, self._change, self._pace):
+                for count in self._release(marks, None if wholly else {flist.flist_id for flist, _ in left}):
                     self._add(released=count)
+        for flist, folder in left:
+            self._remove_stage(actor, flist, folder)
         self._drop_recipes()
         self._condemn()
         self._take_back()
@@ -190,6 +203,16 @@ class _Round:
         self._delete()
         if wholly:
             self._delete_orphans()
+
+    def _release(self, marks: Marks, flist_ids: set[int] | None) -> Iterator[int]:
+        """flist_ids: None for all."""
+        if flist_ids is None:
+            return release_unheld(self._catalog, marks, self._change, self._pace)
+        return release_given_up(self._catalog, marks, self._change, self._pace, flist_ids)
+
+    def _remove_stage(self, actor: Actor, flist: Flist, folder: Entry) -> None:
+        with contextlib.suppress(NotFound):  # the flist is gone meanwhile
+            self._change(lambda draft: draft.draft_tree(flist, actor).unstage(folder, 1))
 
     def look(self) -> Collected:
         """What would be done."""
@@ -206,11 +229,13 @@ class _Round:
             waiting[0] - deleted[0] + len(condemned), waiting[1] - deleted[1] + sum(condemned), busy,
         )  # fmt: skip
 
-    def _note(self, draft: Draft, actor: Actor, *, wholly: bool) -> None:
-        for kind in (QUICKLY, WHOLLY) if wholly else (QUICKLY,):
-            draft.reaper.note_collected(kind)
+    def _note(self, draft: Draft, actor: Actor, *, wholly: bool, finished: bool) -> None:
+        """What was broken off does not count as done: it is begun again soon."""
         done = self._done
-        draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
+        if finished:
+            for kind in (QUICKLY, WHOLLY) if wholly else (QUICKLY,):
+                draft.reaper.note_collected(kind)
+            draft.note_upkept("collect", {name: int(number) for name, number in done._asdict().items()})
         if done._replace(waiting=0, waiting_bytes=0, busy=False) != Collected():
             draft.record(actor, Action.COLLECT, "", done._asdict(), done.deleted_bytes + done.orphan_bytes)
 
@@ -280,6 +305,8 @@ class _Round:
     # -- doing -------------------------------------------------------------------------------------------------
 
     def _forget_uploads(self) -> None:
+        while self._change(lambda draft: draft.reaper.shorten_uploads(UPLOAD_NS, UPLOADS_AT_ONCE)):
+            pass  # the clock was put back since they came
         while self._change(lambda draft: draft.reaper.forget_uploads(UPLOADS_AT_ONCE)):
             pass
 
@@ -320,9 +347,7 @@ class _Round:
         while True:
             began = time.monotonic()
             refs = self._change(
-                lambda draft: draft.reaper.delete(
-                    self._files.delete, _for(SLICE_SECONDS), DELETED_AT_ONCE_MAX
-                )
+                lambda draft: draft.reaper.delete(self._removes, _for(SLICE_SECONDS), DELETED_AT_ONCE_MAX)
             )
             if not refs:
                 return
@@ -341,10 +366,18 @@ class _Round:
     def _remove_unknown(self, draft: Draft, refs: list[BlockRef]) -> list[BlockRef]:
         """Those that are still unknown: nobody can register them before this transaction has ended."""
         unknown = set(draft.finder.unregistered([ref.digest for ref in refs]))
-        gone = [ref for ref in refs if ref.digest in unknown]
-        for ref in gone:
-            self._files.delete(ref.digest)
-        return gone
+        return [ref for ref in refs if ref.digest in unknown and self._removes(ref.digest)]
+
+    def _removes(self, digest: Digest) -> bool:
+        """Remove a file. One that the disk does not let go of must not keep all others: it stays, and is told later."""
+        try:
+            self._files.delete(digest)
+        except WritesStopped:
+            raise
+        except MylistError as error:
+            self._refused = self._refused or error
+            return False
+        return True
 
 
 def _for(seconds: float) -> Callable[[], bool]:

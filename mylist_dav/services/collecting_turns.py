@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class CollectingTurns:
     """The thread that collects, slowly: half of the time it rests. start() after any fork; close() ends it.
 
-    Entries and files are gone through once a day, the rest every `every_ns`; 0 is never.
+    Entries and files are gone through once a day, the rest every `every_ns`; 0 is never. Where work has kept it from
+    that, it looks again soon.
     """
 
     def __init__(
@@ -37,6 +38,9 @@ class CollectingTurns:
         self._look_seconds = look_seconds
         self._closing = threading.Event()
         self._complaint = ""
+        self._stopped_ns = (
+            0  # when others came in between going through all; until it is tried again the rest is done
+        )
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -65,10 +69,15 @@ class CollectingTurns:
 
     def _turn(self) -> None:
         now_ns = self._clock()
-        if now_ns - self._collector.last_ns(wholly=False) >= self._every_ns:
-            wholly = now_ns - self._collector.last_ns(wholly=True) >= WHOLLY_EVERY_NS
-            pace = Pace(wait=self._rest)
-            self._collector.run(OPERATOR, wholly=wholly, stop=self._closing.is_set, pace=pace)
+        if not _is_past(self._collector.last_ns(wholly=False), self._every_ns, now_ns):
+            return
+        wholly = _is_past(self._collector.last_ns(wholly=True), WHOLLY_EVERY_NS, now_ns) and (
+            not self._stopped_ns or _is_past(self._stopped_ns, self._every_ns, now_ns)
+        )
+        pace = Pace(wait=self._rest)
+        done = self._collector.run(OPERATOR, wholly=wholly, stop=self._closing.is_set, pace=pace)
+        if wholly:
+            self._stopped_ns = now_ns if done.busy else 0
 
     def _rest(self, seconds: float) -> None:
         self._closing.wait(seconds)
@@ -78,3 +87,8 @@ class CollectingTurns:
         if text != self._complaint:
             _log.error("blocks that nobody needs stay, for they could not be collected: %s", text)
         self._complaint = text
+
+
+def _is_past(last_ns: int, every_ns: int, now_ns: int) -> bool:
+    """Whether it is time again; also if the last time was in the future, because the clock was wrong."""
+    return not 0 <= now_ns - last_ns < every_ns

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mylist_dav.errors import Conflict
+from mylist_dav.model.archives.members import shown
 from mylist_dav.model.entries import DIRECTORY_MODE, FILE_MODE, SYMLINK_MODE, Entry, Kind
 from mylist_dav.store.assembly import ROOT_NODE, Assembly, Node, Touch
 from mylist_dav.store.catalog import NewEntry
@@ -34,9 +36,26 @@ class Difference(NamedTuple):
         return self.old is not None and self.node is not None and self.old.kind == self.node.kind
 
     @property
+    def brought_bytes(self) -> int:
+        """The size of the contents that are new here."""
+        if self.node is None or (
+            self.is_change and self.old is not None and self.old.digest == self.node.digest
+        ):
+            return 0
+        return self.node.size_bytes + self.below[1]
+
+    @property
     def rows(self) -> int:
         """How many rows of the catalog it takes."""
         return 1 + self.below[0]
+
+
+class _Pair(NamedTuple):
+    """A name in both trees; None where one has none of that name. goes: it is said to go."""
+
+    old: Entry | None
+    node: Node | None
+    goes: bool = False
 
 
 @dataclass(slots=True)
@@ -44,28 +63,33 @@ class _Level:
     """A folder that is being compared."""
 
     entry: Entry
-    pairs: Iterator[tuple[Entry | None, Node | None]]
+    pairs: Iterator[_Pair]
     noted: bool = False
 
 
 def differences(assembly: Assembly, root: Entry, read_head: ReadHead, *, merge: bool) -> Iterator[Difference]:
     """Every difference, those in a folder after the folder's own; what is below a new or vanished one is left out.
 
-    merge: what is only in the head stays. Whatever is touched is noted in the assembly, for the locks.
+    merge: what is only in the head stays, unless it is said to go. Whatever is touched is noted in the assembly, for
+    the locks. Raises Conflict when what is to go is not there.
     """
-    levels = [_Level(root, _pairs(assembly, root.entry_id, ROOT_NODE, read_head))]
+    levels, removals = [_Level(root, _pairs(assembly, root.entry_id, ROOT_NODE, read_head))], 0
     while levels:
         level = levels[-1]
-        old, node = next(level.pairs, (None, None))
-        if old is None and node is None:
+        pair = next(level.pairs, None)
+        if pair is None:
             levels.pop()
             continue
-        found = _difference(assembly, level.entry, old, node, merge=merge)
+        old, node, goes = pair
+        removals += goes
+        found = _difference(assembly, level.entry, pair, stays=merge and not goes)
         if found is not None:
             _note(assembly, levels, found)
             yield found
         if old is not None and node is not None and old.is_directory and node.kind is Kind.DIRECTORY:
             levels.append(_Level(old, _pairs(assembly, old.entry_id, node.node_id, read_head)))
+    if removals != assembly.removals:
+        raise Conflict("something is to go from a folder that is not there")
 
 
 def complete(assembly: Assembly, root: Entry, read_head: ReadHead, *, merge: bool) -> None:
@@ -74,14 +98,15 @@ def complete(assembly: Assembly, root: Entry, read_head: ReadHead, *, merge: boo
     levels = [(ROOT_NODE, _pairs(assembly, root.entry_id, ROOT_NODE, read_head))]
     while levels:
         parent_id, pairs = levels[-1]
-        old, node = next(pairs, (None, None))
-        if old is None and node is None:
+        pair = next(pairs, None)
+        if pair is None:
             levels.pop()
             continue
+        old, node, goes = pair
         if old is None:
             continue
         if node is None:
-            if not merge:
+            if goes or not merge:
                 continue
             node = assembly.adopt(parent_id, old)
         elif node.kind == old.kind:
@@ -102,7 +127,7 @@ def new_entry(node: Node, now_ns: int) -> NewEntry:
         node.size_bytes,
         node.digest,
         node.target,
-        node.content_type,
+        node.content_type or None,
     )
 
 
@@ -114,14 +139,15 @@ def changed_entry(old: Entry, node: Node) -> Entry:
         size_bytes=node.size_bytes,
         digest=node.digest,
         target=node.target,
+        content_type=old.content_type if node.content_type is None else node.content_type or None,
     )
 
 
-def _difference(
-    assembly: Assembly, parent: Entry, old: Entry | None, node: Node | None, *, merge: bool
-) -> Difference | None:
+def _difference(assembly: Assembly, parent: Entry, pair: _Pair, *, stays: bool) -> Difference | None:
+    """stays: what is only in the head."""
+    old, node, _ = pair
     if node is None:
-        return None if merge else Difference(parent.entry_id, old, None)
+        return None if stays else Difference(parent.entry_id, old, None)
     if old is not None and old.kind == node.kind:
         return None if changed_entry(old, node) == old else Difference(parent.entry_id, old, node)
     below = assembly.totals(node.node_id) if node.kind is Kind.DIRECTORY else (0, 0)
@@ -139,22 +165,45 @@ def _note(assembly: Assembly, levels: list[_Level], found: Difference) -> None:
         level.noted = True
 
 
-def _pairs(
-    assembly: Assembly, folder_id: int, node_id: int, read_head: ReadHead
-) -> Iterator[tuple[Entry | None, Node | None]]:
-    """The members of a folder in both trees, in order of name; None where one has none of that name."""
+def _pairs(assembly: Assembly, folder_id: int, node_id: int, read_head: ReadHead) -> Iterator[_Pair]:
+    """The members of a folder in both trees, in order of name. Raises Conflict when what is to go is not there."""
     olds, nodes = _head_members(folder_id, read_head), assembly.all_children(node_id)
+    going = _Going(assembly.going(node_id))
     old, node = next(olds, None), next(nodes, None)
     while old is not None or node is not None:
         if node is None or (old is not None and old.name < node.name):
-            yield old, None
+            assert old is not None, "one of both is there"
+            yield _Pair(old, None, going.take(old.name))
             old = next(olds, None)
         elif old is None or node.name < old.name:
-            yield None, node
+            yield _Pair(None, node)
             node = next(nodes, None)
         else:
-            yield old, node
+            yield _Pair(old, node)
             old, node = next(olds, None), next(nodes, None)
+    going.end()
+
+
+class _Going:
+    """The names in one folder that are said to go, asked for in order."""
+
+    def __init__(self, names: Iterator[str]) -> None:
+        self._names = names
+        self._next = next(names, None)
+
+    def take(self, name: str) -> bool:
+        """Whether the head's member of this name goes. Raises Conflict for one before it, that the head has not."""
+        if self._next is None or name < self._next:
+            return False
+        if self._next != name:
+            self.end()
+        self._next = next(self._names, None)
+        return True
+
+    def end(self) -> None:
+        """The head has no more members. Raises Conflict if one of them was to go."""
+        if self._next is not None:
+            raise Conflict(f"{shown(self._next)} is to go, and is not there")
 
 
 def _head_members(folder_id: int, read_head: ReadHead) -> Iterator[Entry]:

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mylist_dav.errors import Busy, Corrupt, Exists, LimitExceeded, NotFound, Unauthenticated
 from mylist_dav.model.actors import Actor, Role
@@ -35,7 +35,7 @@ FLIST = "files"
 """The flist of each account that single files go to."""
 
 HARD_BYTES_MAX = 4 * 1024**3
-"""The largest content whose bytes are read for one question: some seconds of reading."""
+"""The largest content whose bytes are read for one question: some seconds of reading. Larger ones are for a job."""
 
 HARD_AT_ONCE_MAX = 2
 PAGE = 100
@@ -44,6 +44,9 @@ LISTED_MAX = 1_000
 
 FILE_JOB = "file"
 """The kind of the jobs that store a file."""
+
+CHECK_JOB = "file-check"
+"""The kind of the jobs that read one again."""
 
 _KNOWN_MAX = 20_000
 _EXTENSION = re.compile(r"(?<=.)\.[A-Za-z0-9]{1,20}$")
@@ -78,6 +81,20 @@ class Checked(NamedTuple):
     bad: list[Digest]
     missing_count: int
     bad_count: int
+
+    def told(self, digest: Digest, *, hard: bool, named_max: int = LISTED_MAX) -> dict[str, Any]:
+        """As it is told outside. named_max: how many blocks of each list."""
+        return {
+            "digest": str(digest),
+            "size": self.recipe.size_bytes,
+            "blocks": len(self.recipe.blocks),
+            "hard": hard,
+            "whole": not (self.missing_count or self.bad_count),
+            "missing": list(map(str, self.missing[:named_max])),
+            "bad": list(map(str, self.bad[:named_max])),
+            "missing_count": self.missing_count,
+            "bad_count": self.bad_count,
+        }
 
 
 class Files:
@@ -184,7 +201,7 @@ class Files:
         if recipe.size_bytes > HARD_BYTES_MAX:
             raise LimitExceeded(
                 f"a content of {recipe.size_bytes} bytes is too large to be read for one question:"
-                f" {HARD_BYTES_MAX} are allowed. Ask without hard, or let an admin run verify"
+                f" {HARD_BYTES_MAX} are allowed"
             )
         if not self._hard.acquire(blocking=False):
             raise Busy("several files are being read again already: try a little later")
@@ -192,6 +209,25 @@ class Files:
             return self._judged(recipe, self._has_bytes)
         finally:
             self._hard.release()
+
+    def takes_long(self, actor: Actor, digest: Digest) -> bool:
+        """Whether a hard check is for a job. Raises Unauthenticated, NotFound."""
+        require_known(actor)
+        return self.find(actor, digest).recipe.size_bytes > HARD_BYTES_MAX
+
+    def reread(self, actor: Actor, digest: Digest, show: Callable[[int, int], None]) -> Checked:
+        """A hard check of any size. show: told how many bytes were read, and of how many. Raises NotFound."""
+        require_known(actor)
+        recipe = self.find(actor, digest).recipe
+        read_bytes = 0
+
+        def judge(ref: BlockRef) -> bool | None:
+            nonlocal read_bytes
+            show(read_bytes, recipe.size_bytes)
+            read_bytes += ref.size_bytes
+            return self._has_bytes(ref)
+
+        return self._judged(recipe, judge)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

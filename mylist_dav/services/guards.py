@@ -21,14 +21,19 @@ def check_conditions(
     view: View, tree: TreeView, path: TreePath, actor: Actor, conditions: Conditions, now_ns: int
 ) -> None:
     """Check all conditions of a request whose target is path in tree. Raises PreconditionFailed."""
-    if conditions.base_jid is not None and conditions.base_jid != tree.flist.head_jid:
-        raise PreconditionFailed(
-            f"{tree.flist.flist_name} is at revision {tree.flist.head_jid}, not at {conditions.base_jid} any more"
-        )
+    check_base(tree.flist, conditions)
     _check_entity(tree, path, conditions)
     lists, target = conditions.state_lists, Place(tree.flist.flist_name, path)
     if lists and not any(_holds(view, target, actor, one, now_ns) for one in lists):
         raise PreconditionFailed("the If header does not hold: none of its lists is true")
+
+
+def check_base(flist: Flist, conditions: Conditions) -> None:
+    """Raises PreconditionFailed when the head is not the one that the caller has seen."""
+    if conditions.base_jid is not None and conditions.base_jid != flist.head_jid:
+        raise PreconditionFailed(
+            f"{flist.flist_name} is at revision {flist.head_jid}, not at {conditions.base_jid} any more"
+        )
 
 
 def _check_entity(tree: TreeView, path: TreePath, conditions: Conditions) -> None:

@@ -30,6 +30,7 @@ class Health(NamedTuple):
     """What was found. problem: why the catalog cannot be read, '' if it can. stopped: why no write is acknowledged.
 
     short: the disk has less room than the settings ask for. upkept: the last run of each kind of upkeep, to its end.
+    doors_lost: how many sockets for JSON-RPC nobody answers, though somebody should.
     """
 
     problem: str
@@ -38,6 +39,7 @@ class Health(NamedTuple):
     room: Room | None
     schema_version: int
     upkept: dict[str, Upkept]
+    doors_lost: int = 0
 
     @property
     def verified(self) -> Upkept | None:
@@ -55,13 +57,15 @@ class Health(NamedTuple):
 
     @property
     def status(self) -> str:
-        """One word: unavailable, read-only, short-of-room, damaged (a block was found bad), ok."""
+        """One word: unavailable, read-only, short-of-room, doors-lost, damaged (a block was found bad), ok."""
         if not self.is_ready:
             return "unavailable"
         if self.stopped:
             return "read-only"
         if self.short:
             return "short-of-room"
+        if self.doors_lost:
+            return "doors-lost"
         return "damaged" if self.verified is not None and self.verified.found.get("bad") else "ok"
 
 
@@ -76,7 +80,10 @@ class Figures(NamedTuple):
 
 
 class Watch:
-    """Looks at the data directory for who watches. Thread-safe."""
+    """Looks at the data directory for who watches. Thread-safe.
+
+    doors_lost: set by a server that has doors, which are nothing of the data directory.
+    """
 
     def __init__(
         self,
@@ -92,6 +99,7 @@ class Watch:
         self._settings = settings
         self._networks = [ip_network(text) for text in settings.metrics_from]
         self._clock = clock
+        self.doors_lost: Callable[[], int] = lambda: 0
         self._lock = threading.Lock()
         self._totals_lock = threading.Lock()
         self._health: Health | None = None
@@ -154,7 +162,8 @@ class Watch:
             room = room_at(self._root)
         except MylistError as error:
             return Health(problem or str(error), self._stopped(), False, None, version, upkept)
-        return Health(problem, self._stopped(), self._is_short(room), room, version, upkept)
+        is_short = self._is_short(room)
+        return Health(problem, self._stopped(), is_short, room, version, upkept, self.doors_lost())
 
     def _stopped(self) -> str:
         return (self._stop_sign.reason or "no reason is recorded") if self._stop_sign.is_set else ""

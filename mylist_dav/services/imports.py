@@ -1,6 +1,7 @@
 """Import: a directory or an archive becomes the tree of a flist, as one commit. Nothing is visible before.
 
-reading    members -> contents into blocks, in groups; their tree into a scratch file   (ingest, assembly)
+reading    members -> contents into blocks, or found there; their tree into a scratch file
+           (sources, ingest, named_contents, assembly)
 comparing  with the head: what is new, changed, gone                                    (comparing)
 writing    one transaction, or large parts built out of sight and attached by it        (publishing, staging)
 """
@@ -17,36 +18,25 @@ from weakref import WeakKeyDictionary
 
 from mylist_dav.errors import Busy, MylistError, NotFound, TooMany
 from mylist_dav.model.actors import Actor, Role
-from mylist_dav.model.archives.members import Found, Limits, Member, Source
-from mylist_dav.model.archives.streams import (
-    MAGIC_BYTES,
-    PIECE_BYTES,
-    ByteReader,
-    Packing,
-    Read,
-    Seekable,
-    gunzipped,
-    packing_of,
-    reader_of_pieces,
-    unzstd,
-)
-from mylist_dav.model.archives.tar_in import read_tar
-from mylist_dav.model.archives.zip_in import read_zip
+from mylist_dav.model.archives.members import Limits, Member, Source
+from mylist_dav.model.archives.streams import reader_of_pieces
 from mylist_dav.model.audit import Action
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions
 from mylist_dav.model.entries import Flist, Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.ingest import Ingest
 from mylist_dav.services.leases import Lease
+from mylist_dav.services.named_contents import NamedContents
 from mylist_dav.services.publishing import Order, Published, Publisher
 from mylist_dav.services.quotas import MEMBER_BYTES, Allowance, Require, allowance, any_size
 from mylist_dav.services.releasing import release_given_up
 from mylist_dav.services.rights import require_admin, require_creation, require_known, writable
+from mylist_dav.services.sources import ArchiveSource, CheckedFile, LineSource
 from mylist_dav.services.staging import remove_leftovers
 from mylist_dav.store.assembly import ROOT_NODE, Assembly
 from mylist_dav.store.blocks import BlockStore
 from mylist_dav.store.catalog import Catalog, Draft
-from mylist_dav.store.disk import Disk, turned
+from mylist_dav.store.disk import Disk
 from mylist_dav.store.marking import Marks
 from mylist_dav.store.pacing import Pace
 from mylist_dav.store.scratch import Scratch
@@ -58,7 +48,7 @@ ROWS_AT_ONCE_MAX = 20_000
 
 
 ARRIVING_MAX = 8
-"""How many archives of one account are kept at a time while they arrive, in one process."""
+"""How many archives and trees of one account are kept at a time while they arrive, in one process."""
 
 
 class Progress(NamedTuple):
@@ -129,23 +119,29 @@ class Imports:
 
     def archive(self, file: BinaryIO) -> Source:
         """An archive in a file, or coming through a pipe."""
-        checked = _Checked(file)
-        return _Archive(self._limits, self.spool, checked.read, checked if file.seekable() else None)
+        checked = CheckedFile(file)
+        return ArchiveSource(self._limits, self.spool, checked.read, checked if file.seekable() else None)
 
     def archive_pieces(self, pieces: Iterable[bytes]) -> Source:
         """An archive that comes in pieces of any size."""
-        return _Archive(self._limits, self.spool, reader_of_pieces(pieces), None)
+        return ArchiveSource(self._limits, self.spool, reader_of_pieces(pieces), None)
+
+    def lines(self, file: BinaryIO, parse: Callable[[bytes], Member]) -> Source:
+        """A file of lines, each of which names what is to be at one path; parse: what a line says."""
+        return LineSource(self._limits, CheckedFile(file), parse)
 
     def spool(self) -> Spool:
         """A place for an archive that has to arrive as a whole before it is read: archive(spool.file())."""
         return Spool(self._scratch, self._disk, self._limits.size_bytes)
 
     def arriving(self, account: str) -> Spool:
-        """A place for an archive that somebody sends. Raises TooMany: an account fills only so many at a time here."""
+        """A place for an archive or a tree that somebody sends. Raises TooMany: an account fills only so many here."""
         with self._mutex:
             accounts = [one for spool, one in self._arriving.items() if not spool.closed]
             if accounts.count(account) >= ARRIVING_MAX:
-                raise TooMany(f"{account} sends {ARRIVING_MAX} archives at the moment: wait for one", 10)
+                raise TooMany(
+                    f"{account} sends {ARRIVING_MAX} archives or trees at the moment: wait for one", 10
+                )
             spool = self.spool()
             self._arriving[spool] = account
         return spool
@@ -168,11 +164,14 @@ class Imports:
         note: str = "import",
         conditions: Conditions = UNCONDITIONAL,
         progress: Show = show_nothing,
+        action: Action = Action.IMPORT,
     ) -> Imported:
         """Make the head of a flist what the source has, or, with merge, add it to what is there.
 
         make: also the flist, and its account, if they are new. All or nothing: an error leaves the head as it was.
-        Raises BadArchive, Incomplete, LimitExceeded, Conflict (all of these name the member), NotFound, Locked, ...
+        action: what the audit calls it.
+        Raises BadArchive, Incomplete, LimitExceeded, Conflict (all of these name the member), Refused (with the
+        contents that are named, and missing or wrong), NotFound, Locked, ...
         """
         name = FlistName.checked(*name)
         allowed = self.check(actor, name, make=make)
@@ -183,21 +182,19 @@ class Imports:
                 Lease(self._catalog, self._clock, "import", actor) as lease,
                 contextlib.closing(Assembly(self._scratch, self._disk, self._entries_max)) as assembly,
             ):
-                size_bytes, ingest = self._read(actor, source, assembly, _keeping(lease, progress), allowed)
+                named = NamedContents(
+                    self._catalog, self._blocks, self._clock, actor, lease, self._limits.size_bytes
+                )
+                size_bytes, ingest = self._read(
+                    actor, source, assembly, named, _keeping(lease, progress), allowed
+                )
+                named.finish(name)
                 entries = assembly.entries
                 flist, made = self._open(actor, name, make)
                 order = Order(
-                    actor,
-                    flist,
-                    conditions,
-                    note,
-                    merge,
-                    self._rows_at_once_max,
-                    self._entries_max,
-                    self._clock(),
-                    size_bytes,
-                    lease.require,
-                )
+                    actor, flist, conditions, note, merge, self._rows_at_once_max, self._entries_max, self._clock(),
+                    None if named.any else size_bytes, lease.require, action,
+                )  # fmt: skip
                 publisher = Publisher(
                     self._catalog,
                     assembly,
@@ -231,7 +228,7 @@ class Imports:
             contextlib.suppress(MylistError),
             contextlib.closing(Marks(self._scratch, self._disk)) as marks,
         ):
-            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), flist_id):
+            for _ in release_given_up(self._catalog, marks, self._change_alone, Pace(), {flist_id}):
                 pass
 
     def _change_alone(self, make: Callable[[Draft], T]) -> T:
@@ -271,18 +268,27 @@ class Imports:
         return partial(allowed.require_body, beside_bytes=MEMBER_BYTES * self._limits.members)
 
     def _read(
-        self, actor: Actor, source: Source, assembly: Assembly, progress: Show, allowed: Allowance | None
+        self,
+        actor: Actor,
+        source: Source,
+        assembly: Assembly,
+        named: NamedContents,
+        progress: Show,
+        allowed: Allowance | None,
     ) -> tuple[int, Ingest]:
         """Take in all members; returns the bytes of their contents, and what has taken these in."""
         size_bytes = 0
         with contextlib.closing(Ingest(self._catalog, self._blocks, actor, Pace())) as ingest:
-            for member, pieces in source.members():
-                digest = None
+            for number, (member, pieces) in enumerate(source.members()):
+                digest = member.digest
                 if member.kind is Kind.FILE:
                     if allowed is not None:
                         allowed.require(size_bytes + member.size_bytes, partial(_counted, assembly, member))
-                    shown = _showing(pieces, progress, assembly.entries, size_bytes)
-                    digest = ingest.add(member.name, member.size_bytes, shown)
+                    if digest is None:
+                        shown = _showing(pieces, progress, assembly.entries, size_bytes)
+                        digest = ingest.add(member.name, member.size_bytes, shown)
+                    elif not named.add(number, member):
+                        break
                     size_bytes += member.size_bytes
                 assembly.add(member, digest)
                 progress(Progress("reading", assembly.entries, size_bytes))
@@ -318,68 +324,6 @@ class Imports:
             publisher.close()
             if done is None and made:
                 self._catalog.change(lambda draft: _remove_unused(draft, actor, flist))
-
-
-def archive_in_file(file: BinaryIO, limits: Limits) -> Source:
-    """An archive in a file that can be read from any place; for reading it without a data directory."""
-    checked = _Checked(file)
-    return _Archive(limits, None, checked.read, checked)
-
-
-class _Archive:
-    """An archive as a source: its format is told by its first bytes."""
-
-    def __init__(
-        self, limits: Limits, spool: Callable[[], Spool] | None, read: Read, file: Seekable | None
-    ) -> None:
-        """file: where it can be read from any place. spool: where one that cannot is kept, should it be a zip."""
-        self._limits = limits
-        self._spool = spool
-        self._stream = ByteReader(read)
-        self._file = file
-
-    def members(self) -> Found:
-        packing = packing_of(self._stream.peek(MAGIC_BYTES))
-        if packing is Packing.ZIP:
-            yield from self._zip()
-        elif packing is Packing.TAR:
-            yield from read_tar(self._stream.read, self._limits)
-        else:
-            unpack = gunzipped if packing is Packing.GZIP else unzstd
-            yield from read_tar(unpack(self._stream.read), self._limits)
-
-    def _zip(self) -> Found:
-        """A zip is read from its end: what cannot seek is kept in a temporary file."""
-        if self._file is not None:
-            yield from read_zip(self._file, self._limits)
-            return
-        assert self._spool is not None, "a file that can be read from any place needs none"
-        with self._spool() as spool:
-            while piece := self._stream.read(PIECE_BYTES):
-                spool.write(piece)
-            yield from read_zip(_Checked(spool.file()), self._limits)
-
-
-class _Checked:
-    """A file whose errors are ours, and that reads short only at its end."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, count: int, /) -> bytes:
-        try:
-            data = self._file.read(count)
-            while 0 < len(data) < count and (more := self._file.read(count - len(data))):
-                data += more
-            return data
-        except OSError as error:
-            raise turned(error, "read the archive") from error
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except OSError as error:
-            raise turned(error, "read the archive") from error
 
 
 def _counted(assembly: Assembly, coming: Member) -> int:

@@ -1,4 +1,6 @@
-"""The kinds of job that need nothing but this server: importing an archive, storing a file, re-reading all blocks."""
+"""The kinds of job that need nothing but this server: importing an archive, storing a file, re-reading one, or all
+blocks.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from typing import Any
 
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.audit import Action
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.files import FILE_JOB, Files, address_of
+from mylist_dav.services.files import CHECK_JOB, FILE_JOB, Files, address_of
 from mylist_dav.services.imports import Imports, Progress
 from mylist_dav.services.jobs import Fields, Kind, Run
 from mylist_dav.services.rights import require_admin
@@ -93,6 +96,23 @@ def _file_result(entry: Entry) -> Fields:
         "name": entry.name,
         "size": entry.size_bytes,
     }
+
+
+def check_kind(files: Files) -> Kind:
+    """Read a file again. asked: {"digest"}. The result is what a check of a small one tells, with fewer block ids."""
+
+    def check(actor: Actor, asked: Fields) -> None:
+        files.takes_long(actor, Digest.parse(asked["digest"]))
+
+    def run(run: Run) -> Fields:
+        digest = Digest.parse(run.asked["digest"])
+
+        def show(done_bytes: int, total_bytes: int) -> None:
+            run.progress("reading", done_bytes=done_bytes, total_bytes=total_bytes)
+
+        return files.reread(run.actor, digest, show).told(digest, hard=True, named_max=SHOWN_MAX)
+
+    return Kind(CHECK_JOB, check, run)
 
 
 def verify_kind(upkeep: Upkeep) -> Kind:

@@ -59,6 +59,10 @@ class Runner:
         self._threads_wanted = threads
         self._threads: list[threading.Thread] = []
         self._complaint = ""
+        self._claiming = threading.Lock()
+        self._running: dict[str, str] = {}  # job -> owner
+        self._sweeping = threading.Lock()
+        self._swept_at = float("-inf")
 
     def start(self) -> None:
         """Begin. A second call does nothing."""
@@ -66,7 +70,7 @@ class Runner:
             return
         self._jobs.owners.remove_dead()
         self._threads = [
-            threading.Thread(target=self._work, name=f"job-{number}", daemon=True, args=(number == 0,))
+            threading.Thread(target=self._work, name=f"job-{number}", daemon=True)
             for number in range(self._threads_wanted)
         ]
         for thread in self._threads:
@@ -81,17 +85,17 @@ class Runner:
             thread.join(max(0.0, end - self._monotonic()))
         if not any(thread.is_alive() for thread in self._threads):
             self._jobs.owners.close()  # else the name lives as long as the process, for it still works
+        for job_id, owner in list(
+            self._running.items()
+        ):  # it waits for a network, and will not come to its end
+            self._let_wait(job_id, owner)
 
     # -- the threads ---------------------------------------------------------------------------------------------
 
-    def _work(self, sweeps: bool) -> None:
-        """sweeps: also looks after jobs of dead processes, and what is old."""
-        swept_at = float("-inf")
+    def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                if sweeps and self._monotonic() - swept_at >= SWEEP_SECONDS:
-                    swept_at = self._monotonic()
-                    self._sweep()
+                self._sweep_now_and_then()
                 if not self._run_next():
                     self._jobs.pause(LOOK_SECONDS)
                 self._complaint = ""
@@ -106,10 +110,15 @@ class Runner:
             if not view.jobs.has_queued():
                 return False
         owner = self._jobs.owners.own_name()
-        job = self._jobs.catalog.change(lambda draft: draft.jobs.claim(owner))
-        if job is None:
-            return False
-        self._run(job)
+        with self._claiming:
+            job = self._jobs.catalog.change(lambda draft: draft.jobs.claim(owner))
+            if job is None:
+                return False
+            self._running[job.job_id] = owner
+        try:
+            self._run(job)
+        finally:
+            del self._running[job.job_id]
         self._jobs.wake()
         return True
 
@@ -122,9 +131,7 @@ class Runner:
             self._end(job, State.DONE, result=_bounded(result), standing=run.standing)
         except _Ended as ended:
             if ended.as_ is None:
-                self._jobs.catalog.change(
-                    lambda draft: draft.jobs.queue_again(job.job_id, job.owner, counts=False)
-                )
+                self._let_wait(job.job_id, job.owner)
             else:
                 self._end(job, ended.as_)
         except MylistError as error:
@@ -136,12 +143,14 @@ class Runner:
     def _fail(self, job: Job, error: Exception) -> None:
         """What fails because this process stops is not the job's fault: it waits anew then."""
         if self._closing.is_set():
-            with contextlib.suppress(MylistError):
-                self._jobs.catalog.change(
-                    lambda draft: draft.jobs.queue_again(job.job_id, job.owner, counts=False)
-                )
-            return
-        self._end(job, State.FAILED, problem=json.dumps(problem_document(error)))
+            self._let_wait(job.job_id, job.owner)
+        else:
+            self._end(job, State.FAILED, problem=json.dumps(problem_document(error)))
+
+    def _let_wait(self, job_id: str, owner: str) -> None:
+        """This process stops: the job waits anew. If that cannot be written down, others see that nobody runs it."""
+        with contextlib.suppress(MylistError):
+            self._jobs.catalog.change(lambda draft: draft.jobs.queue_again(job_id, owner, counts=False))
 
     def _end(
         self,
@@ -154,36 +163,51 @@ class Runner:
     ) -> None:
         """standing: how far it came, which was last written down some time before."""
 
-        def end(draft: Draft) -> None:
+        def end(draft: Draft) -> bool:
             if standing is not None:
                 draft.jobs.move_on(job.job_id, job.owner, standing)
-            draft.jobs.end(job.job_id, job.owner, state, result=result, problem=problem)
+            return draft.jobs.end(job.job_id, job.owner, state, result=result, problem=problem)
 
         if self._settled(end):
             self._jobs.bodies.remove(job.job_id)
 
-    def _settled(self, change: Callable[[Draft], None]) -> bool:
+    def _settled(self, change: Callable[[Draft], bool]) -> bool:
         """Write down what became of a job: again and again if that fails, for nobody else looks after it meanwhile.
 
-        False when this process stops before: whoever comes next sees that nobody runs the job.
+        False when this process stops before: whoever comes next sees that nobody runs the job. And when the job is
+        another's by now, who took this process for dead and needs what was sent for it.
         """
         said = ""
         while True:
             try:
-                self._jobs.catalog.change(change)
-                return True
-            except MylistError as error:
+                return self._jobs.catalog.change(change)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the job must not stay as if it ran
                 if self._closing.is_set():
                     return False
                 if str(error) != said:
                     said = str(error)
-                    _log.error("what became of a job cannot be written down: %s", said)
+                    foreign = None if isinstance(error, MylistError) else error
+                    _log.error("what became of a job cannot be written down: %s", said, exc_info=foreign)
                 self._closing.wait(FAILED_SECONDS)
 
     # -- what is left over ---------------------------------------------------------------------------------------
 
+    def _sweep_now_and_then(self) -> None:
+        """Whichever thread has nothing else to do: a job may keep one of them for days."""
+        if not self._sweeping.acquire(blocking=False):
+            return
+        try:
+            if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
+                self._swept_at = self._monotonic()
+                self._sweep()
+        finally:
+            self._sweeping.release()
+
     def _sweep(self) -> None:
+        """Look after jobs of dead processes, and what is old."""
+        self._jobs.owners.own_name()  # lives again for others, should its file have been cleaned away
         self._jobs.mend_all()
+        self._mend_own()
         self._jobs.bodies.remove_unused(self._is_unfinished)
         limits = self._jobs.limits
         before_ns = self._clock() - limits.days * _DAY_NS
@@ -193,6 +217,16 @@ class Runner:
             self._jobs.catalog.change(
                 lambda draft: draft.jobs.forget(before_ns, limits.rows_max, FORGET_ROWS)
             )
+
+    def _mend_own(self) -> None:
+        """Let the jobs wait anew that are said to run here and that no thread runs: one has met the unforeseen."""
+        owner = self._jobs.owners.own_name()
+        with self._claiming:
+            with self._jobs.catalog.glance() as view:
+                active = view.jobs.active()
+            lost = [job_id for job_id, of in active if of == owner and job_id not in self._running]
+        for job_id in lost:
+            self._jobs.mend_lost(job_id, owner)
 
     def _is_unfinished(self, job_id: str) -> bool:
         with self._jobs.catalog.glance() as view:

@@ -298,10 +298,14 @@ class Jobs:
         """Let a job wait anew, or end it, if the process that ran it is no more; whether that was so."""
         if self.owners.lives(owner):
             return False
+        self.mend_lost(job_id, owner)
+        return True
+
+    def mend_lost(self, job_id: str, owner: str) -> None:
+        """The same of a job of which it is known that nobody runs it."""
         if self.catalog.change(lambda draft: _mend(draft, job_id, owner)):
             self.bodies.remove(job_id)
         self.wake()
-        return True
 
     def _check_room(self, unfinished: int, of_account: int) -> None:
         if unfinished >= self.limits.unfinished_max:

@@ -7,6 +7,7 @@ collector removes it and goes to work; then the commit at the end is refused, fo
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -14,8 +15,8 @@ from typing import Self
 from mylist_dav.errors import Busy, MylistError
 from mylist_dav.model.actors import Actor
 from mylist_dav.store.catalog import Catalog, Draft
+from mylist_dav.store.catalog.collecting import LEASE_NS
 
-LEASE_NS = 3600 * 1_000_000_000
 _KEEP_NS = LEASE_NS // 6
 
 _log = logging.getLogger(__name__)
@@ -29,14 +30,14 @@ class Lease:
         self._catalog = catalog
         self._clock = clock
         self._kept_ns = clock()
-        expires_ns = self._kept_ns + LEASE_NS
-        self._lease_id = catalog.change(
-            lambda draft: draft.reaper.begin_lease(kind, actor.account, expires_ns)
-        )
+        self._lease_id = secrets.randbits(
+            62
+        )  # never that of an earlier one, which its owner may believe in still
+        catalog.change(lambda draft: draft.reaper.begin_lease(self._lease_id, kind, actor.account))
 
     def keep(self) -> None:
         """To be called often: the work goes on. Raises Busy when it has stood still for too long."""
-        if self._clock() - self._kept_ns >= _KEEP_NS:
+        if not 0 <= self._clock() - self._kept_ns < _KEEP_NS:  # also when the clock was put back
             self._catalog.change(self.require)
 
     def require(self, draft: Draft) -> None:
@@ -44,7 +45,7 @@ class Lease:
 
         Raises Busy.
         """
-        if not draft.reaper.keep_lease(self._lease_id, draft.now_ns + LEASE_NS):
+        if not draft.reaper.keep_lease(self._lease_id):
             raise Busy("this stood still for so long that its contents may have been deleted; begin again")
         self._kept_ns = draft.now_ns
 

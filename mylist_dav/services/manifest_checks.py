@@ -12,7 +12,7 @@ from mylist_dav.model.archives.members import Limits, Pieces, Source
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, FILE_MODE, Kind
 from mylist_dav.model.manifest import Part, Roots, TreeDigest
-from mylist_dav.services.imports import archive_in_file
+from mylist_dav.services.sources import archive_in_file
 from mylist_dav.store.assembly import ROOT_NODE, Assembly, Node
 from mylist_dav.store.disk import Disk
 from mylist_dav.store.scratch import Scratch

@@ -28,7 +28,7 @@ from mylist_dav.services.health import Watch
 from mylist_dav.services.holdings import Holdings
 from mylist_dav.services.identity import Identity
 from mylist_dav.services.imports import Imports
-from mylist_dav.services.job_kinds import file_kind, import_kind, verify_kind
+from mylist_dav.services.job_kinds import check_kind, file_kind, import_kind, verify_kind
 from mylist_dav.services.job_running import Runner
 from mylist_dav.services.jobs import JobLimits, Jobs
 from mylist_dav.services.key_proofs import KeyProofs
@@ -46,6 +46,7 @@ from mylist_dav.services.trees import Trees
 from mylist_dav.services.turns import Hashing
 from mylist_dav.services.upkeep import Upkeep
 from mylist_dav.services.uploads import Uploads
+from mylist_dav.services.whole_trees import WholeTrees
 from mylist_dav.settings import PeerSettings, Settings
 from mylist_dav.store.bodies import Bodies
 from mylist_dav.store.cached import CachedBlocks
@@ -136,6 +137,7 @@ class Library:
         self.properties = Properties(catalog)
         archive_limits = Limits(members=limits.archive_members_max, size_bytes=limits.archive_bytes_max)
         self.imports = Imports(catalog, self.blocks, clock, root, archive_limits, limits.entries_max)
+        self.whole_trees = WholeTrees(catalog, self.imports, self.changes)
         self.exports = Exports(catalog, self.blocks, root, self.ledger)
 
     def _open_sites(self, root: Path) -> None:
@@ -189,6 +191,7 @@ class Library:
         self.jobs.register(import_kind(self.imports))
         self.jobs.register(verify_kind(self.upkeep))
         self.jobs.register(file_kind(self.single_files, self.trees))
+        self.jobs.register(check_kind(self.single_files))
         self._runner = Runner(self.jobs, self.clock, asked.threads)
 
     def _open_blocks(self, root: Path) -> None:

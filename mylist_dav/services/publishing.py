@@ -27,7 +27,7 @@ from mylist_dav.services.comparing import (
     differences,
     new_entry,
 )
-from mylist_dav.services.guards import check_conditions, require_tokens
+from mylist_dav.services.guards import check_base, check_conditions, require_tokens
 from mylist_dav.services.rights import still_writable
 from mylist_dav.services.staging import Row, Stage, rows_below
 from mylist_dav.store.assembly import ROOT_NODE, Assembly, Touch
@@ -46,8 +46,9 @@ class Order(NamedTuple):
     """What is to be published. note: of the commit. merge: what the tree has not stays in the head.
 
     rows_max: how many rows one transaction may change. entries_max: how many a flist may have. size_bytes: of all
-    contents that came in, for the audit. require: called in each change that refers to these contents; it raises Busy
-    when they may have been deleted meanwhile.
+    contents that came in; None: they were here, and those that are new in the tree count. require: called
+    in each change that refers to these contents; it raises Busy when they may have been deleted meanwhile. action: what
+    the audit calls it.
     """
 
     actor: Actor
@@ -58,8 +59,9 @@ class Order(NamedTuple):
     rows_max: int
     entries_max: int
     now_ns: int
-    size_bytes: int = 0
+    size_bytes: int | None = 0
     require: Callable[[Draft], None] = lambda draft: None
+    action: Action = Action.IMPORT
 
 
 class Published(NamedTuple):
@@ -83,6 +85,7 @@ class _Plan:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    brought_bytes: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -96,6 +99,7 @@ class _Plan:
         else:
             self.added += one.rows if one.node is not None else 0
             self.removed += 1 + gone[0] if one.old is not None else 0
+        self.brought_bytes += one.brought_bytes
         if self.found is not None:
             self.found.append(one)
             if one.old is not None:
@@ -149,6 +153,7 @@ class Publisher:
         self._assembly.forget_head()
         with self._catalog.view() as view:
             flist = still_writable(view, self._order.actor, self._order.flist.flist_id)
+            check_base(flist, self._order.conditions)
             root = view.tree(flist).root()
         rows_max = self._order.rows_max
         at_once_max = min(AT_ONCE_ENTRIES_MAX, rows_max) if attempt < ATTEMPTS_MAX // 2 else rows_max
@@ -286,8 +291,9 @@ class Publisher:
         check_conditions(draft, tree, ROOT, self._order.actor, self._order.conditions, draft.now_ns)
         if tree.flist.head_jid != plan.base_jid:
             raise _HeadMoved("the head has moved on")
-        tree.action, tree.note = Action.IMPORT, self._order.note
-        tree.brought_bytes = self._order.size_bytes
+        tree.action, tree.note = self._order.action, self._order.note
+        sent_bytes = self._order.size_bytes
+        tree.brought_bytes = plan.brought_bytes if sent_bytes is None else sent_bytes
         return tree
 
     # -- locks, properties -------------------------------------------------------------------------------------

@@ -46,15 +46,15 @@ def release_unheld(catalog: Catalog, marks: Marks, change: Change, pace: Pace) -
 
 
 def release_given_up(
-    catalog: Catalog, marks: Marks, change: Change, pace: Pace, flist_id: int
+    catalog: Catalog, marks: Marks, change: Change, pace: Pace, flist_ids: set[int]
 ) -> Iterator[int]:
-    """The same for one flist, in which an import has built what it could not publish."""
+    """The same for some flists, in which imports have built what they could not publish."""
     with catalog.view() as view:
-        head_jid = view.finder.head_of(flist_id)
-    if head_jid is None:
+        heads = {each: head for each in flist_ids if (head := view.finder.head_of(each)) is not None}
+    if not heads:
         return
-    heads = {flist_id: head_jid}
-    _see(catalog, marks, pace, flist_id)
+    for flist_id in heads:
+        _see(catalog, marks, pace, flist_id)
     for _strange in _believe(catalog, marks, pace, heads):
         pass  # of other flists
     yield from _release_loose(catalog, marks, change, pace, heads)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Container, Iterable, Iterator
 
+from mylist_dav.errors import NotFound
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
 from mylist_dav.services.comparing import new_entry
@@ -116,14 +118,22 @@ def rows_below(assembly: Assembly, node_id: int, first_id: int, now_ns: int) -> 
 
 
 def remove_staged(catalog: Catalog, actor: Actor, flist: Flist, folder: Entry, pace: Pace) -> None:
-    """Remove a staged folder and all below it, in slices."""
+    """Remove a staged folder and all below it, in slices. Raises NotFound when the flist is gone."""
 
     def remove(limit: int) -> int:
         return catalog.change(lambda draft: draft.draft_tree(flist, actor).unstage(folder, limit))
 
+    _until_done(remove, pace)
+
+
+def _until_done(remove: Callable[[int], int], pace: Pace) -> int:
+    """Remove in slices until nothing is left; returns how many rows that were."""
+    removed = 0
     for limit in _limits(pace):
-        if not remove(limit):
-            return
+        if not (done := remove(limit)):
+            break
+        removed += done
+    return removed
 
 
 def _limits(pace: Pace) -> Iterable[int]:
@@ -133,11 +143,29 @@ def _limits(pace: Pace) -> Iterable[int]:
             yield len(piece)
 
 
-def remove_leftovers(catalog: Catalog, actor: Actor, scratch: Scratch) -> int:
-    """Remove what imports of processes that are no more have left staged; returns how many."""
+def given_up(catalog: Catalog, scratch: Scratch) -> list[tuple[Flist, Entry]]:
+    """The staged folders of imports of processes that are no more."""
     with catalog.view() as view:
         stages = view.stages()
-    left = [(flist, folder) for flist, folder in stages if not scratch.owner_lives(folder.name)]
-    for flist, folder in left:
-        remove_staged(catalog, actor, flist, folder, Pace())
-    return len(left)
+    return [(flist, folder) for flist, folder in stages if not scratch.owner_lives(folder.name)]
+
+
+def remove_leftovers(catalog: Catalog, actor: Actor, scratch: Scratch) -> int:
+    """Remove what imports of processes that are no more have left staged; returns of how many there was something.
+
+    The empty folders stay: they tell the collector in which flists it is to look for what was held for them.
+    """
+    found = 0
+    for flist, folder in given_up(catalog, scratch):
+
+        def remove(limit: int, flist: Flist = flist, folder: Entry = folder) -> int:
+            return catalog.change(lambda draft: draft.draft_tree(flist, actor).empty_stage(folder, limit))
+
+        with contextlib.suppress(NotFound):  # the flist is gone, and all of this with it
+            found += not _is_empty(catalog, flist, folder) and _until_done(remove, Pace()) > 0
+    return found
+
+
+def _is_empty(catalog: Catalog, flist: Flist, folder: Entry) -> bool:
+    with catalog.view() as view:
+        return not view.tree(view.flist_by_id(flist.flist_id)).children(folder.entry_id, "", 1)

@@ -1,7 +1,8 @@
 """The tree of an import while its members arrive: a SQLite file of its own, thrown away at the end.
 
 It takes any number of members in any order in constant memory, makes the folders that are only implied, lets the last
-of several members of one name win, and refuses what cannot stand together. Nothing here has to survive anything.
+of several members of one name win, and refuses what cannot stand together. It also keeps the names that are said to go.
+Nothing here has to survive anything.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ CREATE TABLE node (
   kept_mtime_ns INTEGER,
   created_ns INTEGER,
   content_type TEXT,
+  kept_content_type TEXT,
   PRIMARY KEY (parent_id, name)
 ) WITHOUT ROWID;
+CREATE TABLE removal (parent_id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (parent_id, name)) WITHOUT ROWID;
 CREATE TABLE touched (entry_id INTEGER PRIMARY KEY, what INTEGER NOT NULL);
 CREATE TABLE matched (entry_id INTEGER PRIMARY KEY, node_id INTEGER NOT NULL);
 """
@@ -55,10 +58,11 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO node ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 _READ = (
     "SELECT parent_id, name, node_id, kind, coalesce(mode, kept_mode), coalesce(mtime_ns, kept_mtime_ns), size_bytes,"
-    " digest, target, created_ns, content_type FROM node"
+    " digest, target, created_ns, coalesce(content_type, kept_content_type) FROM node"
 )
 _ONE = f"{_READ} WHERE parent_id = ? AND name = ?"
 _PAGE = f"{_READ} WHERE parent_id = ? AND name > ? ORDER BY name LIMIT {PAGE}"
+_GOING = f"SELECT name FROM removal WHERE parent_id = ? AND name > ? ORDER BY name LIMIT {PAGE}"
 _TOTALS = f"""
 WITH RECURSIVE folder(id) AS (
   SELECT ?1 UNION ALL
@@ -70,7 +74,10 @@ _KINDS = {int(kind): kind for kind in Kind}
 
 
 class Node(NamedTuple):
-    """One entry of the tree that is being assembled. mode, mtime_ns: None when no member has said them."""
+    """One entry of the tree that is being assembled. mode, mtime_ns, content_type: None when no member has said them.
+
+    content_type '': there is to be none.
+    """
 
     parent_id: int
     name: str
@@ -95,14 +102,17 @@ class Touch(IntFlag):
 
 
 class Assembly:
-    """One tree. For one thread; close() it. Raises OutOfSpace, WritesStopped when the disk does not play along."""
+    """One tree. For one thread; close() it. Raises OutOfSpace, WritesStopped when the disk does not play along.
+
+    entries: how many it has. removals: how many names were said to go, where no later member has come.
+    """
 
     def __init__(self, scratch: Scratch, disk: Disk, entries_max: int) -> None:
         self._disk = disk
         self._path = Path(temporary_path(scratch))
         self._entries_max = entries_max
         self._folders: dict[TreePath, int] = {}
-        self.entries = 0
+        self.entries = self.removals = 0
         self.last_node_id = ROOT_NODE
         self._own: tuple[int, int] | None = (
             None  # entries and last_node_id before anything came from the head
@@ -136,6 +146,9 @@ class Assembly:
         """
         if not member.path:
             return
+        if member.goes:
+            self._remove(member)
+            return
         kind, size_bytes = member.kind, member.size_bytes
         if kind is None:
             linked = self._linked(member)
@@ -144,10 +157,28 @@ class Assembly:
             parent_id = self._folder(member.path.parent, member)
             node = Node(
                 parent_id, member.path.name, self.last_node_id + 1, kind, member.mode, member.mtime_ns,
-                size_bytes if kind is Kind.FILE else 0, digest, member.target, None, None,
+                size_bytes if kind is Kind.FILE else 0, digest, member.target, None, member.content_type,
             )  # fmt: skip
             if not self._insert(node):
                 self._replace(node, member)
+            if self.removals:
+                self._sql.execute(
+                    "DELETE FROM removal WHERE parent_id = ? AND name = ?", (parent_id, node.name)
+                )
+                self.removals -= self._sql.changes()
+
+    def _remove(self, member: Member) -> None:
+        """A name goes; of what came before under it, nothing is left."""
+        name = member.path.name
+        with sql_errors():
+            parent_id = self._folder(member.path.parent, member)
+            old = self._child(parent_id, name)
+            if old is not None:
+                self._refuse_members(old, member)
+                self._sql.execute("DELETE FROM node WHERE parent_id = ? AND name = ?", (parent_id, name))
+                self.entries -= 1
+            self._sql.execute("INSERT OR IGNORE INTO removal VALUES (?, ?)", (parent_id, name))
+            self.removals += self._sql.changes()
 
     def _insert(self, node: Node) -> bool:
         self._sql.execute(_INSERT, node)
@@ -165,15 +196,21 @@ class Assembly:
         """The last of several members of one name wins."""
         old = self._child(node.parent_id, node.name)
         assert old is not None, "there is a row, since inserting found one"
-        if old.kind is Kind.DIRECTORY and node.kind is not Kind.DIRECTORY:
-            if self.children(old.node_id):
-                raise refused(member.name, "there are other members below it, and it is not a folder")
-            self._folders.pop(member.path, None)
+        if node.kind is not Kind.DIRECTORY:
+            self._refuse_members(old, member)
         self._sql.execute(
-            "UPDATE node SET kind = ?, mode = ?, mtime_ns = ?, size_bytes = ?, digest = ?, target = ?"
-            " WHERE parent_id = ? AND name = ?",
-            (*node[3:9], node.parent_id, node.name),
+            "UPDATE node SET kind = ?, mode = ?, mtime_ns = ?, size_bytes = ?, digest = ?, target = ?,"
+            " content_type = ? WHERE parent_id = ? AND name = ?",
+            (*node[3:9], node.content_type, node.parent_id, node.name),
         )
+
+    def _refuse_members(self, old: Node, member: Member) -> None:
+        """A folder is to be none any more. Raises BadArchive unless it is empty."""
+        if old.kind is not Kind.DIRECTORY:
+            return
+        if self.children(old.node_id) or self._going(old.node_id, ""):
+            raise refused(member.name, "there are other members below it, and it is not a folder")
+        self._folders.pop(member.path, None)
 
     def _folder(self, path: TreePath, member: Member) -> int:
         """The node of a folder, made if it is only implied. Raises BadArchive when something else is there."""
@@ -185,6 +222,8 @@ class Assembly:
         parent_id = self._folder(path.parent, member)
         found = self._child(parent_id, path.name)
         if found is None:
+            if self._goes(parent_id, path.name):
+                raise refused(member.name, f"/{path} is to go")
             found = Node(
                 parent_id, path.name, self.last_node_id + 1, Kind.DIRECTORY, None, None, 0, None, None, None, None
             )  # fmt: skip
@@ -230,6 +269,21 @@ class Assembly:
                 return
             after = page[-1].name
 
+    def going(self, parent_id: int) -> Iterator[str]:
+        """The names in a folder that are said to go, in binary order, read page by page."""
+        after = ""
+        while self.removals and (page := self._going(parent_id, after)):
+            yield from page
+            after = page[-1]
+
+    def _goes(self, parent_id: int, name: str) -> bool:
+        one = "SELECT 1 FROM removal WHERE parent_id = ? AND name = ?"
+        return self.removals > 0 and bool(self._sql.execute(one, (parent_id, name)).fetchall())
+
+    def _going(self, parent_id: int, after: str) -> list[str]:
+        with sql_errors():
+            return [row[0] for row in self._sql.execute(_GOING, (parent_id, after))]
+
     def below(self, node_id: int) -> Iterator[Node]:
         """Everything below a folder, each folder before its members."""
         pending = [self.all_children(node_id)]
@@ -272,7 +326,7 @@ class Assembly:
             self._sql.execute("DELETE FROM matched")
             self._sql.execute("DELETE FROM node WHERE node_id > ?", (self.last_node_id,))
             self._sql.execute(
-                "UPDATE node SET kept_mode = NULL, kept_mtime_ns = NULL, created_ns = NULL, content_type = NULL"
+                "UPDATE node SET kept_mode = NULL, kept_mtime_ns = NULL, created_ns = NULL, kept_content_type = NULL"
                 " WHERE created_ns IS NOT NULL"
             )
 
@@ -293,7 +347,7 @@ class Assembly:
         """A node takes the place of an entry of the head: take over what the archive does not say."""
         with sql_errors():
             self._sql.execute(
-                "UPDATE node SET kept_mode = ?, kept_mtime_ns = ?, created_ns = ?, content_type = ?"
+                "UPDATE node SET kept_mode = ?, kept_mtime_ns = ?, created_ns = ?, kept_content_type = ?"
                 " WHERE parent_id = ? AND name = ?",
                 (entry.mode, entry.mtime_ns, entry.created_ns, entry.content_type, node.parent_id, node.name),
             )

@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 
 from mylist_dav.errors import Busy, NotFound, OutOfSpace, TooLarge
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.owners import lock_file
+from mylist_dav.store.living import hold
 
 _CHECK_BYTES = 64 * 1024 * 1024
 """After so many bytes one looks again how many there are in all bodies together."""
@@ -32,6 +32,7 @@ class Bodies:
         self.disk = disk
         self.size_bytes_max = size_bytes_max
         self._together_bytes_max = together_bytes_max
+        self._folder_is_durable = False
 
     def new(self, name: str) -> NewBody:
         """Begin a body. Raises OutOfSpace."""
@@ -57,7 +58,7 @@ class Bodies:
         removed = 0
         with contextlib.suppress(FileNotFoundError):
             for entry in list(os.scandir(self.folder)):
-                if (descriptor := lock_file(Path(entry.path))) is None:
+                if (descriptor := hold(Path(entry.path))) is None:
                     continue
                 try:
                     if not is_used(entry.name):
@@ -66,6 +67,13 @@ class Bodies:
                 finally:
                     os.close(descriptor)
         return removed
+
+    def sync_folder(self) -> None:
+        """Make the names of bodies durable, and once in each process the folder itself, which it may have made."""
+        self.disk.sync_folder(self.folder)
+        if not self._folder_is_durable:
+            self.disk.sync_folder(self.folder.parent)
+            self._folder_is_durable = True
 
     def check_room(self) -> None:
         """Raise OutOfSpace when all bodies together have reached their limit."""
@@ -100,7 +108,7 @@ class NewBody:
             self._descriptor = bodies.disk.create(self._path, 0o600)
         except OSError as error:
             raise turned(error, "keep what was sent") from error
-        lock = lock_file(self._path)
+        lock = hold(self._path)
         if lock is None:
             os.close(self._descriptor)
             raise Busy("a file was cleaned away too early: try again")
@@ -123,7 +131,7 @@ class NewBody:
         """Make it durable. Raises OutOfSpace, WritesStopped."""
         try:
             self._bodies.disk.sync_file(self._descriptor)
-            self._bodies.disk.sync_folder(self._bodies.folder)
+            self._bodies.sync_folder()
         except OSError as error:
             raise turned(error, "keep what was sent") from error
 

@@ -1,19 +1,18 @@
 """Temporary files of block writers: one folder for each process, locked while the process lives.
 
-What lies in the folder of a dead process was never acknowledged and is removed at the next start. Whether its owner
-lives is asked of the kernel (flock), not guessed from a process id.
+What lies in the folder of a dead process (living.py) was never acknowledged and is removed at the next start.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import threading
 from pathlib import Path
 
 from mylist_dav.store.disk import Disk, turned
+from mylist_dav.store.living import hold, is_held
 
 
 class Scratch:
@@ -30,22 +29,23 @@ class Scratch:
 
     def new_path(self) -> str:
         """A path that no other file has, in the folder of this process."""
-        if self._folder is None or self._owner != os.getpid():
+        if not self._has_folder():
             with self._lock:
-                if self._folder is None or self._owner != os.getpid():
+                if not self._has_folder():
+                    if self._owner == os.getpid():
+                        os.close(self._descriptor)
                     self._folder, self._descriptor = self._claim()
                     self._owner = os.getpid()
         return f"{self._folder}/{next(self._numbers)}"
 
+    def _has_folder(self) -> bool:
+        """Whether there is one of this process; somebody may have cleaned it away."""
+        return self._folder is not None and self._owner == os.getpid() and os.path.isdir(self._folder)
+
     def owner_lives(self, name: str) -> bool:
         """Whether a temporary file, given by its path below root, is there and the process that made it still runs."""
         path = self._root / name
-        if not path.exists():
-            return False
-        descriptor = _lock_folder(path.parent)
-        if descriptor is not None:
-            os.close(descriptor)
-        return descriptor is None
+        return path.exists() and is_held(path.parent)
 
     def remove_stale(self) -> int:
         """Remove the folders of processes that are no more; returns how many files were in them."""
@@ -62,7 +62,7 @@ class Scratch:
             with contextlib.suppress(OSError):
                 self._disk.remove_folder(self._folder)
             os.close(self._descriptor)
-            self._folder = None
+            self._folder, self._owner = None, 0
 
     def _claim(self) -> tuple[Path, int]:
         """Make and lock a folder. A cleaner may take it in between; then the next number is tried."""
@@ -70,7 +70,7 @@ class Scratch:
             folder = self._root / f"{os.getpid()}-{number}"
             with contextlib.suppress(FileExistsError):
                 self._make(folder)
-                descriptor = _lock_folder(folder)
+                descriptor = hold(folder)
                 if descriptor is not None:
                     return folder, descriptor
         raise AssertionError("numbers do not end")
@@ -85,7 +85,7 @@ class Scratch:
             self._disk.make_folder(folder)
 
     def _remove_if_dead(self, folder: Path) -> int:
-        descriptor = _lock_folder(folder)
+        descriptor = hold(folder)
         if descriptor is None:
             return 0
         try:
@@ -105,19 +105,3 @@ def temporary_path(scratch: Scratch) -> str:
         return scratch.new_path()
     except OSError as error:
         raise turned(error, "make a temporary file") from error
-
-
-def _lock_folder(folder: Path) -> int | None:
-    """A descriptor that holds the lock of folder, or None: it belongs to a living process, or is gone."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.stat(folder).st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None

@@ -5,3 +5,4 @@ from __future__ import annotations
 import schemathesis
 
 schemathesis.serializer.alias("application/x-tar", "application/octet-stream")
+schemathesis.serializer.alias("application/x-ndjson", "application/octet-stream")

@@ -18,6 +18,7 @@ from mylist_dav.model.actors import OPERATOR, Role, Scope
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.contents import BlockSlice
 from mylist_dav.model.digest import EMPTY, Digest
+from mylist_dav.model.jobs import State
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.opening import Library
@@ -25,6 +26,7 @@ from mylist_dav.settings import load
 from mylist_dav.wire.messages import Request, Response
 from mylist_dav.wire.sessions import COOKIE
 from tests.dav.conftest import Clock
+from tests.services.job_bench import ended
 
 LARGE = hashlib.shake_256(b"large").digest(5 * 1024 * 1024)
 """Of several blocks."""
@@ -394,6 +396,36 @@ def test_a_check_names_blocks_that_are_missing_or_of_another_size_and_a_hard_one
     soft = told(caller.check(digest))
     assert (soft["bad"], soft["missing"]) == ([str(second.digest)], [str(first.digest)])  # it was set aside
     assert not soft["whole"]
+
+
+def test_a_hard_check_of_a_large_file_is_a_job_that_tells_the_same(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = caller.put("large", LARGE)["digest"]
+    small = told(caller.check(digest, hard=True))
+    monkeypatch.setattr("mylist_dav.services.files.HARD_BYTES_MAX", len(LARGE) - 1)
+    assert told(caller.check(digest)) == {**small, "hard": False}
+    assert caller.check("00" * 32, hard=True).status == 404
+    assert caller.check(digest, "", hard=True).status == 401
+    begun = caller.check(digest, hard=True)
+    assert (begun.status, told(begun)["kind"]) == (202, "file-check")
+    assert header(begun, "location") == f"/api/v1/jobs/{told(begun)['job_id']}"
+    caller.library.start_jobs()
+    done = ended(caller.library, caller.library.jobs.get(told(begun)["job_id"]))
+    assert json.loads(done.result or "") == small
+    assert done.done_bytes < len(LARGE)
+
+
+def test_a_large_file_that_may_not_be_read_any_more_is_not_read_by_a_job(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = caller.put("large", LARGE)["digest"]
+    monkeypatch.setattr("mylist_dav.services.files.HARD_BYTES_MAX", 1)
+    begun = told(caller.check(digest, "alice", hard=True))
+    caller.library.grants.set_private(OPERATOR, FlistName("admin", "files"), True)
+    caller.library.start_jobs()
+    done = ended(caller.library, caller.library.jobs.get(begun["job_id"]))
+    assert (done.state, "there is no file" in (done.problem or "")) == (State.FAILED, True)
 
 
 def test_a_check_of_the_empty_file_and_of_a_small_one_finds_them_whole(caller: Caller) -> None:

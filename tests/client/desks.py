@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mylist_dav.client.calls import Calls
+from mylist_dav.client.link import Link
 from mylist_dav.client.nodes import Tree
 from mylist_dav.client.pushing import Push, Pushed, Wishes
 from mylist_dav.model.chunking import Chunker
@@ -54,9 +55,8 @@ class Desk:
         self._calls = calls
 
     def calls(self, kind: type[Calls] | None = None, token: str = "") -> Calls:
-        return (kind or self._calls)(
-            self.served.url, token or self.served.token, self.flist, sleep=lambda _: None
-        )
+        link = Link.plain(self.served.url, token or self.served.token, sleep=lambda _: None)
+        return (kind or self._calls)(link, self.flist)
 
     def push(self, kind: type[Calls] | None = None, *, token: str = "", **wishes: Any) -> Pushed:
         calls = self.calls(kind, token)

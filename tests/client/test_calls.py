@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from mylist_dav.cli.transfers import Speed
-from mylist_dav.client.calls import TRIES, Calls, Lost
+from mylist_dav.client.calls import Calls, Lost
+from mylist_dav.client.link import TRIES, Link
 from mylist_dav.client.progress import Progress
 from mylist_dav.errors import Busy, Conflict, Forbidden, MylistError
 from mylist_dav.model.names import FlistName
@@ -64,7 +65,7 @@ def talking(*answers: Answer | None) -> Iterator[Talk]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        calls = Calls(url, "token", FlistName("alice", "a site"), sleep=slept.append)
+        calls = Calls(Link.plain(url, "token", sleep=slept.append), FlistName("alice", "a site"))
         try:
             yield Talk(calls, script, slept)
         finally:
@@ -117,7 +118,7 @@ def test_a_refused_commit_names_each_path_and_reason() -> None:
 
 def test_a_server_that_is_not_there_is_said_at_once() -> None:
     slept: list[float] = []
-    calls = Calls("http://127.0.0.1:9", "token", FlistName("a", "b"), sleep=slept.append)
+    calls = Calls(Link.plain("http://127.0.0.1:9", "token", sleep=slept.append), FlistName("a", "b"))
     with pytest.raises(MylistError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
         calls.details()
     calls.close()
@@ -206,5 +207,5 @@ def test_progress_says_rate_and_time_left() -> None:
     ],
 )
 def test_sites_are_found_where_the_server_is(server: str, where: str, address: str) -> None:
-    with closing(Calls(server, "token", FlistName("alice", "site"))) as calls:
+    with closing(Calls(Link.plain(server, "token"), FlistName("alice", "site"))) as calls:
         assert calls.address_of(where) == address

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree, above, parent_of
-from mylist_dav.client.operations import operations, refuse_too_much
-from mylist_dav.client.planning import Plan, changed_between, plan, refuse_what_lies_in_links, touching
+from mylist_dav.client.operations import (
+    COMMIT_BYTES_MAX,
+    COMMIT_STEPS_MAX,
+    is_large,
+    operations,
+    tree_lines,
+)
+from mylist_dav.client.planning import Plan, Step, changed_between, plan, refuse_what_lies_in_links, touching
 from mylist_dav.client.pushing import carried_out
-from mylist_dav.errors import Conflict, LimitExceeded
+from mylist_dav.errors import Conflict
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
-from mylist_dav.model.operations import OPERATIONS_MAX
 
 FOLDER = Node(DIRECTORY, 0, 0o755, 1)
 A, B = Node(FILE, 1, 0o644, 1, "aa" * 32), Node(FILE, 2, 0o644, 1, "bb" * 32)
@@ -105,11 +111,45 @@ def test_a_tree_in_which_something_lies_in_no_folder_is_refused() -> None:
     refuse_what_lies_in_links({"d": FOLDER, "d/a": A})
 
 
-def test_more_than_a_commit_holds_is_refused_before_anything_is_sent() -> None:
-    tree = {str(number): A for number in range(OPERATIONS_MAX + 1)}
-    with pytest.raises(LimitExceeded, match="50001 entries are new"):
-        refuse_too_much(tree, {})
-    refuse_too_much(tree, {"0": A})
+def test_a_plan_is_large_by_its_number_or_by_what_it_says() -> None:
+    tree = {str(number): A for number in range(COMMIT_STEPS_MAX + 1)}
+    assert is_large(planned(tree, {}), {})
+    assert not is_large(planned(tree, {"0": A}), {})
+    many = (Block("11" * 32, 3),) * (COMMIT_BYTES_MAX // 100)
+    assert is_large(planned({"a": A}, {}), {A.digest: many})
+    assert not is_large(planned({"a": A}, {}), {A.digest: many[:100]})
+    assert is_large(planned({str(n): LINK._replace(target="x" * 4000) for n in range(1000)}, {}), {})
+
+
+@settings(max_examples=20)
+@given(st.text(max_size=40), st.text(max_size=40), st.integers(0, 40))
+def test_what_operations_take_as_json_is_not_underestimated(path: str, target: str, blocks: int) -> None:
+    node = A._replace(size_bytes=WHOLE_BYTES_MAX + 1, mode=0o777, mtime_ns=-(2**63) + 1)
+    recipes = {A.digest: (Block("11" * 32, 4 * 1024 * 1024),) * blocks}
+    plan = Plan([], [Step(path, None, node), Step(path, None, LINK._replace(target=target))])
+    told = len(json.dumps(operations(plan, recipes)))
+    assert told <= 2 * 250 + 6 * (2 * len(path) + len(target)) + 110 * blocks
+
+
+def test_lines_say_what_is_to_be_at_each_path() -> None:
+    there = {"gone": FOLDER, "gone/a": A, "was": LINK, "f": A, "d": FOLDER, "new": FOLDER, "l": LINK}
+    long = A._replace(size_bytes=WHOLE_BYTES_MAX + 1)
+    wanted = {
+        "was": FOLDER, "f": A._replace(mode=0o600), "d": FOLDER._replace(mode=0o700), "new": long,
+        "l": LINK._replace(target="elsewhere"),
+    }  # fmt: skip
+    plan = planned(wanted, there, delete=True)
+    lines = b"".join(tree_lines(plan, {A.digest: (Block("11" * 32, 3), Block("22" * 32, 4))})).splitlines()
+    found = {line["path"]: line for line in map(json.loads, lines)}
+    assert len(found) == len(lines) == 6
+    assert found["gone"] == {"kind": "absent", "path": "gone"}
+    assert found["f"] == {
+        "kind": "file", "path": "f", "mode": 0o600, "mtime_ns": 1, "digest": A.digest, "size_bytes": A.size_bytes
+    }  # fmt: skip
+    assert found["new"]["blocks"] == [{"id": "11" * 32, "size_bytes": 3}, {"id": "22" * 32, "size_bytes": 4}]
+    assert found["d"] == {"kind": "directory", "path": "d", "mode": 0o700, "mtime_ns": FOLDER.mtime_ns}
+    assert found["l"] == {"kind": "symlink", "path": "l", "target": "elsewhere", "mtime_ns": LINK.mtime_ns}
+    assert found["was"]["kind"] == "directory"
 
 
 # -- any two trees ---------------------------------------------------------------------------------------------

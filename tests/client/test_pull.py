@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mylist_dav.client.calls import Calls, _entry
+from mylist_dav.client.answers import Fields
+from mylist_dav.client.calls import Calls, _listed
 from mylist_dav.client.known import Login, Tokens
 from mylist_dav.client.nodes import FILE, Block, Node, Tree
 from mylist_dav.client.pulling import Pull, Pulled
@@ -248,7 +249,7 @@ def test_recipes_that_did_not_fit_are_asked_for_once_more(desk: Desk, target: Pa
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
     entry = {"path": path, "kind": "directory", "mode": 0o755, "mtime_ns": 0}
     with pytest.raises((BadName, MylistError)):
-        _entry(entry)
+        _listed(Fields(entry, "it"))
 
 
 def test_a_tree_with_something_in_a_link_is_refused(desk: Desk, target: Path, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ class SmallPeer:
     """flists: by name, their trees by path. blocks: by id. seen: every (method, path), in order.
 
     misbehave: called with method, path and body before anything is done; a (status, headers, body) is answered at once,
-    "hang up" closes the connection, None goes on.
+    "hang up" closes the connection, "drip head" and "drip body" answer byte by byte and never end,
+    None goes on.
     """
 
     def __init__(self) -> None:
@@ -64,7 +65,8 @@ class SmallPeer:
                 "missing": [one for one in ids if one not in self.blocks],
             }
         if path == "/blocks/upload":
-            return 200, {"blocks": list(self._take(body))}
+            taken = [each["state"] for each in self._take(body)]
+            return 200, {"blocks": [], "stored": taken.count("stored"), "present": taken.count("present"), "bad": 0}
         if path == "/api/v1/flists":
             return self._create(json.loads(body))
         return self._of_flist(method, path.removeprefix("/api/v1/flists/"), query, body)
@@ -95,54 +97,56 @@ class SmallPeer:
     def _create(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.flists[asked["name"]] = {}
         self.heads[asked["name"]] = 1
-        return 201, {"name": asked["name"], "head_jid": 1}
+        return 201, self._details(asked["name"])
+
+    def _details(self, full: str) -> dict[str, Any]:
+        return {"name": full, "head_jid": self.heads[full], "created_ns": 1, "exposures": []}
 
     def _of_flist(self, method: str, rest: str, query: dict[str, str], body: bytes) -> Any:
         account, name, *what = map(unquote, rest.split("/"))
         full = f"{account}/{name}"
         if full not in self.flists:
             return 404, {"type": "urn:mylist:problem:not-found", "detail": f"there is no flist {full}"}
+        if what == ["tree"] and method == "PUT":
+            return self._put_tree(full, query, body)
         if what == ["tree"]:
             entries = [{"path": path, **entry} for path, entry in sorted(self.flists[full].items())]
             start = int(query.get("after", "0"))
             page = entries[start : start + 2]
             more = start + 2 < len(entries)
             return 200, {"jid": self.heads[full], "entries": page, "next": str(start + 2) if more else None}
-        if what == ["commits"]:
-            return self._commit(full, json.loads(body))
-        return 200, {"name": full, "head_jid": self.heads[full]}
+        return 200, self._details(full)
 
-    def _commit(self, full: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if asked["base_jid"] != self.heads[full]:
-            return 409, {"detail": "somebody was quicker", "head_jid": self.heads[full]}
+    def _put_tree(self, full: str, query: dict[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+        assert query["merge"] == "1"
+        if int(query["base_jid"]) != self.heads[full]:
+            return 412, {"detail": "somebody was quicker", "head_jid": self.heads[full]}
         tree = {path: dict(entry) for path, entry in self.flists[full].items()}
-        for one in asked["operations"]:
+        lines = [json.loads(line) for line in body.splitlines()]
+        assert len({line["path"] for line in lines}) == len(lines)
+        for one in lines:
             self._apply(tree, one)
         self.flists[full] = tree
         self.heads[full] += 1
         return 200, {"jid": self.heads[full], "head_jid": self.heads[full], "changed": True}
 
     def _apply(self, tree: dict[str, dict[str, Any]], one: dict[str, Any]) -> None:
-        path = one["path"]
+        path, was = one["path"], tree.get(one["path"])
         parent = path.rpartition("/")[0]
         assert not parent or tree[parent]["kind"] == "directory", f"{path} lies in no folder"
-        if one["op"] == "delete":
+        if one["kind"] == "absent" or (was is not None and was["kind"] != one["kind"]):
             del tree[path]
             for other in [other for other in tree if other.startswith(path + "/")]:
                 del tree[other]
+        if one["kind"] == "absent":
             return
-        now = {name: value for name, value in one.items() if name in ("mode", "mtime_ns", "content_type")}
-        if one["op"] == "put":
-            assert tree.get(path, {"kind": "file"})["kind"] == "file"
-            self._check_content(one)
-            now |= {"kind": "file", "digest": one["digest"], "size_bytes": one["size_bytes"]}
-        elif one["op"] == "mkdir":
-            assert path not in tree
-            now |= {"kind": "directory"}
-        elif one["op"] == "symlink":
-            now |= {"kind": "symlink", "target": one["target"], "mode": 0o777}
-        else:
-            assert one["op"] == "attributes"
+        now = {name: value for name, value in one.items() if name not in ("path", "blocks")}
+        if one["kind"] == "file":
+            if was is None or was["digest"] != one["digest"]:
+                self._check_content(one)
+            now["content_type"] = one["content_type"] or None
+        elif one["kind"] == "symlink":
+            now["mode"] = 0o777
         tree[path] = {**_BLANK, **tree.get(path, {}), **now}
 
     def _check_content(self, one: dict[str, Any]) -> None:
@@ -158,6 +162,7 @@ _BLANK = {"size_bytes": 0, "digest": None, "target": None, "content_type": None}
 def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPeer]:
     """A peer that answers until the block ends. certificate: its file, and that of its key, for TLS."""
     peer = SmallPeer()
+    pause = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -171,8 +176,21 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
         def do_GET(self) -> None:
             self._answer()
 
+        def do_PUT(self) -> None:
+            self._answer()
+
+        def _body(self) -> bytes:
+            if self.headers.get("transfer-encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("content-length", "0")))
+            pieces = []
+            while size_bytes := int(self.rfile.readline(), 16):
+                pieces.append(self.rfile.read(size_bytes))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(pieces)
+
         def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            body = self._body()
             parts = urlsplit(self.path)
             peer.seen.append((self.command, parts.path))
             peer.asked.append((dict(self.headers), body))
@@ -180,6 +198,9 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
             if found == "hang up":
                 self.close_connection = True
                 self.connection.close()
+                return
+            if isinstance(found, str):
+                self._drip(found)
                 return
             if found is None:
                 token = self.headers.get("authorization", "").removeprefix("Bearer ")
@@ -193,6 +214,14 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
             self.send_header("content-length", str(len(found[2])))
             self.end_headers()
             self.wfile.write(found[2])
+
+        def _drip(self, how: str) -> None:
+            self.close_connection = True
+            begin = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n"
+            self.wfile.write(begin if how == "drip head" else begin + b"\r\n")
+            for _ in range(1_000_000):  # until the other side closes
+                self.wfile.write(b"x")
+                pause.wait(0.02)
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True

@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,8 +19,11 @@ import pytest
 
 from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import BadSettings, Unauthenticated
-from mylist_dav.server import doors
-from mylist_dav.settings import RpcSettings
+from mylist_dav.server import door_loop, doors
+from mylist_dav.server.assembly import build
+from mylist_dav.server.limits import EngineLimits
+from mylist_dav.settings import RpcSettings, load
+from mylist_dav.wire.messages import Request, Response
 from tests.programs import require_network, require_program, require_root
 from tests.serving import ENGINES, Served, mylist, running, serving
 
@@ -301,3 +305,22 @@ def test_on_an_overlay_address_who_has_a_token_is_answered(tmp_path: Path, names
         before=namespace,
     ):
         assert ask(token) == "Forbidden"
+
+
+def test_doors_that_nobody_answers_any_more_show_in_health_and_figures(tmp_path: Path) -> None:
+    app = build(load(environ={"MYLIST_STORE_DATA": str(tmp_path)}))
+    ask = partial(
+        Request, "GET", query="", headers=[], authority="127.0.0.1", host="127.0.0.1", client="127.0.0.1"
+    )
+    closed = socket.socket()
+    closed.close()
+    limits = EngineLimits(stop_seconds=1)
+    with closing(app), door_loop.serving(app, [doors.Door(closed, doors.TOKEN)], limits, None):
+        health = app.front_end.respond(ask(target="/healthz", request_id="1"))
+        assert isinstance(health, Response)
+        assert (health.status, health.body) == (200, b'{"status": "doors-lost"}\n')
+        figures = app.front_end.respond(ask(target="/metrics", request_id="2"))
+        assert isinstance(figures, Response)
+        line = f'mylist_doors{{process="{os.getpid()}",state="lost"}} 1.0'
+        assert isinstance(figures.body, bytes)
+        assert line in figures.body.decode().splitlines()

@@ -93,10 +93,13 @@ def test_a_worker_that_dies_is_started_again() -> None:
         assert server.process.wait(20) == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_while_workers_are_starting_is_an_orderly_one_too(tmp_path: Path, number: int) -> None:
+def test_a_stop_while_workers_are_starting_is_an_orderly_one_too(
+    tmp_path: Path, number: int, workers: int
+) -> None:
     given = {
-        "workers": 2, "factory": "tests.server.test_running:build_slowly", "settings": str(tmp_path / "began"),
+        "workers": workers, "factory": "tests.server.test_running:build_slowly", "settings": str(tmp_path / "began"),
     }  # fmt: skip
     os.mkfifo(tmp_path / "began")
     command = [sys.executable, "-m", "tests.server.fake_server", json.dumps(given)]
@@ -109,8 +112,9 @@ def test_a_stop_while_workers_are_starting_is_an_orderly_one_too(tmp_path: Path,
             process.kill()
 
 
-def test_a_server_without_an_access_log_takes_no_harm_from_the_rotation_of_logs() -> None:
-    with running(workers=2, factory="tests.server.test_running:build_pid") as server:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_without_an_access_log_takes_no_harm_from_the_rotation_of_logs(workers: int) -> None:
+    with running(workers=workers, factory="tests.server.test_running:build_pid") as server:
         first = {server.get("/").body for _ in range(60)}
         server.signal(signal.SIGHUP)
         for pid in first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import socket
 import ssl
 import subprocess
 import tarfile
@@ -15,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mylist_dav.client.pinned import pinned_client
-from mylist_dav.errors import Forbidden, MylistError
+from mylist_dav.client.dialling import Patience, Pinned, pinned_client
+from mylist_dav.errors import Forbidden
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
@@ -55,6 +56,19 @@ def library(tmp_path: Path, peer: SmallPeer) -> Iterator[Library]:
             {"link": "d/b.txt"},
         )
         yield made
+
+
+def anywhere(host: str, addresses: list[str]) -> None:
+    """Allows every address."""
+
+
+def _not_linked(host: str, addresses: list[str]) -> None:
+    if addresses != ["127.0.0.1"]:
+        raise Forbidden("not there")
+
+
+def here(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
 
 
 def take(library: Library, files: dict[str, bytes], links: dict[str, str] | None = None) -> None:
@@ -176,15 +190,23 @@ def test_the_revision_is_that_of_when_it_was_asked_for(library: Library, peer: S
     assert peer.flists["anna/site"] == before
 
 
-def test_a_large_change_is_several_commits(
+def test_a_large_change_is_one_commit(
     library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syncing, "OPERATIONS_MAX", 2)
+    monkeypatch.setattr("mylist_dav.client.copying.LINES_AT_ONCE", 2)
     told = result(copy(library))
-    assert told["commits"] == 4
+    assert (told["commits"], told["operations"], told["peer_jid"]) == (1, 7, 2)
     assert peer.flists["anna/site"] == ours(library)
     take(library, {"other": b"x"})
+    told = result(copy(library))
+    assert (told["commits"], told["operations"], told["peer_jid"]) == (1, 4, 3)
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_folder_that_becomes_a_file_takes_its_members_away(library: Library, peer: SmallPeer) -> None:
     copy(library)
+    take(library, {"a.txt": b"one", "d": b"a file"})
+    assert result(copy(library))["operations"] == 2, "of the link and the folder"
     assert peer.flists["anna/site"] == ours(library)
 
 
@@ -192,11 +214,15 @@ def test_a_large_change_is_several_commits(
 
 
 def once(peer: SmallPeer, path: str, answer: Any) -> list[str]:
-    """Let the peer give this answer the first time it is asked something; returns what it was asked then."""
+    """Let the peer give this answer the first time it is asked something; returns what it was asked then.
+
+    path: how it ends, after a method or not ('PUT /tree').
+    """
     told: list[str] = []
+    only, _, end = path.rpartition(" ")
 
     def misbehave(method: str, asked: str, body: bytes) -> Any:
-        if asked.endswith(path) and not told:
+        if asked.endswith(end) and only in ("", method) and not told:
             told.append(asked)
             return answer
         return None
@@ -206,7 +232,7 @@ def once(peer: SmallPeer, path: str, answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/challenge", "/tree", "/blocks/exists", "/blocks/upload", "/commits", "anna/site"]
+    "path", ["/challenge", "GET /tree", "/blocks/exists", "/blocks/upload", "PUT /tree", "anna/site"]
 )
 @pytest.mark.parametrize(
     "answer", ["hang up", (503, {"retry-after": "1"}, b"{}")], ids=["hangs up", "is busy"]
@@ -237,8 +263,8 @@ def test_a_key_that_the_peer_does_not_know_ends_the_job(library: Library, peer: 
 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(library: Library, peer: SmallPeer) -> None:
     def misbehave(method: str, path: str, body: bytes) -> Any:
-        if path.endswith("/commits") and peer.heads["anna/site"] == 1:
-            peer._commit("anna/site", json.loads(body))
+        if method == "PUT" and peer.heads["anna/site"] == 1:
+            peer._put_tree("anna/site", {"merge": "1", "base_jid": "1"}, body)
             return "hang up"
         return None
 
@@ -252,7 +278,7 @@ def test_what_somebody_changes_at_the_peer_meanwhile_is_compared_again(
     library: Library, peer: SmallPeer
 ) -> None:
     def misbehave(method: str, path: str, body: bytes) -> None:
-        if path.endswith("/commits") and peer.heads["anna/site"] == 1:
+        if method == "PUT" and peer.heads["anna/site"] == 1:
             peer.heads["anna/site"] += 1
             peer.flists["anna/site"]["foreign"] = {
                 "kind": "directory", "mode": 0o755, "mtime_ns": 0, "size_bytes": 0, "digest": None, "target": None,
@@ -266,7 +292,7 @@ def test_what_somebody_changes_at_the_peer_meanwhile_is_compared_again(
 
 def test_a_commit_that_is_refused_for_good_ends_the_job(library: Library, peer: SmallPeer) -> None:
     refusal = b'{"detail":"/a is locked","head_jid":1,"conflicts":[{"index":0}],"missing":[]}'
-    once(peer, "/commits", (409, {}, refusal))
+    once(peer, "PUT /tree", (409, {}, refusal))
     assert "/a is locked" in detail(copy(library))
 
 
@@ -278,7 +304,7 @@ def test_a_block_that_has_gone_from_the_peer_meanwhile_is_sent_again(
     asked: list[str] = []
 
     def misbehave(method: str, path: str, body: bytes) -> Any:
-        if not path.endswith("/commits") or asked:
+        if method != "PUT" or asked:
             return None
         asked.append(path)
         del peer.blocks[gone]
@@ -325,6 +351,66 @@ def test_a_peer_that_answers_and_never_takes_anything_ends_the_job_too(
     assert [path for _, path in peer.seen].count("/blocks/upload") == 4
 
 
+def test_a_name_that_cannot_be_found_for_a_while_is_asked_for_again(
+    library: Library, peer: SmallPeer
+) -> None:
+    found: list[list[str] | OSError] = [
+        socket.gaierror(-3, "try again"),
+        ConnectionError("no"),
+        ["127.0.0.1"],
+    ]
+
+    def resolve(host: str, port: int) -> list[str]:
+        now = found.pop(0) if found else ["127.0.0.1"]
+        if isinstance(now, OSError):
+            raise now
+        return now
+
+    library.jobs.register(Syncing(library, resolve=resolve, pauses_seconds=(0.0, 0.0)).kind())
+    result(copy(library))
+    assert peer.flists["anna/site"] == ours(library)
+
+
+def test_a_name_that_stays_unknown_ends_the_job_with_the_reason(library: Library, peer: SmallPeer) -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        raise socket.gaierror(-2, "no such name")
+
+    library.jobs.register(Syncing(library, resolve=resolve, pauses_seconds=(0.0, 0.0)).kind())
+    assert "no such name" in detail(copy(library))
+    assert len(asked) == 3
+
+
+def test_a_peer_that_forgets_what_it_takes_does_not_keep_a_job_for_ever(
+    library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "TURNS_MAX", 5)
+    commits: list[str] = []
+
+    def misbehave(method: str, path: str, body: bytes) -> Any:
+        if method == "GET" or not path.endswith(("/commits", "/tree")):
+            return None
+        commits.append(path)
+        missing = sorted(peer.blocks)
+        peer.blocks.clear()
+        return 409, {}, json.dumps({"detail": "", "head_jid": 1, "missing": missing}).encode()
+
+    peer.misbehave = misbehave
+    assert "are missing" in detail(copy(library))
+    assert len(commits) == 5
+
+
+@pytest.mark.parametrize("drips", ["head", "body"])
+def test_a_peer_that_drips_its_answer_ends_the_job(library: Library, peer: SmallPeer, drips: str) -> None:
+    """It never falls silent, and is never done."""
+    patience = Patience(timeout_seconds=1.5, rate_bytes_min=1_000)
+    library.jobs.register(Syncing(library, pauses_seconds=(), patience=patience).kind())
+    peer.misbehave = lambda method, path, body: f"drip {drips}" if path == "/blocks/exists" else None
+    assert "bytes a second" in detail(copy(library))
+
+
 def test_a_tree_without_an_end_ends_the_job(
     library: Library, peer: SmallPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,14 +444,16 @@ def test_a_job_is_cancelled_while_it_copies(library: Library, peer: SmallPeer) -
 
 def test_a_block_that_the_peer_does_not_take_ends_the_job(library: Library, peer: SmallPeer) -> None:
     once(
-        peer, "/blocks/upload", (200, {}, b'{"blocks":[{"id":"x","state":"bad","detail":"another digest"}]}')
+        peer,
+        "/blocks/upload",
+        (200, {}, b'{"blocks":[{"name":"x","detail":"another digest"}],"stored":4,"present":0,"bad":1}'),
     )
     assert "another digest" in detail(copy(library))
 
 
 def test_a_peer_that_does_not_say_what_it_took_ends_the_job(library: Library, peer: SmallPeer) -> None:
-    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[]}'))
-    assert "does not say" in detail(copy(library))
+    once(peer, "/blocks/upload", (200, {}, b'{"blocks":[],"stored":1,"present":0,"bad":0}'))
+    assert "not of mylist" in detail(copy(library))
 
 
 def test_an_address_that_does_not_answer_is_followed_by_the_next(library: Library, peer: SmallPeer) -> None:
@@ -390,8 +478,8 @@ def test_an_answer_of_another_shape_ends_the_job(library: Library, peer: SmallPe
 
 def test_a_redirect_is_not_followed(library: Library, peer: SmallPeer) -> None:
     with small_peer() as elsewhere:
-        for path in ("/challenge", "/blocks/exists", "/commits"):
-            once(peer, path, (307, {"location": f"{elsewhere.url}{path}"}, b""))
+        for path in ("/challenge", "/blocks/exists", "PUT /tree"):
+            once(peer, path, (307, {"location": f"{elsewhere.url}{path.split()[-1]}"}, b""))
             assert "sends elsewhere" in detail(copy(library))
         assert elsewhere.seen == []
 
@@ -435,7 +523,7 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     port = peer.url.rpartition(":")[2]
     url = f"http://peer.test:{port}"
-    with pinned_client(url, lambda host, addresses: None, timeout_seconds=10, resolve=resolve) as http:
+    with pinned_client(url, Pinned(anywhere, resolve)) as http:
         assert http.get("/a").status_code == 200
         assert http.get("/b").status_code == 200
         with pytest.raises(Forbidden):
@@ -449,24 +537,31 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
 def test_a_name_in_punycode_is_a_name_like_any_other(peer: SmallPeer) -> None:
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     url = f"http://xn--bcher-kva.test:{peer.url.rpartition(':')[2]}"
-    with pinned_client(
-        url, lambda host, addresses: None, timeout_seconds=10, resolve=lambda host, port: ["127.0.0.1"]
-    ) as http:
+    with pinned_client(url, Pinned(anywhere, here)) as http:
         assert http.get("/").status_code == 200
     assert [headers["Host"] for headers, _ in peer.asked] == [url.removeprefix("http://")]
 
 
 def test_a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent(peer: SmallPeer) -> None:
     for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"]):
+        dial = Pinned(refuse_private, lambda host, port, found=addresses: found)  # type: ignore[misc]
+        with pinned_client(peer.url, dial) as http, pytest.raises(Forbidden):
+            http.get("/")
+    nowhere = Pinned(refuse_private, lambda host, port: [])
+    with pinned_client("https://peer.test", nowhere) as http, pytest.raises(httpx.ConnectError):
+        http.get("/")
+    assert peer.seen == []
+
+
+def test_a_name_is_looked_at_again_for_each_connection(peer: SmallPeer) -> None:
+    found = [["127.0.0.1"], ["169.254.169.254"]]
+    url = f"http://peer.test:{peer.url.rpartition(':')[2]}"
+    peer.misbehave = lambda method, path, body: (200, {"connection": "close"}, b"{}")
+    with pinned_client(url, Pinned(_not_linked, lambda host, port: found.pop(0))) as http:
+        assert http.get("/").status_code == 200
         with pytest.raises(Forbidden):
-            pinned_client(
-                peer.url,
-                refuse_private,
-                timeout_seconds=1,
-                resolve=lambda host, port, found=addresses: found,  # type: ignore[misc]
-            )
-    with pytest.raises(MylistError):
-        pinned_client("https://peer.test", refuse_private, timeout_seconds=1, resolve=lambda host, port: [])
+            http.get("/")
+    assert len(peer.seen) == 1
 
 
 def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
@@ -495,13 +590,7 @@ def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
         port = peer.url.rpartition(":")[2]
 
         def ask(name: str, context: ssl.SSLContext | None) -> int:
-            with pinned_client(
-                f"https://{name}:{port}",
-                lambda host, addresses: None,
-                timeout_seconds=10,
-                resolve=lambda host, port: ["127.0.0.1"],
-                context=context,
-            ) as http:
+            with pinned_client(f"https://{name}:{port}", Pinned(anywhere, here), context=context) as http:
                 return http.get("/").status_code
 
         assert ask("peer.test", trusting) == 200

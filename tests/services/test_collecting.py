@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.collecting import Collected
 from mylist_dav.services.collecting_turns import CollectingTurns
+from mylist_dav.services.holdings import Offered
 from mylist_dav.services.leases import Lease
 from mylist_dav.services.releasing import release_unheld
 from mylist_dav.store.catalog import Draft
@@ -139,6 +141,19 @@ def test_what_was_brought_and_not_committed_stays_until_it_expires(store: Store)
     assert store.rows("upload") == 0
 
 
+def test_what_was_brought_when_the_clock_was_wrong_does_not_count_for_years(store: Store) -> None:
+    store.library.identity.add_account(OPERATOR, "root", Role.ADMIN)
+    store.clock.pass_hours(100_000)
+    name = str(Digest.of(b"brought"))
+    list(store.library.holdings.upload(Actor("root", Role.ADMIN), [Offered(name, b"brought")]))
+    store.clock.pass_hours(-100_000)
+    store.collect()
+    assert store.rows("upload") == 1
+    store.clock.pass_hours(GRACE_HOURS + 1)
+    store.collect()
+    assert store.rows("upload") == 0
+
+
 def test_nothing_goes_while_anybody_has_a_lease(store: Store) -> None:
     store.put("f", b"f")
     store.delete_flist(SITE)
@@ -163,6 +178,39 @@ def test_who_stood_still_for_longer_than_a_lease_cannot_commit(store: Store) -> 
         store.clock.pass_hours(1)
         lease.keep()
     lease.end()
+
+
+def test_who_stood_still_for_too_long_cannot_commit_on_the_lease_of_another(store: Store) -> None:
+    catalog, digest = store.library.catalog, Digest.of(LONG)
+    mine = Lease(catalog, store.clock, "import", OPERATOR)
+    store.put("long", LONG)
+    recipe = catalog.change(lambda draft: draft.known_recipe(digest))
+    assert recipe is not None
+    store.delete_flist(SITE)
+    store.clock.pass_hours(2)
+    store.collect()
+    other = Lease(catalog, store.clock, "import", OPERATOR)
+    assert store.rows("recipe") == 0, "what was brought under the first lease is gone"
+    with pytest.raises(Busy, match="stood still"):
+        catalog.change(mine.require)
+    mine.end()
+    catalog.change(other.require)
+
+
+def test_a_lease_of_a_time_when_the_clock_was_wrong_does_not_keep_the_collector_away(store: Store) -> None:
+    store.put("f", b"f")
+    store.delete_flist(SITE)
+    store.clock.pass_hours(10_000)
+    Lease(store.library.catalog, store.clock, "import", OPERATOR)  # of a process that was killed
+    living = Lease(store.library.catalog, store.clock, "import", OPERATOR)
+    store.clock.pass_hours(GRACE_HOURS + 1 - 10_000)
+    assert store.collect().busy
+    for _ in range(8):  # who lives keeps its own
+        store.clock.pass_hours(0.25)
+        living.keep()
+    assert store.collect().busy
+    living.end()
+    assert store.collect().condemned == 1
 
 
 def test_an_import_has_a_lease_until_it_ends(store: Store) -> None:
@@ -308,6 +356,31 @@ def test_a_disk_that_refuses_leaves_the_block_to_the_next_round(
     assert not store.has_file(ref.digest)
 
 
+def test_a_file_that_the_disk_does_not_let_go_of_keeps_no_other_from_going(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [ref for n in range(5) for ref in store.put(f"{n}", b"content %d" % n)]
+    orphans = [store.library.files.put(b"orphan %d" % n) for n in range(3)]
+    store.delete_flist(SITE)
+    for hours in (1, GRACE_HOURS + 1):
+        store.clock.pass_hours(hours)
+    store.collect(wholly=False)
+    store.clock.pass_hours(GRACE_HOURS + 1)
+    stuck = {min(ref.digest for ref in refs), orphans[0]}
+    paths, unlink = {store.library.files._filing.folders.path(digest) for digest in stuck}, os.unlink
+
+    def refuse(path: str) -> None:
+        if path in paths:
+            raise PermissionError(1, "immutable")
+        unlink(path)
+
+    monkeypatch.setattr(store.library.files._disk, "unlink", refuse)
+    with pytest.raises(MylistError, match="could not delete block"):
+        store.collect()
+    assert set(store.library.files.digests()) == stuck
+    assert store.library.collector.last_ns(wholly=True) == store.clock(), "it is not begun again every minute"
+
+
 def test_a_block_that_is_still_in_the_intake_goes_too(store: Store) -> None:
     store.library.intake.open(lambda size_bytes: None)
     (ref,) = store.put("f", b"taken in")
@@ -379,6 +452,48 @@ def test_a_server_collects_by_itself_and_once_for_all_of_its_processes(tmp_path:
             for each in turns:
                 each.close()
         assert store.state(ref.digest) == ""
+
+
+def test_a_server_collects_also_after_its_clock_was_wrong(tmp_path: Path) -> None:
+    with store_at(tmp_path / "data") as store:
+        store.clock.pass_hours(10_000)
+        store.collect()
+        store.clock.pass_hours(-10_000)
+        with turning(store):
+            _wait_for(lambda: store.library.collector.last_ns(wholly=True) == store.clock())
+
+
+def test_a_server_that_had_to_wait_for_a_lease_collects_as_soon_as_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store_at(tmp_path / "data") as store:
+        collector, rounds = store.library.collector, list[Collected]()
+        run = collector.run
+
+        def noting(*asked: Any, **more: Any) -> Collected:
+            rounds.append(run(*asked, **more))
+            return rounds[-1]
+
+        monkeypatch.setattr(collector, "run", noting)
+        lease = Lease(store.library.catalog, store.clock, "import", OPERATOR)
+        with turning(store):
+            _wait_for(lambda: len(rounds) > 1)
+            assert all(each.busy for each in rounds)
+            with store.library.catalog.view() as view:
+                assert "collect" not in view.figures.upkept(), "it has not come to its end"
+            lease.end()
+            _wait_for(lambda: collector.last_ns(wholly=False) == store.clock())
+
+
+@contextlib.contextmanager
+def turning(store: Store) -> Iterator[None]:
+    """A server that looks all the time whether it is to collect."""
+    turns = CollectingTurns(store.library.collector, store.clock, HOUR_NS, look_seconds=0.001)
+    turns.start()
+    try:
+        yield
+    finally:
+        turns.close()
 
 
 def _wait_for(true: Callable[[], bool]) -> None:

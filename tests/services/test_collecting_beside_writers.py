@@ -11,15 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mylist_dav.errors import Busy
-from mylist_dav.model.actors import OPERATOR
+from mylist_dav.errors import Busy, Refused
+from mylist_dav.model.actors import OPERATOR, Actor, Role
+from mylist_dav.model.chunking import Chunker
+from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef
+from mylist_dav.model.digest import Digest
+from mylist_dav.model.operations import Put
+from mylist_dav.model.paths import TreePath
 from mylist_dav.services.collecting import Collector
+from mylist_dav.services.holdings import Offered
 from tests.services.libraries import OTHER, SITE, Store
 
 ROUNDS = 60
 KILLED_EVERY = 20
 ROOT_OF_TESTS = Path(__file__).parents[2]
 CONTENTS = [b"one", b"two", random.Random(2).randbytes(1_500_000), random.Random(3).randbytes(2_500_000)]
+ROOT = Actor("root", Role.ADMIN)
 KEPT = random.Random(4).randbytes(1_300_000)
 
 
@@ -89,19 +96,40 @@ def write_and_delete(store: Store, number: int) -> None:
         try:
             if number % 5 == 0:
                 store.import_tree({"f": content, "g": b"beside"})
+            elif number % 3 == 0:
+                push(store, content)
             else:
                 store.put("f", content)
             break
-        except Busy:
+        except (Busy, Refused):
             continue
     assert store.read("f") == content
     store.put("kept", KEPT + b"%d" % (number % 7), OTHER)
     store.delete_flist(SITE)
 
 
+def push(store: Store, content: bytes) -> None:
+    """Ask what is there, bring what is not, and name all of it. Raises Refused when some of it has gone meanwhile."""
+    chunker = Chunker()
+    blocks = [bytes(piece) for piece in (*chunker.feed(content), *chunker.finish())]
+    blocks = blocks if len(content) > WHOLE_BYTES_MAX else [content]
+    refs = tuple(BlockRef(Digest.of(block), len(block)) for block in blocks)
+    missing = set(store.library.holdings.exists(ROOT, [ref.digest for ref in refs]).missing)
+    brought = [Offered(str(Digest.of(block)), block) for block in blocks if Digest.of(block) in missing]
+    assert all(each.digest for each in store.library.holdings.upload(ROOT, brought))
+    put = Put(
+        path=TreePath.parse("f"),
+        digest=Digest.of(content),
+        size_bytes=len(content),
+        blocks=refs if len(content) > WHOLE_BYTES_MAX else None,
+    )
+    store.library.changes.commit(ROOT, SITE, None, (put,))
+
+
 def test_what_is_committed_is_whole_whatever_the_collector_does_and_whenever_it_dies(tmp_path: Path) -> None:
     data = tmp_path / "data"
     store = Store(data, RealClock())
+    store.library.identity.add_account(OPERATOR, ROOT.account, ROOT.role)
     store.delete_flist(SITE)
     with collecting(data) as other:
         for number in range(ROUNDS):

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.locks import Scope
 from mylist_dav.model.paths import TreePath
+from mylist_dav.services.collecting import Collector
 from mylist_dav.services.imports import Imported, Progress
 from mylist_dav.services.locks import Locks
 from mylist_dav.services.properties import Properties, PropertyChange
+from mylist_dav.store.files import FileBlocks
 from tests.services.test_import import SMALL, trees
 from tests.services.trees_in_memory import NAME, Lab, Tree, counts_of, file, folder, tar_of
 
@@ -332,10 +335,35 @@ def test_a_killed_import_leaves_the_old_tree_and_the_next_one_cleans_up(
         child.kill()
     assert lab.tree() == SMALL
     assert (lab.staged() > 0) == (stop_before > 0)
-    assert lab.imports.remove_leftovers(OPERATOR) == (1 if stop_before else 0)
-    assert lab.staged() == 0
+    assert lab.imports.remove_leftovers(OPERATOR) == (1 if stop_before > 1 else 0)
+    assert lab.imports.remove_leftovers(OPERATOR) == 0
+    assert lab.staged() == (1 if stop_before else 0), "a folder tells the collector what is to be let go"
     lab.take(archive.read_bytes())
     assert len(lab.tree()) == 802
+    lab.close()
+
+
+def test_what_a_killed_import_has_built_is_let_go_as_soon_as_there_is_collecting(tmp_path: Path) -> None:
+    archive = tmp_path / "large.tar"
+    archive.write_bytes(tar_of({"a": folder()} | {f"a/{n}": file(b"%d" % n) for n in range(400)}))
+    lab = Lab(tmp_path / "data", rows_at_once_max=3, on_disk=True)
+    lab.take(tar_of(SMALL))
+    held = lab.held()
+    command = [sys.executable, "-m", "tests.services.killed_import", lab.data, archive, "3"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, cwd=ROOT_OF_TESTS) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "stopped\n"
+        child.kill()
+    lab.take(tar_of({**SMALL, "more": file(b"more")}))  # which clears away what can be seen of it
+    assert len(lab.held()) > len(held) + 1
+    collector = Collector(lab.catalog, FileBlocks(lab.data), time.time_ns, lab.data, grace_ns=0)
+    assert collector.run(OPERATOR, wholly=False).busy, "the lease of the killed one lasts an hour"
+    assert len(lab.held()) > len(held) + 1
+    lab.catalog.change(lambda draft: draft._sql.execute("DELETE FROM session_"))
+    assert collector.run(OPERATOR, wholly=False).released > 0
+    assert len(lab.held()) == len(held) + 1
+    assert lab.staged() == 0
+    collector.close()
     lab.close()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -27,7 +28,11 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.services import job_running
 from mylist_dav.services.jobs import ATTEMPTS_MAX, Fields, Kind, Run
 from mylist_dav.services.opening import CATALOG, Library
+from mylist_dav.store.catalog import Draft
+from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.turns import Turn
+from mylist_dav.store.disk import Disk
+from mylist_dav.store.owners import Owners
 from tests.services.job_bench import (
     ADMIN,
     OTHER,
@@ -516,11 +521,124 @@ def test_a_process_that_stops_in_order_lets_its_job_wait_again_without_counting_
         assert (again.state, again.attempts) == (State.QUEUED, 0)
 
 
+def test_a_stop_in_order_does_not_count_for_a_job_that_does_not_notice_it_in_time_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_running, "JOIN_SECONDS", 0.05)
+    began, noticed = threading.Event(), threading.Event()
+
+    def wait_for_a_network(run: Run) -> Fields:
+        began.set()
+        noticed.wait(PATIENCE_SECONDS)
+        return {}
+
+    with library_in(tmp_path / "data") as library:
+        library.jobs.register(Kind("deaf", lambda actor, asked: None, wait_for_a_network))
+        library.start_jobs()
+        job = library.jobs.start(ADMIN, "deaf", {})
+        assert began.wait(PATIENCE_SECONDS)
+        threads = [each for each in threading.enumerate() if each.name.startswith("job-")]
+    with library_in(tmp_path / "data") as library:
+        again = library.jobs.get(job.job_id)
+        assert (again.state, again.attempts) == (State.QUEUED, 0)
+        noticed.set()
+        for each in threads:
+            each.join(PATIENCE_SECONDS)
+        assert library.jobs.get(job.job_id).state is State.QUEUED
+
+
 def test_another_process_ends_a_job_that_runs_here(library: Library, gate: Gate) -> None:
     job = active(library, library.jobs.start(ADMIN, "gate", {}))
     with library_in(Path(library.settings.store.data)) as other:
         other.jobs.cancel(ADMIN, job.job_id)
         assert ended(other, job).state is State.CANCELLED
+
+
+def test_a_process_that_has_lost_its_job_to_another_leaves_what_was_sent_for_it(tmp_path: Path) -> None:
+    gate = Gate()
+    with library_in(tmp_path / "data", threads=1) as library:
+        library.jobs.register(gate.kind())
+        library.jobs.register(failing(NotFound("gone")))
+        library.start_jobs()
+        with library.jobs.new_body(ADMIN, "gate", {}) as body:
+            body.write(b"sent")
+            job = library.jobs.start(ADMIN, "gate", {}, "", body)
+        owner = active(library, job).owner
+        other = Owners(tmp_path / "data" / "run" / "owners", Disk())
+
+        def take(draft: Draft) -> None:
+            assert draft.jobs.queue_again(job.job_id, owner, counts=True)
+            assert draft.jobs.claim(other.own_name()) is not None
+
+        library.catalog.change(take)  # as another process does that takes this one for dead
+        gate.open.set()
+        ended(
+            library, library.jobs.start(ADMIN, "failing", {})
+        )  # by the only thread, which is done with the first
+        assert library.jobs.get(job.job_id).state is State.ACTIVE
+        with library.jobs.bodies.open(job.job_id) as kept:
+            assert kept.read() == b"sent"
+        other.close()
+
+
+def test_a_job_that_no_thread_of_its_living_process_runs_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_running, "SWEEP_SECONDS", 0.01)
+    with library_in(tmp_path / "data") as library:
+        gate = Gate()
+        gate.open.set()
+        library.jobs.register(gate.kind())
+        job = library.jobs.start(ADMIN, "gate", {})
+        owner = library.jobs.owners.own_name()
+        library.catalog.change(lambda draft: draft.jobs.claim(owner))  # and the thread has died of something
+        library.start_jobs()
+        done = ended(library, job)
+        assert (done.state, done.attempts) == (State.DONE, 2)
+
+
+def test_what_dead_processes_have_left_is_looked_after_while_a_long_job_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_running, "SWEEP_SECONDS", 0.01)
+    held, open_ = threading.Event(), threading.Event()
+
+    def hold_the_first_thread(run: Run) -> Fields:
+        if threading.current_thread().name == "job-0":
+            held.set()
+            assert open_.wait(PATIENCE_SECONDS)
+        return {}
+
+    with library_in(tmp_path / "data", threads=2) as library:
+        library.jobs.register(Kind("hold", lambda actor, asked: None, hold_the_first_thread))
+        library.start_jobs()
+        while not held.wait(0.01):
+            library.jobs.start(OPERATOR, "hold", {})
+        library.catalog.change(lambda draft: draft.jobs.add("0" * 32, "hold", ADMIN, "", "{}"))
+        library.catalog.change(lambda draft: draft.jobs.claim("f" * 32))
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not _has_ended_unasked(library, "0" * 32):
+            assert time.monotonic() < end
+            library.jobs.pause(0.02)
+        open_.set()
+
+
+def _has_ended_unasked(library: Library, job_id: str) -> bool:
+    with library.catalog.view() as view:
+        job = view.jobs.get(job_id)
+    return job is not None and job.state.has_ended
+
+
+def test_an_end_that_fails_for_no_known_reason_is_written_down_all_the_same(
+    library: Library, gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(job_running, "FAILED_SECONDS", 0.01)
+    job = active(library, library.jobs.start(USER, "gate", {}))
+    with monkeypatch.context() as patch:
+        patch.setattr(JobWrites, "end", Mock(side_effect=RuntimeError("odd")))
+        gate.open.set()
+        until(library, job.job_id, lambda _: "cannot be written down" in caplog.text)
+    assert ended(library, job).state is State.DONE
 
 
 # -- the kinds ---------------------------------------------------------------------------------------------------

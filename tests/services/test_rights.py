@@ -305,7 +305,7 @@ OF_BLOCKS = {"holdings.exists", "holdings.find", "holdings.upload", "holdings.re
 
 OF_FILES = {
     "single_files.open", "single_files.require_place", "single_files.check_body", "single_files.find",
-    "single_files.check",
+    "single_files.check", "single_files.takes_long", "single_files.reread",
 }  # fmt: skip
 """So is a content, and each account stores files of its own: api/test_files.py has who may do what."""
 

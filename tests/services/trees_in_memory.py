@@ -133,6 +133,11 @@ class Lab:
         with self.catalog.view() as view:
             return sum(1 + view.tree(flist).totals(stage)[0] for flist, stage in view.stages())
 
+    def held(self) -> set[tuple[bytes, int]]:
+        """What flists are noted to hold."""
+        with self.catalog.view() as view:
+            return set(view.finder.held_page((b"", 0), 100_000))
+
 
 def counts_of(tree: Tree) -> tuple[int, int]:
     return len(tree), sum(len(thing.content) for thing in tree.values() if thing.kind is Kind.FILE)

@@ -34,6 +34,27 @@ def test_what_is_kept_can_be_read_until_it_is_removed(bodies: Bodies) -> None:
         bodies.open("a")
 
 
+class _NotingDisk(Disk):
+    """synced: the folders whose names were made durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synced: list[Path] = []
+
+    def sync_folder(self, path: Path | str) -> None:
+        super().sync_folder(path)
+        self.synced.append(Path(path))
+
+
+def test_the_first_body_makes_its_folder_durable_too(tmp_path: Path) -> None:
+    disk = _NotingDisk()
+    bodies = Bodies(tmp_path / "data" / "jobs", disk, size_bytes_max=10, together_bytes_max=15)
+    for name in "ab":
+        with bodies.new(name) as body:
+            body.sync()
+    assert disk.synced == [bodies.folder, bodies.folder.parent, bodies.folder]
+
+
 def test_what_is_not_kept_is_gone_when_it_is_closed(bodies: Bodies) -> None:
     with bodies.new("a") as body:
         body.write(b"one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -179,6 +180,17 @@ def test_what_a_dead_process_has_left_is_removed_and_what_a_living_one_writes_is
         assert not killed.exists()
         batch.commit()
     assert store.get(NAME) == A
+
+
+def test_a_server_whose_temporary_files_were_cleaned_away_goes_on(store: FileBlocks, tmp_path: Path) -> None:
+    store.put(A)
+    shutil.rmtree(tmp_path / "tmp")
+    assert store.get(store.put(b"later")) == b"later"
+    with store.batch() as batch:
+        batch.put(b"and together")
+        batch.commit()
+    store.close()
+    assert temporary_files(tmp_path) == []
 
 
 def test_unfinished_files_that_cannot_be_removed_do_not_hinder_a_start(

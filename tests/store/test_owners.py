@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,16 @@ def test_a_process_lives_for_others_until_it_is_killed(
     assert not owners.lives(name)
     assert owners.remove_dead() == 1
     assert not owners.lives(name)
+
+
+def test_a_process_whose_name_was_cleaned_away_lives_again_as_soon_as_it_looks(
+    tmp_path: Path, owners: Owners
+) -> None:
+    name, others = owners.own_name(), Owners(tmp_path / "run" / "owners", Disk())
+    shutil.rmtree(tmp_path / "run")
+    assert not others.lives(name)
+    assert owners.own_name() == name
+    assert others.lives(name)
 
 
 @pytest.mark.parametrize("name", ["", "0" * 32, "../../catalog.sqlite", "x/y", "é" * 32])

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from mylist_dav.errors import BadArchive, BadName, LimitExceeded
+from mylist_dav.model.contents import BlockRef
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.paths import PATH_BYTES_MAX, ROOT, TreePath
 
@@ -19,6 +21,8 @@ class Member(NamedTuple):
 
     name: as found, for messages. kind: None for a hard link to an earlier member, whose path is link.
     mode: 12 bits, or None when it is not known. mtime_ns: since the epoch, or None. target: of a symlink.
+    digest: of a content that is named, and does not come with the member; blocks: what it is made of, if that was told.
+    content_type: None when it is not known, '' for none of its own. goes: nothing is to be at the path any more.
     """
 
     name: str
@@ -29,6 +33,10 @@ class Member(NamedTuple):
     size_bytes: int = 0
     target: str | None = None
     link: TreePath | None = None
+    digest: Digest | None = None
+    blocks: tuple[BlockRef, ...] | None = None
+    content_type: str | None = None
+    goes: bool = False
 
 
 class Limits(NamedTuple):

@@ -51,6 +51,7 @@ def details(library: Library, actor: Actor, asked: Nothing) -> HealthDetails:
             "problem": found.problem or None,
             "stopped": found.stopped or None,
             "disk": None if found.room is None else {**found.room._asdict(), "short": found.short},
+            "doors_lost": found.doors_lost,
             "schema_version": found.schema_version,
             "upkeep": {kind: {"at_ns": one.at_ns, **one.found} for kind, one in found.upkept.items()},
         }

@@ -21,6 +21,9 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.holdings import array
 from mylist_dav.store.catalog.rows import Statements, unpack_blocks
 
+LEASE_NS = 3600 * 1_000_000_000
+"""How long a lease lasts unless it is kept."""
+
 _HELD = "SELECT 1 FROM held h CROSS JOIN flist f USING (flist_id) WHERE h.digest ="
 _NEEDED = (
     f"(EXISTS ({_HELD} b.digest)"
@@ -195,18 +198,24 @@ class Reaper(Finder):
 
     # -- leases ------------------------------------------------------------------------------------------------
 
-    def begin_lease(self, kind: str, account: str, expires_ns: int) -> int:
-        """Have the collector wait; returns the id of the lease."""
-        rows = self._sql.execute(
-            "INSERT INTO session_ (kind, account, expires_ns) VALUES (?, ?, ?) RETURNING session_id",
-            (kind, account, expires_ns),
+    def begin_lease(self, lease_id: int, kind: str, account: str) -> None:
+        """Have the collector wait, for LEASE_NS. lease_id: one that no lease has ever had."""
+        self._sql.execute(
+            "INSERT INTO session_ (session_id, kind, account, expires_ns) VALUES (?, ?, ?, ?)",
+            (lease_id, kind, account, self.now_ns + LEASE_NS),
         )
-        return int(rows.fetchall()[0][0])
 
-    def keep_lease(self, lease_id: int, expires_ns: int) -> bool:
-        """Let a lease last longer; False when it is gone, and the collector may have been at work since."""
-        self._sql.execute("UPDATE session_ SET expires_ns = ? WHERE session_id = ?", (expires_ns, lease_id))
+    def keep_lease(self, lease_id: int) -> bool:
+        """Let a lease last LEASE_NS from now; False when it is gone, and the collector may have been at work since."""
+        self._sql.execute(
+            "UPDATE session_ SET expires_ns = ? WHERE session_id = ?", (self.now_ns + LEASE_NS, lease_id)
+        )
         return self._sql.changes() > 0
+
+    def shorten_leases(self) -> None:
+        """Let none last longer than it could from now on: one of when the clock was wrong might last for years."""
+        last_ns = self.now_ns + LEASE_NS
+        self._sql.execute("UPDATE session_ SET expires_ns = ?1 WHERE expires_ns > ?1", (last_ns,))
 
     def end_lease(self, lease_id: int) -> None:
         """The collector need not wait any more."""
@@ -223,6 +232,15 @@ class Reaper(Finder):
             "DELETE FROM upload WHERE (account_id, digest) IN"
             " (SELECT account_id, digest FROM upload WHERE expires_ns <= ? LIMIT ?)",
             (self.now_ns, limit),
+        )
+        return self._sql.changes()
+
+    def shorten_uploads(self, lasting_ns: int, limit: int) -> int:
+        """Let blocks that were brought wait no longer than if they were brought now; returns how many did."""
+        self._sql.execute(
+            "UPDATE upload SET expires_ns = ?1 WHERE (account_id, digest) IN"
+            " (SELECT account_id, digest FROM upload WHERE expires_ns > ?1 LIMIT ?2)",
+            (self.now_ns + lasting_ns, limit),
         )
         return self._sql.changes()
 
@@ -265,11 +283,12 @@ class Reaper(Finder):
         return Digest(rows[-1][0]) if rows else None
 
     def delete(
-        self, remove: Callable[[Digest], object], go_on: Callable[[], bool], limit: int
+        self, remove: Callable[[Digest], bool], go_on: Callable[[], bool], limit: int
     ) -> list[BlockRef]:
         """Remove blocks that are being deleted, files first, as long as go_on() says so; returns them.
 
-        remove: removes the file. It runs in here, so that nobody registers the block meanwhile.
+        remove: removes the file; False when that cannot be, and the block stays. It runs in here, so that nobody
+        registers the block meanwhile.
         """
         rows = self._sql.execute(_DELETING, (self.now_ns, limit)).fetchall()
         return self._remove(rows, remove, go_on)
@@ -284,18 +303,23 @@ class Reaper(Finder):
     def delete_these(self, digests: Sequence[Digest], remove: Callable[[Digest], object]) -> list[BlockRef]:
         """Remove those of these blocks that are being deleted and not needed, files first; returns them."""
         rows = self._sql.execute(_DELETING_OF, (self.now_ns, array(digests))).fetchall()
-        return self._remove(rows, remove, lambda: True)
+
+        def surely(digest: Digest) -> bool:
+            remove(digest)
+            return True
+
+        return self._remove(rows, surely, lambda: True)
 
     def _remove(
-        self, rows: list[tuple[bytes, int]], remove: Callable[[Digest], object], go_on: Callable[[], bool]
+        self, rows: list[tuple[bytes, int]], remove: Callable[[Digest], bool], go_on: Callable[[], bool]
     ) -> list[BlockRef]:
         removed = []
         for name, size_bytes in rows:
             digest = Digest(name)
-            remove(digest)
-            self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
-            self._sql.execute("DELETE FROM block WHERE digest = ?", (digest,))
-            removed.append(BlockRef(digest, size_bytes))
+            if remove(digest):
+                self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
+                self._sql.execute("DELETE FROM block WHERE digest = ?", (digest,))
+                removed.append(BlockRef(digest, size_bytes))
             if not go_on():
                 break
         return removed

@@ -130,6 +130,22 @@ def add_uploads(connection: Statements, account: str, refs: Iterable[BlockRef], 
     )
 
 
+def uploads_held(
+    connection: Statements, account: str, flist_id: int, after: bytes, limit: int
+) -> tuple[list[Digest], bytes | None]:
+    """What an account has brought and a flist holds now, and where to go on, None at the end. limit: rows looked at."""
+    rows = connection.execute(
+        "SELECT u.digest, EXISTS (SELECT 1 FROM held h WHERE h.digest = u.digest AND h.flist_id = ?3)"
+        " OR EXISTS (SELECT 1 FROM recipe_block r CROSS JOIN held h ON h.digest = r.recipe_digest AND h.flist_id = ?3"
+        " WHERE r.block_digest = u.digest) FROM upload u"
+        " WHERE u.account_id = (SELECT account_id FROM account WHERE name = ?1) AND u.digest > ?2"
+        " ORDER BY u.digest LIMIT ?4",
+        (account, after, flist_id, limit),
+    ).fetchall()
+    held = [Digest(digest) for digest, is_held in rows if is_held]
+    return held, rows[-1][0] if len(rows) == limit else None
+
+
 def end_uploads(connection: Statements, account: str, digests: Iterable[Digest]) -> None:
     """Blocks that an account has brought are in a flist now: they count to its size, and not beside it any more."""
     connection.execute(

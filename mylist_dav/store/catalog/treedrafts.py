@@ -309,6 +309,10 @@ class TreeDraft(TreeView):
         if counted[0]:
             self._count(*counted)
 
+    def empty_stage(self, staged: Entry, limit: int) -> int:
+        """Remove up to limit rows below a staged folder; returns how many. It stays itself."""
+        return self._clear(staged.entry_id, limit)
+
     def unstage(self, staged: Entry, limit: int) -> int:
         """Remove up to limit rows of a staged tree, folders' members first; returns how many. 0 when all are gone."""
         removed = self._clear(staged.entry_id, limit)

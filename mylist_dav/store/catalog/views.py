@@ -18,7 +18,7 @@ from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.collecting import Finder
 from mylist_dav.store.catalog.figures import Figures
 from mylist_dav.store.catalog.holders import Holders
-from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending
+from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending, uploads_held
 from mylist_dav.store.catalog.jobs import JobReads
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
@@ -250,6 +250,12 @@ class View(AccountReads):
     def brought(self, account: str, digests: Iterable[Digest], now_ns: int) -> set[Digest]:
         """Those of these blocks that an account has brought and may still commit."""
         return brought(self._sql, account, digests, now_ns)
+
+    def uploads_held(
+        self, account: str, flist_id: int, after: bytes, limit: int
+    ) -> tuple[list[Digest], bytes | None]:
+        """What an account has brought and a flist holds now, and where to go on; see holdings."""
+        return uploads_held(self._sql, account, flist_id, after, limit)
 
     @property
     def finder(self) -> Finder:

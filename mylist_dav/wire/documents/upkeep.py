@@ -31,7 +31,7 @@ class ServerKey(Told):
 class Health(Told):
     """status: one word. ready: what is stored can be read; writes: changes are taken."""
 
-    status: Literal["ok", "damaged", "short-of-room", "read-only", "unavailable"]
+    status: Literal["ok", "damaged", "doors-lost", "short-of-room", "read-only", "unavailable"]
     ready: bool
     writes: bool
 
@@ -49,12 +49,14 @@ class Room(Told):
 class HealthDetails(Health):
     """problem: why the catalog cannot be read. stopped: why no change is taken. disk: null when it cannot be told.
 
-    upkeep: the last run of each kind of upkeep to its end, with at_ns and its counts.
+    doors_lost: sockets for JSON-RPC that are not answered. upkeep: the last run of each kind of upkeep to its end, with
+    at_ns and its counts.
     """
 
     problem: str | None
     stopped: str | None
     disk: Room | None
+    doors_lost: int
     schema_version: int
     upkeep: dict[str, dict[str, Any]]
 

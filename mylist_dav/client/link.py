@@ -1,0 +1,215 @@
+"""HTTP with one server: a question, its answer, and what to do when there is none. Pushes, pulls, logins and copies to
+peers all speak through this.
+
+Who dials is decided by client/dialling.py, which makes the httpx.Client; who proves to be somebody, by whoever sets
+`token`. Answers are read with suspicion: bounded, no redirect followed, and every error is one of ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+
+from mylist_dav.client.answers import (
+    Fields,
+    bounded,
+    json_object,
+    not_of_mylist,
+    refusal,
+    retry_after_seconds,
+)
+from mylist_dav.client.dialling import CONNECTIONS, Patience, plain_client
+from mylist_dav.errors import Busy, Conflict, MylistError
+
+TRIES = 5
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+"""Of one answer that is no stream. Recipes of a thousand long contents are the longest."""
+
+_CONNECT_SECONDS = 30.0
+_AGAIN = frozenset((408, 429, 502, 503, 504))
+_UNKNOWN = frozenset((502, 504))
+"""What a proxy says that has no answer either: what was asked may have been done."""
+
+_WAIT_SECONDS_MAX = 30
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+Pieces = Callable[[], Iterator[bytes]]
+"""A body from its beginning."""
+
+
+class Unreachable(Busy):
+    """The server did not answer: asking again later may help."""
+
+
+class AnswerLost(Unreachable):
+    """Something was sent that must not be sent twice, and nobody knows whether it was done."""
+
+
+class Asked(NamedTuple):
+    """A question. document: sent as JSON; content: a body instead. again: asking twice does no harm."""
+
+    method: str
+    path: str
+    document: object = None
+    query: dict[str, str] | None = None
+    headers: dict[str, str] | None = None
+    content: Pieces | None = None
+    timeout_seconds: float | None = None
+    again: bool = True
+
+
+class Answer(NamedTuple):
+    """What came back, whatever its status. found: its JSON object, {} for an empty body, None for none."""
+
+    response: httpx.Response
+    found: dict[str, Any] | None
+
+
+class Link:
+    """Speaks with one server. For many threads; close() it.
+
+    server: its address. where: what it is called for people. speaker: stands before its words in errors. tries: how
+    often is asked what may be asked twice; whoever begins anew by himself takes one.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        server: str,
+        *,
+        where: str = "",
+        speaker: str = "",
+        tries: int = 1,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.server = server
+        self.where = where or server
+        self.token = ""
+        self.round_trips = 0
+        self._http = http
+        self._speaker = speaker
+        self._tries = tries
+        self._answer_bytes_max = answer_bytes_max
+        self._sleep = sleep
+        self._answered = False
+
+    @classmethod
+    def plain(
+        cls,
+        server: str,
+        token: str = "",
+        *,
+        connections: int = CONNECTIONS,
+        tries: int = TRIES,
+        sleep: Sleep = time.sleep,
+    ) -> Link:
+        """To a server that a user has named. token: in whose name."""
+        http = plain_client(
+            server, connections=connections, patience=Patience(connect_seconds=_CONNECT_SECONDS)
+        )
+        link = cls(http, server, tries=tries, sleep=sleep)
+        link.token = token
+        return link
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def json(self, method: str, path: str, document: object = None, **more: Any) -> Fields:
+        """The JSON object of an answer. more: of Asked. Raises what the status says, Unreachable, AnswerLost."""
+        answer = self.ask(Asked(method, path, document, **more))
+        if not answer.response.is_success:
+            raise self.refusal(answer)
+        if answer.found is None:
+            raise not_of_mylist(self.where)
+        return Fields(answer.found, self.where)
+
+    def ask(self, asked: Asked) -> Answer:
+        """An answer of any status but those that mean not now. Raises Unreachable, AnswerLost, MylistError."""
+
+        def read(response: httpx.Response) -> Answer:
+            return Answer(response, json_object(bounded(response, self._answer_bytes_max)))
+
+        return self._repeat(asked, read)
+
+    def stream(self, asked: Asked, read: Callable[[Iterator[bytes]], T]) -> T:
+        """Hand the body of an answer to `read`, as it comes; from its beginning again when a connection breaks."""
+
+        def pour(response: httpx.Response) -> T:
+            if not response.is_success:
+                raise self.refusal(Answer(response, json_object(bounded(response))))
+            return read(response.iter_bytes())
+
+        return self._repeat(asked, pour)
+
+    def refusal(self, answer: Answer) -> MylistError:
+        """The error that an answer stands for."""
+        return refusal(answer.response, answer.found, self._speaker)
+
+    # -- sending -----------------------------------------------------------------------------------------------
+
+    def _repeat(self, asked: Asked, read: Callable[[httpx.Response], T]) -> T:
+        """Try until it is answered, and longer waits between."""
+        for count in range(self._tries):
+            last = count == self._tries - 1
+            wait_seconds: float = 0.5 * 2**count
+            try:
+                return self._send(asked, read)
+            except _NotNow as error:
+                if not asked.again and error.answer.response.status_code in _UNKNOWN:
+                    raise self._lost() from error
+                if last:
+                    raise self.refusal(error.answer) from error
+                wait_seconds = retry_after_seconds(error.answer.response) or wait_seconds
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                if last or not self._answered:  # a wrong address is said at once, a restart is waited for
+                    raise self._unreachable(error) from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if not asked.again:
+                    raise self._lost() from error
+                if last:
+                    raise self._unreachable(error) from error
+            self._sleep(min(wait_seconds, _WAIT_SECONDS_MAX))
+        raise AssertionError("the last try returns or raises")
+
+    def _send(self, asked: Asked, read: Callable[[httpx.Response], T]) -> T:
+        self.round_trips += 1
+        proof = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        with self._http.stream(
+            asked.method,
+            asked.path,
+            params=asked.query,
+            json=asked.document,
+            content=asked.content() if asked.content is not None else None,
+            headers=proof | (asked.headers or {}),
+            timeout=self._timeout(asked),
+        ) as response:
+            self._answered = True
+            if response.is_redirect:
+                raise Conflict(f"{self.where} sends elsewhere: use the address that it has")
+            if response.status_code in _AGAIN:
+                raise _NotNow(Answer(response, json_object(bounded(response))))
+            return read(response)
+
+    def _timeout(self, asked: Asked) -> httpx.Timeout:
+        own = self._http.timeout
+        return httpx.Timeout(asked.timeout_seconds or own.read, connect=own.connect)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(f"{self.where} cannot be reached: {error}")
+
+    def _lost(self) -> AnswerLost:
+        return AnswerLost(f"{self.where} did not answer; it is not known whether it did what was asked")
+
+
+class _NotNow(Exception):
+    """An answer that says: not now."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.response.status_code)
+        self.answer = answer
