@@ -66,7 +66,12 @@ class SmallPeer:
             }
         if path == "/blocks/upload":
             taken = [each["state"] for each in self._take(body)]
-            return 200, {"blocks": [], "stored": taken.count("stored"), "present": taken.count("present"), "bad": 0}
+            return 200, {
+                "blocks": [],
+                "stored": taken.count("stored"),
+                "present": taken.count("present"),
+                "bad": 0,
+            }
         if path == "/api/v1/flists":
             return self._create(json.loads(body))
         return self._of_flist(method, path.removeprefix("/api/v1/flists/"), query, body)
