@@ -18,9 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mylist_dav.store import groups
+from mylist_dav.store.blockstore import groups
+from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.contents import ContentWriter
-from mylist_dav.store.files import FileBlocks
 
 THREADS = 8
 BLOCK_BYTES = 1024

@@ -31,11 +31,11 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.flists import Flists
-from mylist_dav.services.imports import Imported, Imports, Progress
-from mylist_dav.services.uploads import Uploads
+from mylist_dav.services.archives.imports import Imported, Imports, Progress
+from mylist_dav.services.contents.uploads import Uploads
+from mylist_dav.services.tree.flists import Flists
+from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.catalog import Catalog
-from mylist_dav.store.files import FileBlocks
 
 GIB = 2**30
 MIB = 2**20

@@ -14,19 +14,19 @@ from mylist_dav.model.locks import Scope
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import Operation
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.changes import Changes, Committed
-from mylist_dav.services.differences import Differences
-from mylist_dav.services.exposures import Exposures
-from mylist_dav.services.flists import Flists
-from mylist_dav.services.grants import Grants
-from mylist_dav.services.identity import Identity
-from mylist_dav.services.locks import Locking, Locks
-from mylist_dav.services.properties import Properties
-from mylist_dav.services.trees import Trees
-from mylist_dav.services.turns import Hashing
-from mylist_dav.services.uploads import Stored, Uploads
+from mylist_dav.services.accounts.grants import Grants
+from mylist_dav.services.accounts.identity import Identity
+from mylist_dav.services.contents.uploads import Stored, Uploads
+from mylist_dav.services.exposing.exposures import Exposures
+from mylist_dav.services.limits.turns import Hashing
+from mylist_dav.services.tree.changes import Changes, Committed
+from mylist_dav.services.tree.differences import Differences
+from mylist_dav.services.tree.flists import Flists
+from mylist_dav.services.tree.locks import Locking, Locks
+from mylist_dav.services.tree.properties import Properties
+from mylist_dav.services.tree.trees import Trees
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.catalog import Catalog, Draft, TreeView, View
-from mylist_dav.store.memory import MemoryBlocks
 
 ADMIN = Actor("anna", Role.ADMIN)
 OTHER_ADMIN = Actor("otto", Role.ADMIN)

@@ -12,8 +12,8 @@ from mylist_dav.api.operations import Call, Media, Operation
 from mylist_dav.api.spooling import SpooledSink
 from mylist_dav.errors import Invalid
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.exports import MEDIA_TYPES, Export, Format
-from mylist_dav.services.job_kinds import IMPORT
+from mylist_dav.services.archives.exports import MEDIA_TYPES, Export, Format
+from mylist_dav.services.jobs.kinds import IMPORT
 from mylist_dav.wire.dispositions import attachment
 from mylist_dav.wire.documents.flists import DownloadAsked, UploadAsked, UploadTold
 from mylist_dav.wire.messages import BodySink, Headers, Request, Response

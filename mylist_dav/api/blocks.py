@@ -14,7 +14,7 @@ from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padd
 from mylist_dav.model.archives.tar_push import SmallMember, SmallMembers
 from mylist_dav.model.contents import BlockRef, BlockSlice
 from mylist_dav.model.digest import Digest
-from mylist_dav.services.holdings import IDS_MAX, Brought, Offered, Receiving, Reread, State
+from mylist_dav.services.contents.holdings import IDS_MAX, Brought, Offered, Receiving, Reread, State
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX
 from mylist_dav.wire.documents.blocks import (
     BlocksAsked,

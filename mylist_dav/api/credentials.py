@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mylist_dav.errors import Forbidden, Unauthenticated
 from mylist_dav.model.actors import Actor
-from mylist_dav.services.identity import Identity
+from mylist_dav.services.accounts.identity import Identity
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
 from mylist_dav.wire.messages import Request
 from mylist_dav.wire.sessions import comes_from_own_page, session_token

@@ -14,8 +14,8 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.trees import Attributes
-from mylist_dav.services.uploads import Upload
+from mylist_dav.services.contents.uploads import Upload
+from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import entries as documents

@@ -13,8 +13,8 @@ from mylist_dav.model.actors import GUEST
 from mylist_dav.model.conditions import UNCONDITIONAL
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
-from mylist_dav.services.files import CHECK_JOB, FILE_JOB, FLIST, address_of
-from mylist_dav.services.uploads import Upload
+from mylist_dav.services.contents.files import CHECK_JOB, FILE_JOB, FLIST, address_of
+from mylist_dav.services.contents.uploads import Upload
 from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.documents.files import FileCheckAsked, FileCheckTold, FilePutAsked, FileTold
 from mylist_dav.wire.media import media_type, worth_keeping

@@ -9,7 +9,7 @@ from mylist_dav.api.bodies import model_response
 from mylist_dav.api.operations import Call, Operation
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.flists import Wanted
+from mylist_dav.services.tree.flists import Wanted
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import flists as documents
 from mylist_dav.wire.messages import Response

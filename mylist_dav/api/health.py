@@ -9,8 +9,8 @@ from mylist_dav.api.credentials import authenticate
 from mylist_dav.api.problems import problem
 from mylist_dav.api.queries import query_of
 from mylist_dav.errors import Invalid, NotAllowed
-from mylist_dav.services.health import Figures, Health
 from mylist_dav.services.opening import Library
+from mylist_dav.services.upkeep.health import Figures, Health
 from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import Request, Response
 

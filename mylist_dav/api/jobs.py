@@ -11,9 +11,9 @@ from mylist_dav.errors import Invalid
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.jobs import Job
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.job_asking import SYNC, sync_asked
-from mylist_dav.services.jobs import LOOK_SECONDS
-from mylist_dav.services.quotas import Require, any_size
+from mylist_dav.services.jobs.asking import SYNC, sync_asked
+from mylist_dav.services.jobs.jobs import LOOK_SECONDS
+from mylist_dav.services.limits.quotas import Require, any_size
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents.jobs import (
     BLOCKS_MAX,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from mylist_dav.api.operations import Call
 from mylist_dav.api.waiting import Waiters
-from mylist_dav.services.quotas import Require, any_size
+from mylist_dav.services.limits.quotas import Require, any_size
 from mylist_dav.wire.messages import Response
 
 PIECE_BYTES = 1024 * 1024

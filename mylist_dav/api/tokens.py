@@ -7,7 +7,7 @@ from mylist_dav.errors import BadName, Invalid
 from mylist_dav.model.accounts import TokenFacts
 from mylist_dav.model.actors import Scope
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.tokens import token_hash, token_id
+from mylist_dav.services.accounts.tokens import token_hash, token_id
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import Paged
 from mylist_dav.wire.documents.tokens import TokenAsked, TokenMade, TokensTold, TokenTold

@@ -16,7 +16,7 @@ from functools import partial
 
 from mylist_dav.api.problems import problem
 from mylist_dav.errors import Queued, TooMany
-from mylist_dav.services.turns import Turns
+from mylist_dav.services.limits.turns import Turns
 from mylist_dav.store.spool import Spool
 from mylist_dav.wire.messages import Again, Response
 

@@ -8,7 +8,7 @@ import click
 
 from mylist_dav.cli.shared import json_option, local_command, open_library, size
 from mylist_dav.model.actors import OPERATOR
-from mylist_dav.services.collecting import Collected
+from mylist_dav.services.upkeep.collecting import Collected
 
 
 @click.command()

@@ -16,7 +16,7 @@ from mylist_dav.cli.shared import FLIST, local_command, open_library, size
 from mylist_dav.errors import Exists, Invalid
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.exports import Format
+from mylist_dav.services.archives.exports import Format
 
 _ENDINGS = sorted(Format, key=lambda form: -len(form.value))
 

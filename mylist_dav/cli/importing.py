@@ -11,7 +11,7 @@ from mylist_dav.cli.progress import Bar
 from mylist_dav.cli.shared import FLIST, local_command, open_library, size
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.imports import Imported, Progress
+from mylist_dav.services.archives.imports import Imported, Progress
 
 
 @click.command("import")

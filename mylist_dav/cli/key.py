@@ -13,9 +13,9 @@ from nacl.signing import SigningKey
 
 from mylist_dav.cli.remote import own_folder
 from mylist_dav.cli.shared import json_option, local_command, open_library, show, when
-from mylist_dav.client.folder import write_private
-from mylist_dav.client.key_files import PrivateKey, written
-from mylist_dav.client.signers import KEY_FILE
+from mylist_dav.client.logins.folder import write_private
+from mylist_dav.client.logins.key_files import PrivateKey, written
+from mylist_dav.client.logins.signers import KEY_FILE
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.keys import KEY_TEXT_CHARS_MAX, key_comment, parse_public_key
 from mylist_dav.model.paths import PATH_BYTES_MAX

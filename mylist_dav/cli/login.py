@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from mylist_dav.cli.remote import ask_pass_phrase, can_be_overheard, own_folder, server_option, session_with
-from mylist_dav.client.known import Login
+from mylist_dav.client.logins.known import Login
+from mylist_dav.client.logins.session import Met, Session
+from mylist_dav.client.logins.signers import key_from, usual_keys
 from mylist_dav.client.proving import Signer
-from mylist_dav.client.session import Met, Session
-from mylist_dav.client.signers import key_from, usual_keys
 from mylist_dav.errors import NotFound, Unauthenticated
 from mylist_dav.model.keys import parse_public_key
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from mylist_dav.cli.key import usual_comment
-from mylist_dav.client.folder import config_folder, read_file, write_private
-from mylist_dav.client.key_files import PrivateKey, read_public, written
-from mylist_dav.client.signers import KEY_FILE
+from mylist_dav.client.logins.folder import config_folder, read_file, write_private
+from mylist_dav.client.logins.key_files import PrivateKey, read_public, written
+from mylist_dav.client.logins.signers import KEY_FILE
 from mylist_dav.errors import MylistError, NotFound
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.settings import Settings

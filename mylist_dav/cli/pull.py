@@ -20,8 +20,8 @@ from mylist_dav.cli.transfers import (
     shown,
     transfer_options,
 )
-from mylist_dav.client.pulling import Pull, Pulled
-from mylist_dav.client.pushing import Wishes
+from mylist_dav.client.folders.pulling import Pull, Pulled
+from mylist_dav.client.folders.pushing import Wishes
 from mylist_dav.model.names import FlistName
 
 

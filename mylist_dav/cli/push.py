@@ -22,7 +22,7 @@ from mylist_dav.cli.transfers import (
     transfer_options,
 )
 from mylist_dav.client.calls import Calls
-from mylist_dav.client.pushing import Push, Pushed, Wishes
+from mylist_dav.client.folders.pushing import Push, Pushed, Wishes
 from mylist_dav.model.names import FlistName
 
 

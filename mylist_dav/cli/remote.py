@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from mylist_dav.client.folder import config_folder
-from mylist_dav.client.known import Tokens
-from mylist_dav.client.session import Session
+from mylist_dav.client.logins.folder import config_folder
+from mylist_dav.client.logins.known import Tokens
+from mylist_dav.client.logins.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ import click
 
 from mylist_dav.cli.remote import own_folder
 from mylist_dav.cli.shared import local_command, read_settings
-from mylist_dav.client.known import Tokens
+from mylist_dav.client.logins.known import Tokens
 from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import Invalid, NotFound
 

@@ -14,7 +14,7 @@ from mylist_dav.cli.shared import local_command, open_library, read_settings
 from mylist_dav.server.assembly import service
 from mylist_dav.server.running import serve as run
 from mylist_dav.server.signals import stop_in_order
-from mylist_dav.services.logins import own_addresses
+from mylist_dav.services.accounts.logins import own_addresses
 from mylist_dav.services.starting import Started, first_start
 from mylist_dav.settings import Settings
 

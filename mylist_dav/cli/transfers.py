@@ -16,11 +16,11 @@ from mylist_dav.cli.progress import Bar
 from mylist_dav.cli.remote import can_be_overheard, own_folder
 from mylist_dav.cli.shared import size
 from mylist_dav.client.calls import Calls
-from mylist_dav.client.folder import cache_folder
-from mylist_dav.client.known import Tokens
+from mylist_dav.client.folders.planning import Plan
+from mylist_dav.client.folders.progress import Progress, Show
 from mylist_dav.client.link import Link
-from mylist_dav.client.planning import Plan
-from mylist_dav.client.progress import Progress, Show
+from mylist_dav.client.logins.folder import cache_folder
+from mylist_dav.client.logins.known import Tokens
 from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.login_text import canonical_server
 from mylist_dav.model.names import FlistName

@@ -13,7 +13,7 @@ from mylist_dav.cli.shared import size, when
 from mylist_dav.errors import Corrupt, Invalid
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.model.manifest import JSON_CHARS_MAX, Roots, Signed
-from mylist_dav.services.manifest_checks import roots_of_archive, roots_of_folder
+from mylist_dav.services.archives.manifest_checks import roots_of_archive, roots_of_folder
 
 
 @click.command("verify-manifest")

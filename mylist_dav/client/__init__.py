@@ -1,13 +1,10 @@
 """The client: what speaks to a server over HTTP, and what it keeps for its user.
 
-session.py     logging in and out, over HTTP
-signers.py     what can sign: a key file, an ssh-agent (agent.py)
-key_files.py   private keys as text: our own form, OpenSSH, PEM
-folder.py      the user's configuration folder, and private files in it
-known.py       servers' keys and tokens, remembered there
-calls.py       the calls of pushes and pulls; answers.py: what comes back, read with suspicion
-pushing.py     a push: walking.py, hashing.py, caches.py, ignoring.py find out what is here, sending.py sends it
-pulling.py     a pull: fetching.py brings contents, placing.py writes them
-planning.py    from one tree to another; operations.py: as a commit
-inside.py      a folder that is never left
+link.py      a question to a server and its answer, again where that is safe      answers.py  read with suspicion
+dialling.py  connections: where they lead, how long they may take      proving.py  a challenge, signed
+calls.py     the calls of pushes and pulls      peer.py, copying.py  those of one server to another
+rpc.py       JSON-RPC; rpc_methods.py is made by `make reference`
+
+logins/      who the user is: keys, what can sign, and what is remembered of servers
+folders/     pushes and pulls: a folder here and a revision there, each made as the other is
 """

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 from mylist_dav.client.answers import Fields, printable
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, KINDS, MODE_MASK, SYMLINK, Block, Node, Tree
 from mylist_dav.client.link import AnswerLost, Asked, Link, Pieces
-from mylist_dav.client.nodes import DIRECTORY, FILE, KINDS, MODE_MASK, SYMLINK, Block, Node, Tree
 from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName

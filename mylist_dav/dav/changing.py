@@ -11,7 +11,7 @@ from mylist_dav.dav.refusals import bad_gateway, locked, locked_member
 from mylist_dav.errors import Conflict, Invalid, Locked, NotFound, UnsupportedMedia
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.trees import Moved
+from mylist_dav.services.tree.trees import Moved
 from mylist_dav.wire.davheaders import Depth, parse_depth, parse_destination, parse_overwrite
 from mylist_dav.wire.messages import Response
 

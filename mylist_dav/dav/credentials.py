@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from mylist_dav.errors import Unauthenticated
 from mylist_dav.model.actors import Actor
-from mylist_dav.services.identity import Identity
+from mylist_dav.services.accounts.identity import Identity
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization
 from mylist_dav.wire.messages import Headers, Request
 

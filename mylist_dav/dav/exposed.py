@@ -16,7 +16,7 @@ from mylist_dav.dav.refusals import CLASSES, METHODS, refusal
 from mylist_dav.dav.sources import FlistSource, Source, VisitorSource
 from mylist_dav.errors import NotAllowed
 from mylist_dav.model.exposures import Exposure, Mode
-from mylist_dav.services.gates import Admission
+from mylist_dav.services.exposing.gates import Admission
 from mylist_dav.wire.auth import Basic, Bearer
 from mylist_dav.wire.messages import BodySink, Request, Response
 

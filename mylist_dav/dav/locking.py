@@ -11,7 +11,7 @@ from mylist_dav.dav.xml import elements, parse_body, serialised, xml_response
 from mylist_dav.errors import Invalid
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.locks import Scope
-from mylist_dav.services.locks import Locking
+from mylist_dav.services.tree.locks import Locking
 from mylist_dav.wire.davheaders import Depth, parse_depth, parse_lock_token, parse_timeout
 from mylist_dav.wire.messages import Response
 

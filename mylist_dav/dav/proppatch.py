@@ -25,8 +25,8 @@ from mylist_dav.dav.xml import elements, empty_element, parse_body, serialised
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.conditions import Conditions, Place
 from mylist_dav.model.entries import Entry, Kind
-from mylist_dav.services.properties import PropertyChange
-from mylist_dav.services.trees import Attributes
+from mylist_dav.services.tree.properties import PropertyChange
+from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.wire.dates import parse_http_date
 from mylist_dav.wire.messages import Response
 from mylist_dav.wire.targets import quote_path

@@ -10,7 +10,7 @@ from mylist_dav.dav.conditions import conditions_of
 from mylist_dav.dav.following import following
 from mylist_dav.errors import Invalid, NotAllowed
 from mylist_dav.model.conditions import Place
-from mylist_dav.services.uploads import Upload
+from mylist_dav.services.contents.uploads import Upload
 from mylist_dav.wire.checksums import CheckedSink, Checksums, checksums_of
 from mylist_dav.wire.media import worth_keeping
 from mylist_dav.wire.messages import Headers, Response

@@ -11,7 +11,7 @@ from mylist_dav.model.entries import Entry, Flist
 from mylist_dav.model.exposures import Exposure
 from mylist_dav.model.locks import Lock
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.gates import Admission
+from mylist_dav.services.exposing.gates import Admission
 from mylist_dav.services.opening import Library
 
 Held = list[tuple[Lock, TreePath]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mylist_dav.server.measures import Measures
+from mylist_dav.server.watching.measures import Measures
 from mylist_dav.store.blocks import BlockStore
-from mylist_dav.store.boards import Board
+from mylist_dav.store.processes.boards import Board
 from mylist_dav.wire.messages import FrontEnd
 
 

@@ -12,21 +12,21 @@ from mylist_dav.api.health import HealthFrontEnd, MetricsFrontEnd
 from mylist_dav.api.table import SEGMENTS, api
 from mylist_dav.dav.frontend import DavFrontEnd
 from mylist_dav.rpc.frontend import RpcFrontEnd, as_owner, by_token
-from mylist_dav.server.access_log import LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import usable_cores
-from mylist_dav.server.doors import OWNER, TOKEN, open_doors
+from mylist_dav.server.doors.doors import OWNER, TOKEN, open_doors
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.server.forwarded import Forwarded
-from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.measures import Measures
-from mylist_dav.server.metrics import lost_doors, metrics_text, note_library
 from mylist_dav.server.routing import Router
 from mylist_dav.server.running import EngineName, Service
 from mylist_dav.server.syncing import Syncing
-from mylist_dav.services.logins import own_hosts
+from mylist_dav.server.watching.access_log import LogFormat
+from mylist_dav.server.watching.measures import Measures
+from mylist_dav.server.watching.metrics import lost_doors, metrics_text, note_library
+from mylist_dav.services.accounts.logins import own_hosts
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import Settings
-from mylist_dav.store.boards import Board
+from mylist_dav.store.processes.boards import Board
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
 from mylist_dav.wire.clear import InClear

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mylist_dav.errors import BadSettings
-from mylist_dav.server.access_log import AccessLog, LogFormat
 from mylist_dav.server.app import App
 from mylist_dav.server.cores import keep_to_one_core
-from mylist_dav.server.doors import Door
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.doors.doors import Door
+from mylist_dav.server.engines.sockets import Address, listen
+from mylist_dav.server.exchanges.limits import EngineLimits
+from mylist_dav.server.exchanges.runtime import Runtime
 from mylist_dav.server.memory import give_back_freed_blocks, holes_given_back
-from mylist_dav.server.runtime import Runtime
 from mylist_dav.server.signals import stop_in_order
-from mylist_dav.server.sockets import Address, listen
+from mylist_dav.server.watching.access_log import AccessLog, LogFormat
 from mylist_dav.server.workers import Workers
 
 EngineName = Literal["uvloop", "granian", "cheroot"]
@@ -132,7 +132,7 @@ def _doors_served(
     """Answer at the doors as long as the block runs."""
     if not doors:
         return nullcontext()
-    serving: Callable[..., AbstractContextManager[None]] = _named("mylist_dav.server.door_loop:serving")
+    serving: Callable[..., AbstractContextManager[None]] = _named("mylist_dav.server.doors.door_loop:serving")
     return serving(app, doors, limits, access_log)
 
 

@@ -27,8 +27,8 @@ from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT
 from mylist_dav.model.peers import Peer, peer_called, refuse_private
-from mylist_dav.services.job_asking import SYNC, check_sync
-from mylist_dav.services.jobs import Fields, Kind, Run
+from mylist_dav.services.jobs.asking import SYNC, check_sync
+from mylist_dav.services.jobs.jobs import Fields, Kind, Run
 from mylist_dav.services.opening import Library
 
 ENTRIES_MAX = 1_000_000
@@ -66,7 +66,7 @@ class Sent:
 
 
 class Syncing:
-    """The kind `sync`. What is asked is made by services/job_asking.py."""
+    """The kind `sync`. What is asked is made by services/jobs/asking.py."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.exchanges.limits import EngineLimits
 
 log = logging.getLogger("mylist_dav.server")
 

@@ -12,54 +12,54 @@ from mylist_dav.model.archives.members import Limits
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.peers import Peer
+from mylist_dav.services.accounts.grants import Grants
+from mylist_dav.services.accounts.identity import Identity
+from mylist_dav.services.accounts.key_proofs import KeyProofs
+from mylist_dav.services.accounts.logins import Logins, own_addresses, own_hosts
+from mylist_dav.services.accounts.server_key import SERVER_KEY_FILE, ServerKey
+from mylist_dav.services.archives.exports import Exports
+from mylist_dav.services.archives.imports import Imports
+from mylist_dav.services.archives.manifests import Manifests
+from mylist_dav.services.archives.whole_trees import WholeTrees
 from mylist_dav.services.audit import Audit
-from mylist_dav.services.changes import Changes
-from mylist_dav.services.collecting import Collector
-from mylist_dav.services.collecting_turns import CollectingTurns
-from mylist_dav.services.differences import Differences
-from mylist_dav.services.exports import Exports
-from mylist_dav.services.exposed import Exposed
-from mylist_dav.services.exposures import Exposures
-from mylist_dav.services.files import Files
-from mylist_dav.services.flists import Flists
-from mylist_dav.services.gates import Gates
-from mylist_dav.services.grants import Grants
-from mylist_dav.services.health import Watch
-from mylist_dav.services.holdings import Holdings
-from mylist_dav.services.identity import Identity
-from mylist_dav.services.imports import Imports
-from mylist_dav.services.job_kinds import check_kind, file_kind, import_kind, verify_kind
-from mylist_dav.services.job_running import Runner
-from mylist_dav.services.jobs import JobLimits, Jobs
-from mylist_dav.services.key_proofs import KeyProofs
-from mylist_dav.services.labels import Labels
+from mylist_dav.services.contents.files import Files
+from mylist_dav.services.contents.holdings import Holdings
+from mylist_dav.services.contents.uploads import Uploads
+from mylist_dav.services.exposing.exposed import Exposed
+from mylist_dav.services.exposing.exposures import Exposures
+from mylist_dav.services.exposing.gates import Gates
+from mylist_dav.services.exposing.phrases import RUNS_MAX
+from mylist_dav.services.exposing.sites import Sites
+from mylist_dav.services.jobs.jobs import JobLimits, Jobs
+from mylist_dav.services.jobs.kinds import check_kind, file_kind, import_kind, verify_kind
+from mylist_dav.services.jobs.running import Runner
 from mylist_dav.services.ledger import Ledger
-from mylist_dav.services.locks import Locks
-from mylist_dav.services.logins import Logins, own_addresses, own_hosts
-from mylist_dav.services.manifests import Manifests
-from mylist_dav.services.phrases import RUNS_MAX
-from mylist_dav.services.properties import Properties
-from mylist_dav.services.rates import Throttle
-from mylist_dav.services.server_key import SERVER_KEY_FILE, ServerKey
-from mylist_dav.services.sites import Sites
-from mylist_dav.services.trees import Trees
-from mylist_dav.services.turns import Hashing
-from mylist_dav.services.upkeep import Upkeep
-from mylist_dav.services.uploads import Uploads
-from mylist_dav.services.whole_trees import WholeTrees
+from mylist_dav.services.limits.rates import Throttle
+from mylist_dav.services.limits.turns import Hashing
+from mylist_dav.services.tree.changes import Changes
+from mylist_dav.services.tree.differences import Differences
+from mylist_dav.services.tree.flists import Flists
+from mylist_dav.services.tree.labels import Labels
+from mylist_dav.services.tree.locks import Locks
+from mylist_dav.services.tree.properties import Properties
+from mylist_dav.services.tree.trees import Trees
+from mylist_dav.services.upkeep.checks import Upkeep
+from mylist_dav.services.upkeep.collecting import Collector
+from mylist_dav.services.upkeep.collecting_turns import CollectingTurns
+from mylist_dav.services.upkeep.health import Watch
 from mylist_dav.settings import PeerSettings, Settings
+from mylist_dav.store.blockstore.cached import CachedBlocks
+from mylist_dav.store.blockstore.filer import Filer
+from mylist_dav.store.blockstore.files import Durability, FileBlocks
+from mylist_dav.store.blockstore.intake import Intake, IntakeBlocks
 from mylist_dav.store.bodies import Bodies
-from mylist_dav.store.cached import CachedBlocks
 from mylist_dav.store.catalog import Catalog
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.filer import Filer
-from mylist_dav.store.files import Durability, FileBlocks
-from mylist_dav.store.intake import Intake, IntakeBlocks
-from mylist_dav.store.owners import Owners
-from mylist_dav.store.places import SharedPlaces
+from mylist_dav.store.processes.owners import Owners
+from mylist_dav.store.processes.places import SharedPlaces
+from mylist_dav.store.processes.stopping import StopSign
+from mylist_dav.store.processes.tries import SharedTries
 from mylist_dav.store.secrets import SecretFile
-from mylist_dav.store.stopping import StopSign
-from mylist_dav.store.tries import SharedTries
 
 CATALOG = "catalog.sqlite"
 LIMITS = "limits"

@@ -23,7 +23,7 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.connections import sql_errors
 from mylist_dav.store.catalog.rows import Row, Statements
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch, temporary_path
+from mylist_dav.store.processes.scratch import Scratch, temporary_path
 
 ROOT_NODE = 1
 PAGE = 500

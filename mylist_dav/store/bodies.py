@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 
 from mylist_dav.errors import Busy, NotFound, OutOfSpace, TooLarge
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.living import hold
+from mylist_dav.store.processes.living import hold
 
 _CHECK_BYTES = 64 * 1024 * 1024
 """After so many bytes one looks again how many there are in all bodies together."""

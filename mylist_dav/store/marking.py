@@ -10,7 +10,7 @@ import apsw
 from mylist_dav.store.catalog.connections import sql_errors
 from mylist_dav.store.catalog.rows import Statements
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch, temporary_path
+from mylist_dav.store.processes.scratch import Scratch, temporary_path
 
 _CACHE_KIB = 32 * 1024
 

@@ -12,7 +12,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.connections import sql_errors
 from mylist_dav.store.catalog.rows import Statements
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch, temporary_path
+from mylist_dav.store.processes.scratch import Scratch, temporary_path
 
 _PAGE = 1000
 _CACHE_KIB = 8 * 1024

@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 
 from mylist_dav.errors import TooLarge
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.scratch import Scratch, temporary_path
+from mylist_dav.store.processes.scratch import Scratch, temporary_path
 
 
 class Spool:

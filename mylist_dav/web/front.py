@@ -19,9 +19,9 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.outcomes import outcome
-from mylist_dav.services.freshness import ExposureMap, Freshness, Located
-from mylist_dav.services.gates import Admission, Gates
-from mylist_dav.services.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
+from mylist_dav.services.exposing.freshness import ExposureMap, Freshness, Located
+from mylist_dav.services.exposing.gates import Admission, Gates
+from mylist_dav.services.exposing.sites import Found, Listing, Missing, Resolved, Sites, ToFolder
 from mylist_dav.web.guard import REFUSALS, Guard, sealed
 from mylist_dav.web.listing import PAGE_ENTRIES, Place, listing_etag, render_listing, span_of
 from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page

@@ -17,7 +17,7 @@ from mylist_dav.errors import Forbidden, Invalid, MylistError, TooMany, Unauthen
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import parse_public_key
 from mylist_dav.outcomes import outcome
-from mylist_dav.services.gates import Admission, Gates
+from mylist_dav.services.exposing.gates import Admission, Gates
 from mylist_dav.web.pages import HTML, NOSNIFF, error_response, page, source_hash, template_text
 from mylist_dav.web.policy import NO_STORE
 from mylist_dav.wire.auth import Basic, Bearer, parse_authorization

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote
 from mylist_dav.errors import Invalid
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import NAME_BYTES_MAX
-from mylist_dav.services.sites import Member, MemberPage
+from mylist_dav.services.exposing.sites import Member, MemberPage
 from mylist_dav.web.pages import page
 from mylist_dav.wire.targets import quote_name, quote_path
 

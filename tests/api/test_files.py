@@ -403,7 +403,7 @@ def test_a_hard_check_of_a_large_file_is_a_job_that_tells_the_same(
 ) -> None:
     digest = caller.put("large", LARGE)["digest"]
     small = told(caller.check(digest, hard=True))
-    monkeypatch.setattr("mylist_dav.services.files.HARD_BYTES_MAX", len(LARGE) - 1)
+    monkeypatch.setattr("mylist_dav.services.contents.files.HARD_BYTES_MAX", len(LARGE) - 1)
     assert told(caller.check(digest)) == {**small, "hard": False}
     assert caller.check("00" * 32, hard=True).status == 404
     assert caller.check(digest, "", hard=True).status == 401
@@ -420,7 +420,7 @@ def test_a_large_file_that_may_not_be_read_any_more_is_not_read_by_a_job(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = caller.put("large", LARGE)["digest"]
-    monkeypatch.setattr("mylist_dav.services.files.HARD_BYTES_MAX", 1)
+    monkeypatch.setattr("mylist_dav.services.contents.files.HARD_BYTES_MAX", 1)
     begun = told(caller.check(digest, "alice", hard=True))
     caller.library.grants.set_private(OPERATOR, FlistName("admin", "files"), True)
     caller.library.start_jobs()

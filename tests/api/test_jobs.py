@@ -19,7 +19,7 @@ from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.server.syncing import Syncing
-from mylist_dav.services.jobs import Kind
+from mylist_dav.services.jobs.jobs import Kind
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from mylist_dav.wire.messages import BodySink, Request, Response

@@ -10,9 +10,9 @@ import pytest
 
 from mylist_dav.api.waiting import ARRIVING_MAX, HELD_BYTES_MAX, LargeBodies, LargeBody, Waiters
 from mylist_dav.errors import Conflict, Queued, TooMany
-from mylist_dav.services.turns import Turns
+from mylist_dav.services.limits.turns import Turns
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.scratch import Scratch
+from mylist_dav.store.processes.scratch import Scratch
 from mylist_dav.store.spool import Spool
 from mylist_dav.wire.messages import Again, Response
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.signing import SigningKey
 
-from mylist_dav.client.key_files import PrivateKey, written
+from mylist_dav.client.logins.key_files import PrivateKey, written
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.keys import PublicKey

@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.exposures import Mode
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.exposures import Exposures
+from mylist_dav.services.exposing.exposures import Exposures
 from tests.browser.conftest import FOREIGN_HOST, HOST, OTHER_HOST, Shown
 
 PHRASE = "correct horse battery"

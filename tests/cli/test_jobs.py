@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mylist_dav.services.jobs import Kind
+from mylist_dav.services.jobs.jobs import Kind
 from tests.services.job_bench import ADMIN, library_in
 from tests.serving import mylist, run_mylist
 

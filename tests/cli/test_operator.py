@@ -8,8 +8,8 @@ import pytest
 from nacl.signing import SigningKey
 
 from mylist_dav.cli.operator import operator_key
-from mylist_dav.client.folder import write_private
-from mylist_dav.client.key_files import PrivateKey, written
+from mylist_dav.client.logins.folder import write_private
+from mylist_dav.client.logins.key_files import PrivateKey, written
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.settings import Settings, load
 

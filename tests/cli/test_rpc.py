@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mylist_dav.cli import mylist
-from mylist_dav.client.known import Login, Tokens
+from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.rpc.table import METHODS

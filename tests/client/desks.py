@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mylist_dav.client.calls import Calls
+from mylist_dav.client.folders.nodes import Tree
+from mylist_dav.client.folders.pushing import Push, Pushed, Wishes
 from mylist_dav.client.link import Link
-from mylist_dav.client.nodes import Tree
-from mylist_dav.client.pushing import Push, Pushed, Wishes
 from mylist_dav.model.chunking import Chunker
 from mylist_dav.model.names import FlistName
 from tests.serving import Served

@@ -13,8 +13,8 @@ import pytest
 
 from mylist_dav.cli.transfers import Speed
 from mylist_dav.client.calls import Calls, Lost
+from mylist_dav.client.folders.progress import Progress
 from mylist_dav.client.link import TRIES, Link
-from mylist_dav.client.progress import Progress
 from mylist_dav.errors import Busy, Conflict, Forbidden, MylistError
 from mylist_dav.model.names import FlistName
 

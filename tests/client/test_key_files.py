@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from mylist_dav.client.agent import agent_keys
-from mylist_dav.client.folder import config_folder, read_file, write_private
-from mylist_dav.client.key_files import PrivateKey, read_private, read_public, written
-from mylist_dav.client.signers import key_from, usual_keys
+from mylist_dav.client.logins.agent import agent_keys
+from mylist_dav.client.logins.folder import config_folder, read_file, write_private
+from mylist_dav.client.logins.key_files import PrivateKey, read_private, read_public, written
+from mylist_dav.client.logins.signers import key_from, usual_keys
 from mylist_dav.errors import Exists, Invalid, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.keys import parse_public_key, verify
 

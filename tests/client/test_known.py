@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from mylist_dav.client.known import KnownServers, Login, Tokens
+from mylist_dav.client.logins.known import KnownServers, Login, Tokens
 from mylist_dav.errors import MylistError
 from mylist_dav.model.keys import PublicKey
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.client import operations
 from mylist_dav.client.calls import Calls, Committed, Lost, Missing
-from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK
+from mylist_dav.client.folders import operations
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK
 from mylist_dav.errors import Conflict, MylistError, PreconditionFailed
 from tests.client.desks import Desk, of_several_blocks, plant, write
 from tests.serving import Served, serving

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.client.caches import GRAIN_NS, Hashes, Trees
-from mylist_dav.client.hashing import Hashed, Unsteady, hash_short, read_steadily
-from mylist_dav.client.ignoring import PATTERNS_MAX, Ignoring
-from mylist_dav.client.inside import Inside, Near
-from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node
-from mylist_dav.client.walking import Walked, stamp_of, walk
+from mylist_dav.client.folders.caches import GRAIN_NS, Hashes, Trees
+from mylist_dav.client.folders.hashing import Hashed, Unsteady, hash_short, read_steadily
+from mylist_dav.client.folders.ignoring import PATTERNS_MAX, Ignoring
+from mylist_dav.client.folders.inside import Inside, Near
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK, Block, Node
+from mylist_dav.client.folders.walking import Walked, stamp_of, walk
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
 from mylist_dav.model.digest import EMPTY
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.contents import ContentWriter
-from mylist_dav.store.memory import MemoryBlocks
 from tests.client.desks import write
 
 

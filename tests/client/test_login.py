@@ -23,10 +23,10 @@ from nacl.signing import SigningKey
 
 from mylist_dav.cli import mylist
 from mylist_dav.cli.remote import can_be_overheard
-from mylist_dav.client.folder import write_private
-from mylist_dav.client.key_files import PrivateKey, read_private, written
-from mylist_dav.client.known import KnownServers, Tokens
-from mylist_dav.client.session import Session
+from mylist_dav.client.logins.folder import write_private
+from mylist_dav.client.logins.key_files import PrivateKey, read_private, written
+from mylist_dav.client.logins.known import KnownServers, Tokens
+from mylist_dav.client.logins.session import Session
 from mylist_dav.errors import Forbidden, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.keys import PublicKey, parse_public_key

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.client.bundles import Bundle, Source, read_bundle
-from mylist_dav.client.hashing import hash_short
-from mylist_dav.client.ignoring import Ignoring
-from mylist_dav.client.inside import Inside
-from mylist_dav.client.names_here import refused_names, without
-from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree
-from mylist_dav.client.placing import Placing
-from mylist_dav.client.planning import Step
-from mylist_dav.client.walking import walk
+from mylist_dav.client.folders.bundles import Bundle, Source, read_bundle
+from mylist_dav.client.folders.hashing import hash_short
+from mylist_dav.client.folders.ignoring import Ignoring
+from mylist_dav.client.folders.inside import Inside
+from mylist_dav.client.folders.names_here import refused_names, without
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree
+from mylist_dav.client.folders.placing import Placing
+from mylist_dav.client.folders.planning import Step
+from mylist_dav.client.folders.walking import walk
 from mylist_dav.errors import Corrupt, Incomplete, LimitExceeded, OutOfSpace
 from mylist_dav.model.archives.tar_out import tar_file_header
 from mylist_dav.model.chunking import CHUNK_BYTES_MAX

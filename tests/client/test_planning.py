@@ -9,16 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree, above, parent_of
-from mylist_dav.client.operations import (
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK, Block, Node, Tree, above, parent_of
+from mylist_dav.client.folders.operations import (
     COMMIT_BYTES_MAX,
     COMMIT_STEPS_MAX,
     is_large,
     operations,
     tree_lines,
 )
-from mylist_dav.client.planning import Plan, Step, changed_between, plan, refuse_what_lies_in_links, touching
-from mylist_dav.client.pushing import carried_out
+from mylist_dav.client.folders.planning import (
+    Plan,
+    Step,
+    changed_between,
+    plan,
+    refuse_what_lies_in_links,
+    touching,
+)
+from mylist_dav.client.folders.pushing import carried_out
 from mylist_dav.errors import Conflict
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
 

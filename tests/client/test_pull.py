@@ -15,10 +15,10 @@ import pytest
 
 from mylist_dav.client.answers import Fields
 from mylist_dav.client.calls import Calls, _listed
-from mylist_dav.client.known import Login, Tokens
-from mylist_dav.client.nodes import FILE, Block, Node, Tree
-from mylist_dav.client.pulling import Pull, Pulled
-from mylist_dav.client.pushing import Wishes
+from mylist_dav.client.folders.nodes import FILE, Block, Node, Tree
+from mylist_dav.client.folders.pulling import Pull, Pulled
+from mylist_dav.client.folders.pushing import Wishes
+from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.errors import BadName, Conflict, Corrupt, MylistError, NotFound
 from tests.client.desks import Desk, of_several_blocks, plant, write
 from tests.serving import Served, run_mylist, serving

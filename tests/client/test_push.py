@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from mylist_dav.client.caches import Trees
 from mylist_dav.client.calls import Calls, Committed, Lost, Missing
-from mylist_dav.client.known import Login, Tokens
-from mylist_dav.client.nodes import DIRECTORY, FILE, SYMLINK
-from mylist_dav.client.sending import Room
+from mylist_dav.client.folders.caches import Trees
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK
+from mylist_dav.client.folders.sending import Room
+from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
 from tests.client.desks import Desk, plant, write
 from tests.programs import require
@@ -279,7 +279,7 @@ def test_a_push_that_was_interrupted_sends_the_rest_the_next_time(
             return super().upload(count, size_bytes, pieces)
 
     sent: list[int] = []
-    monkeypatch.setattr("mylist_dav.client.bundles.BUNDLE_BLOCKS", 10)
+    monkeypatch.setattr("mylist_dav.client.folders.bundles.BUNDLE_BLOCKS", 10)
     for number in range(40):
         write(desk.folder, f"file-{number}", content=os.urandom(2000))
     with pytest.raises(MylistError, match="dead"):
@@ -311,7 +311,7 @@ def test_a_file_that_changes_before_it_is_read_again_arrives_as_it_is_then(
         write(desk.folder, "file", content=b"newer")
         (desk.folder / "gone").unlink(missing_ok=True)
 
-    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 0)
     first = os.urandom(10)
     write(desk.folder, "file", "twin", content=first)
     write(desk.folder, "gone", content=os.urandom(10))
@@ -321,7 +321,7 @@ def test_a_file_that_changes_before_it_is_read_again_arrives_as_it_is_then(
 
 
 def test_a_file_that_never_rests_is_left_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 0)
     write(desk.folder, "log", content=os.urandom(10))
     write(desk.folder, "file")
     done = desk.push(restless(lambda: write(desk.folder, "log", content=os.urandom(10))))
@@ -338,7 +338,7 @@ def test_small_files_are_sent_as_they_were_hashed_without_reading_them_again(des
 
 
 def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mylist_dav.client.pushing.KEPT_BYTES_MAX", 1000)
+    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 1000)
     for number in range(20):
         write(desk.folder, f"file-{number}", content=os.urandom(300))
     write(desk.folder, "twin-1", "twin-2", content=os.urandom(300))
@@ -349,7 +349,7 @@ def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pyt
             super().__init__(size_bytes)
             rooms.append(self)
 
-    monkeypatch.setattr("mylist_dav.client.sending.Room", Counted)
+    monkeypatch.setattr("mylist_dav.client.folders.sending.Room", Counted)
     desk.push()
     assert len(desk.there()) == 22
     assert (rooms[0].take(1001), rooms[0].take(1000), rooms[0].take(1)) == (False, True, False)
@@ -364,8 +364,8 @@ def test_the_first_question_is_short_and_later_ones_are_longer(
             return super().missing(ids)
 
     asked: list[int] = []
-    monkeypatch.setattr("mylist_dav.client.sending._ASK_FIRST", 2)
-    monkeypatch.setattr("mylist_dav.client.sending._UNASKED_BYTES", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.sending._ASK_FIRST", 2)
+    monkeypatch.setattr("mylist_dav.client.folders.sending._UNASKED_BYTES", 0)
     for number in range(20):
         write(desk.folder, f"file-{number}", content=os.urandom(300))
     desk.push(Asking)

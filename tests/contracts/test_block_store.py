@@ -12,9 +12,9 @@ import pytest
 from mylist_dav.errors import Corrupt, NotFound, TooLarge
 from mylist_dav.model.digest import EMPTY, Digest
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX, BlockStore
-from mylist_dav.store.cached import CachedBlocks
-from mylist_dav.store.files import FileBlocks
-from mylist_dav.store.memory import MemoryBlocks
+from mylist_dav.store.blockstore.cached import CachedBlocks
+from mylist_dav.store.blockstore.files import FileBlocks
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from tests.store.intakes import taking_in
 
 A, B, C = b"a" * 1000, b"b" * 1000, b"c" * 1000

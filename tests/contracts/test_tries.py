@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import MylistError, TooMany
-from mylist_dav.store.places import MemoryPlaces, Places, SharedPlaces
-from mylist_dav.store.tries import FILE_BYTES, MemoryTries, SharedTries, Tries
+from mylist_dav.store.processes.places import MemoryPlaces, Places, SharedPlaces
+from mylist_dav.store.processes.tries import FILE_BYTES, MemoryTries, SharedTries, Tries
 
 SPAWNED = multiprocessing.get_context("spawn")
 

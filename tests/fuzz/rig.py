@@ -20,9 +20,9 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.outcomes import PROBLEM_PREFIX
 from mylist_dav.server.app import App
 from mylist_dav.server.assembly import build
-from mylist_dav.server.body_in import check_declared, write_whole
-from mylist_dav.server.heads import encode_headers, framing_of, request_of
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.exchanges.body_in import check_declared, write_whole
+from mylist_dav.server.exchanges.heads import encode_headers, framing_of, request_of
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
 from mylist_dav.wire.auth import Bearer, parse_authorization

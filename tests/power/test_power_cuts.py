@@ -21,10 +21,10 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.opening import Library
 from mylist_dav.settings import load
+from mylist_dav.store.blockstore.filer import Round
+from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.contents import ContentWriter, read_slices
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.filer import Round
-from mylist_dav.store.files import FileBlocks
 from tests.power.rig import LoopDisk, loop_disk
 from tests.store.disks import FailingDisk, temporary_files
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.server.running import Service, serve
 
 

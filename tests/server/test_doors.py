@@ -19,9 +19,9 @@ import pytest
 
 from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import BadSettings, Unauthenticated
-from mylist_dav.server import door_loop, doors
 from mylist_dav.server.assembly import build
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.doors import door_loop, doors
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.settings import RpcSettings, load
 from mylist_dav.wire.messages import Request, Response
 from tests.programs import require_network, require_program, require_root

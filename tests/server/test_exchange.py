@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from mylist_dav.model.digest import Digest
 from mylist_dav.server.app import App
-from mylist_dav.server.body_out import Slice
-from mylist_dav.server.exchange import Exchanges
-from mylist_dav.server.heads import Framing
-from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.runtime import Runtime
+from mylist_dav.server.exchanges.body_out import Slice
+from mylist_dav.server.exchanges.exchange import Exchanges
+from mylist_dav.server.exchanges.heads import Framing
+from mylist_dav.server.exchanges.limits import EngineLimits
+from mylist_dav.server.exchanges.runtime import Runtime
 from mylist_dav.wire.messages import Request, Response
 from tests.server.fake_app import MIB, FakeFrontEnd, NumberedBlocks, block_bytes
 

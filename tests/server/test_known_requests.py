@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mylist_dav.server import parsing
-from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.parsing import RequestParser
+from mylist_dav.server.engines import parsing
+from mylist_dav.server.engines.parsing import RequestParser
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.wire.messages import Request
 
 GET = b"GET /a?b HTTP/1.1\r\nHost: x.example\r\nIf-None-Match: *\r\n\r\n"

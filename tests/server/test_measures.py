@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mylist_dav.server.measures import Measures, Notes, added, front_end_name
-from mylist_dav.server.metrics import buckets
-from mylist_dav.store.boards import Board
+from mylist_dav.server.watching.measures import Measures, Notes, added, front_end_name
+from mylist_dav.server.watching.metrics import buckets
+from mylist_dav.store.processes.boards import Board
 from mylist_dav.wire.messages import Request
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mylist_dav.server.measures import Notes
+from mylist_dav.server.watching.measures import Notes
 from tests.serving import ENGINES, Served, mylist, serving
 
 Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]

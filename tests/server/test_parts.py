@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from mylist_dav.errors import Corrupt, TooSlow
 from mylist_dav.model.contents import BlockSlice
-from mylist_dav.server.access_log import AccessLog, Visit
-from mylist_dav.server.body_out import BodyReader
-from mylist_dav.server.budget import BodyBudget, HeldBytes
-from mylist_dav.server.heads import encode_headers
-from mylist_dav.server.limits import EngineLimits
-from mylist_dav.server.streams import Pace
+from mylist_dav.server.exchanges.body_out import BodyReader
+from mylist_dav.server.exchanges.budget import BodyBudget, HeldBytes
+from mylist_dav.server.exchanges.heads import encode_headers
+from mylist_dav.server.exchanges.limits import EngineLimits
+from mylist_dav.server.exchanges.streams import Pace
+from mylist_dav.server.watching.access_log import AccessLog, Visit
 from mylist_dav.wire.messages import Piece
 from tests.server.fake_app import NumberedBlocks, block_bytes
 

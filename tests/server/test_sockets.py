@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from mylist_dav.errors import BadSettings
-from mylist_dav.server.peer_sockets import PeerSockets
-from mylist_dav.server.sockets import Address, listen
+from mylist_dav.server.engines.peer_sockets import PeerSockets
+from mylist_dav.server.engines.sockets import Address, listen
 
 KIB = 1024
 

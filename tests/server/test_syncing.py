@@ -27,9 +27,9 @@ from mylist_dav.model.paths import TreePath
 from mylist_dav.model.peers import Peer, refuse_private
 from mylist_dav.server import syncing
 from mylist_dav.server.syncing import Syncing
-from mylist_dav.services.job_asking import sync_asked
+from mylist_dav.services.jobs.asking import sync_asked
 from mylist_dav.services.opening import Library
-from mylist_dav.services.trees import Attributes
+from mylist_dav.services.tree.trees import Attributes
 from tests.server.small_peer import SmallPeer, small_peer
 from tests.services.job_bench import ended, library_in, until
 

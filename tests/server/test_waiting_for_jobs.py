@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mylist_dav.services.jobs import Kind
+from mylist_dav.services.jobs.jobs import Kind
 from tests.server.small_peer import small_peer
 from tests.services.job_bench import ADMIN, library_in
 from tests.serving import Served, running, serving

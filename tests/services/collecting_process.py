@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mylist_dav.errors import Busy
 from mylist_dav.model.actors import OPERATOR
-from mylist_dav.services.collecting import Collector
 from mylist_dav.services.opening import Library
+from mylist_dav.services.upkeep.collecting import Collector
 from mylist_dav.settings import load
 from mylist_dav.store.pacing import Pace
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mylist_dav.model.actors import Actor, Role
 from mylist_dav.model.jobs import Job, State
-from mylist_dav.services.jobs import Fields, Kind, Run
+from mylist_dav.services.jobs.jobs import Fields, Kind, Run
 from mylist_dav.services.opening import Library
 from mylist_dav.services.rights import require_known
 from mylist_dav.settings import CatalogSettings, JobSettings, Settings, StoreSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mylist_dav.model.actors import OPERATOR
-from mylist_dav.services.imports import Progress
+from mylist_dav.services.archives.imports import Progress
 from mylist_dav.store.catalog import Draft
 from tests.services.trees_in_memory import NAME, Lab
 

@@ -16,8 +16,8 @@ from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.collecting import Collected
 from mylist_dav.services.opening import Library
+from mylist_dav.services.upkeep.collecting import Collected
 from mylist_dav.settings import load
 from mylist_dav.store.pacing import Pace
 

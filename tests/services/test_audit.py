@@ -13,7 +13,7 @@ from mylist_dav.model.actors import GUEST, OPERATOR, Actor, Role
 from mylist_dav.model.audit import Action, Audited, Wanted
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.audit import Audit
-from mylist_dav.services.trees import Attributes
+from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.store.catalog import Draft
 from tests.shelf import ADMIN, NAME, USER, Shelf, shelf_in
 

@@ -23,12 +23,12 @@ from mylist_dav.model.locks import Scope as LockScope
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import MakeDirectory
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.exports import Format
-from mylist_dav.services.key_proofs import Proof
+from mylist_dav.services.accounts.key_proofs import Proof
+from mylist_dav.services.archives.exports import Format
 from mylist_dav.services.opening import Library
-from mylist_dav.services.properties import PropertyChange
 from mylist_dav.services.rights import reach, readable
-from mylist_dav.services.trees import Attributes
+from mylist_dav.services.tree.properties import PropertyChange
+from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.settings import load
 from tests.shelf import Clock
 
@@ -599,7 +599,7 @@ def test_a_grant_that_is_taken_away_stops_an_upload_that_is_under_way(library: L
 def test_a_flist_that_becomes_private_ends_a_walk_that_is_under_way(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mylist_dav.services.trees.WALK_PAGE", 1)
+    monkeypatch.setattr("mylist_dav.services.tree.trees.WALK_PAGE", 1)
     monkeypatch.setattr("mylist_dav.store.catalog.trees.WALK_PAGE", 1)
     case = case_of(library, OPERATOR, False)
     actor = actor_of(library, "stranger", "everything", case.name)

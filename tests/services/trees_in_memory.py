@@ -15,15 +15,15 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Entry, Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import ROOT, TreePath
-from mylist_dav.services.exports import Exports, Format
-from mylist_dav.services.flists import Flists
-from mylist_dav.services.imports import ROWS_AT_ONCE_MAX, Imported, Imports
-from mylist_dav.services.trees import Trees
-from mylist_dav.services.uploads import Uploads
+from mylist_dav.services.archives.exports import Exports, Format
+from mylist_dav.services.archives.imports import ROWS_AT_ONCE_MAX, Imported, Imports
+from mylist_dav.services.contents.uploads import Uploads
+from mylist_dav.services.tree.flists import Flists
+from mylist_dav.services.tree.trees import Trees
 from mylist_dav.store.blocks import BlockStore
+from mylist_dav.store.blockstore.files import FileBlocks
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.catalog import Catalog
-from mylist_dav.store.files import FileBlocks
-from mylist_dav.store.memory import MemoryBlocks
 
 NAME = FlistName("alice", "docs")
 START_NS = 1_700_000_000_123_456_789

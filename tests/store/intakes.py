@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mylist_dav.model.digest import Digest
 from mylist_dav.store.blocks import checked_digest
+from mylist_dav.store.blockstore.filer import Round
+from mylist_dav.store.blockstore.files import Durability, FileBlocks
+from mylist_dav.store.blockstore.intake import IntakeBlocks
 from mylist_dav.store.catalog import Catalog, IntakeRow
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.filer import Round
-from mylist_dav.store.files import Durability, FileBlocks
-from mylist_dav.store.intake import IntakeBlocks
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 
 
 class TakingIn(IntakeBlocks):

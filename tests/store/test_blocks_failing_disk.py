@@ -13,9 +13,9 @@ import pytest
 
 from mylist_dav.errors import MylistError, OutOfSpace, WritesStopped
 from mylist_dav.model.digest import Digest
+from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.files import FileBlocks
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 from tests.store.disks import FailingDisk, file_of, overwrite, temporary_files
 
 OLD = [b"old %d" % number for number in range(5)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import MylistError
-from mylist_dav.store.boards import Board, is_alive
+from mylist_dav.store.processes.boards import Board, is_alive
 
 
 def dead_process() -> int:

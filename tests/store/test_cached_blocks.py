@@ -9,8 +9,8 @@ import pytest
 
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.digest import Digest
-from mylist_dav.store.cached import CachedBlocks
-from mylist_dav.store.memory import MemoryBlocks
+from mylist_dav.store.blockstore.cached import CachedBlocks
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 
 A, B, C = b"a" * 1000, b"b" * 1000, b"c" * 1000
 

@@ -16,9 +16,9 @@ from mylist_dav.model.chunking import CHUNK_BYTES_MAX, CHUNKER
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
 from mylist_dav.model.digest import EMPTY, Digest
 from mylist_dav.store.blocks import BlockBatch, BlockStore
+from mylist_dav.store.blockstore.files import FileBlocks
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.contents import ContentWriter, read_slices, store_whole
-from mylist_dav.store.files import FileBlocks
-from mylist_dav.store.memory import MemoryBlocks
 from tests.store.disks import temporary_files
 
 LONG = random.Random(3).randbytes(11_000_000)

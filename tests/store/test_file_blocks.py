@@ -15,10 +15,10 @@ import pytest
 
 from mylist_dav.errors import Busy, Corrupt, MylistError, NotFound, OutOfSpace, WritesStopped
 from mylist_dav.model.digest import EMPTY, Digest
-from mylist_dav.store import groups
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX
+from mylist_dav.store.blockstore import groups
+from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.disk import Disk, turned
-from mylist_dav.store.files import FileBlocks
 from tests.store.disks import DiskWithoutSyncfs, FailingDisk, file_of, overwrite, temporary_files
 
 A = b"a" * 1000
@@ -240,7 +240,9 @@ def run_and_kill(root: Path) -> Path:
 
 def start(root: Path, text: str) -> subprocess.Popen[str]:
     """A process with a store on root that runs text."""
-    program = "import sys\nfrom pathlib import Path\nfrom mylist_dav.store.files import FileBlocks\n"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom mylist_dav.store.blockstore.files import FileBlocks\n"
+    )
     program += f"store = FileBlocks(Path({str(root)!r}))\n" + textwrap.dedent(text)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(

@@ -13,12 +13,12 @@ import pytest
 
 from mylist_dav.errors import Corrupt, MylistError, WritesStopped
 from mylist_dav.model.digest import Digest
-from mylist_dav.store import filer as filer_module
+from mylist_dav.store.blockstore import filer as filer_module
+from mylist_dav.store.blockstore.filer import CROWDED_BYTES, Filer, Round
+from mylist_dav.store.blockstore.intake import INTAKE_BLOCK_BYTES_MAX, INTAKE_FULL_BYTES, Intake
 from mylist_dav.store.catalog.turns import Turn
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.filer import CROWDED_BYTES, Filer, Round
-from mylist_dav.store.intake import INTAKE_BLOCK_BYTES_MAX, INTAKE_FULL_BYTES, Intake
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 from tests.store.disks import FailingDisk, file_of, overwrite, temporary_files
 from tests.store.intakes import TakingIn, damage_row, taking_in
 

@@ -12,7 +12,14 @@ import pytest
 
 from mylist_dav.client.rpc import LOCAL_SOCKET
 from mylist_dav.errors import Exists, MylistError
-from mylist_dav.store.local_socket import FOLDER, LOCK, SOCKET, FileSocket, LocalSocket, socket_address
+from mylist_dav.store.processes.local_socket import (
+    FOLDER,
+    LOCK,
+    SOCKET,
+    FileSocket,
+    LocalSocket,
+    socket_address,
+)
 
 BACKLOG = 8
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.owners import Owners
+from mylist_dav.store.processes.owners import Owners
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from mylist_dav.store.disk import Disk
-from mylist_dav.store.owners import Owners
+from mylist_dav.store.processes.owners import Owners
 owners = Owners(Path(sys.argv[1]), Disk())
 sys.stdout.write(owners.own_name() + "\\n")
 sys.stdout.flush()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import MylistError, WritesStopped
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 
 
 @pytest.fixture

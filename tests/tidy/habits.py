@@ -42,7 +42,7 @@ BANS = [
     Ban(frozenset({"print"}), ("cli/",), "return it, or log it at the border"),
     Ban(
         frozenset({"os.rename", "os.replace", "os.fsync", "os.unlink", "os.remove"}),
-        ("store/disk.py", "store/stopping.py", "client/", "cli/"),
+        ("store/disk.py", "store/processes/stopping.py", "client/", "cli/"),
         "go through store/disk.py, where faults can be put in; the stop sign alone must work without it",
     ),
     Ban(

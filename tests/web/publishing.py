@@ -16,17 +16,17 @@ from mylist_dav.model.entries import DIRECTORY_MODE, SYMLINK_MODE, Entry, Kind
 from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.exposures import Exposures
-from mylist_dav.services.flists import Flists
-from mylist_dav.services.gates import Gates
-from mylist_dav.services.identity import Identity
+from mylist_dav.services.accounts.identity import Identity
+from mylist_dav.services.contents.uploads import Uploads
+from mylist_dav.services.exposing.exposures import Exposures
+from mylist_dav.services.exposing.gates import Gates
+from mylist_dav.services.exposing.sites import Sites
 from mylist_dav.services.opening import Library
-from mylist_dav.services.sites import Sites
-from mylist_dav.services.trees import Trees
-from mylist_dav.services.uploads import Uploads
-from mylist_dav.store.cached import CachedBlocks
+from mylist_dav.services.tree.flists import Flists
+from mylist_dav.services.tree.trees import Trees
+from mylist_dav.store.blockstore.cached import CachedBlocks
+from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry
-from mylist_dav.store.memory import MemoryBlocks
 from mylist_dav.web.front import SiteFrontEnd
 from mylist_dav.wire.messages import Piece, Request, Response
 

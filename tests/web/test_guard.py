@@ -12,8 +12,8 @@ from nacl.signing import SigningKey
 from mylist_dav.errors import MylistError
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.exposures import Mode
-from mylist_dav.services.attempts import BURST
-from mylist_dav.services.exposures import Exposures
+from mylist_dav.services.exposing.exposures import Exposures
+from mylist_dav.services.limits.attempts import BURST
 from mylist_dav.web.front import SiteFrontEnd
 from mylist_dav.wire.auth import parse_authorization
 from mylist_dav.wire.clear import InClear

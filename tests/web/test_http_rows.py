@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mylist_dav.errors import MylistError
-from mylist_dav.server.heads import plain_refusal, request_of
-from mylist_dav.server.limits import EngineLimits
+from mylist_dav.server.exchanges.heads import plain_refusal, request_of
+from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.wire.messages import Response
 from tests.web.publishing import HOST, Publisher, ask
 from tests.web.rows import ROWS, Answer, Row, check, headers_of, name_of, target_of

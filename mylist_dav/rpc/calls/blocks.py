@@ -7,7 +7,7 @@ from itertools import islice
 from mylist_dav.model.actors import Actor
 from mylist_dav.model.digest import Digest
 from mylist_dav.rpc.methods import AnyMethod, Method
-from mylist_dav.services.holdings import Reread
+from mylist_dav.services.contents.holdings import Reread
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.documents.blocks import (
     BlocksAsked,

@@ -9,8 +9,8 @@ from mylist_dav.model.entries import Flist as FlistRow
 from mylist_dav.model.names import FlistName
 from mylist_dav.rpc.methods import AnyMethod, Method
 from mylist_dav.rpc.paging import number_after, page
-from mylist_dav.services.flists import Wanted
 from mylist_dav.services.opening import Library
+from mylist_dav.services.tree.flists import Wanted
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents.calls import (
     FlistCommit,

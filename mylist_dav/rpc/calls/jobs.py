@@ -8,8 +8,8 @@ from mylist_dav.model.jobs import State
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.peers import Peer
 from mylist_dav.rpc.methods import AnyMethod, Method
-from mylist_dav.services.job_asking import SYNC, known_peers, sync_asked
-from mylist_dav.services.job_kinds import VERIFY
+from mylist_dav.services.jobs.asking import SYNC, known_peers, sync_asked
+from mylist_dav.services.jobs.kinds import VERIFY
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents.calls import JobList, JobWait, Nothing, OneJob

@@ -9,7 +9,7 @@ from mylist_dav.model.conditions import Place
 from mylist_dav.model.entries import Entry
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.sites import Member
+from mylist_dav.services.exposing.sites import Member
 from mylist_dav.web.console import rights
 from mylist_dav.web.console.overview import exposure_link
 from mylist_dav.web.console.visits import Visit, console_href, flist_href, moment

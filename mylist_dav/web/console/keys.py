@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mylist_dav.errors import Invalid
 from mylist_dav.model.accounts import KeyFacts
 from mylist_dav.model.keys import SIGNATURE_BYTES, parse_public_key
-from mylist_dav.services.key_proofs import Proof
+from mylist_dav.services.accounts.key_proofs import Proof
 from mylist_dav.web.console.tokens import own_href
 from mylist_dav.web.console.visits import Moment, Visit, account_of, moment
 from mylist_dav.wire.forms import Form

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote
 
 from mylist_dav.errors import Forbidden, Invalid, Unauthenticated, UriTooLong
 from mylist_dav.model.actors import EVERYTHING, Actor
-from mylist_dav.services.identity import Identity
+from mylist_dav.services.accounts.identity import Identity
 from mylist_dav.web.console.pages import console_page, see_other
 from mylist_dav.web.console.visits import CONSOLE
 from mylist_dav.wire.forms import Form

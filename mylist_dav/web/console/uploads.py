@@ -10,7 +10,7 @@ from collections.abc import Callable
 from mylist_dav.errors import Invalid, PreconditionFailed
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, EntityTags, Place
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.uploads import Upload
+from mylist_dav.services.contents.uploads import Upload
 from mylist_dav.web.console.folders import place_of
 from mylist_dav.web.console.pages import see_other
 from mylist_dav.web.console.visits import Visit, flist_href

@@ -12,7 +12,7 @@ import pytest
 
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.digest import Digest
-from mylist_dav.services.holdings import Offered
+from mylist_dav.services.contents.holdings import Offered
 from tests.services.libraries import GRACE_HOURS, OTHER, SITE, Store, store_at
 from tests.store.catalog.test_statements import _plan, _traced
 

@@ -16,7 +16,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 from tests.shelf import Clock, hold_invariants, shown
 from tests.store.catalog.faults import Faults, faults
 

@@ -15,7 +15,7 @@ import pytest
 from mylist_dav.errors import WritesStopped
 from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.store.catalog import Catalog, Draft
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 from tests.programs import require_program
 from tests.shelf import Clock, hold_invariants, shown
 from tests.store.catalog import working

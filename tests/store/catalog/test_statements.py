@@ -19,8 +19,8 @@ from mylist_dav.model.operations import Delete, MakeDirectory
 from mylist_dav.model.paths import TreePath
 from mylist_dav.services.audit import Audit
 from mylist_dav.services.ledger import Ledger
-from mylist_dav.services.properties import PropertyChange
-from mylist_dav.services.trees import Attributes
+from mylist_dav.services.tree.properties import PropertyChange
+from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.store.catalog import Draft, NewEntry
 from tests.shelf import ADMIN, NAME, Shelf, shelf_in, tokens
 

@@ -15,9 +15,9 @@ from mylist_dav.model.conditions import Conditions
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
-from mylist_dav.services.guards import check_conditions
+from mylist_dav.services.tree.guards import check_conditions
 from mylist_dav.store.catalog import Catalog, Draft, NewEntry
-from mylist_dav.store.stopping import StopSign
+from mylist_dav.store.processes.stopping import StopSign
 
 A = FlistName("anna", "a")
 FOLDER = NewEntry(Kind.DIRECTORY, 0o755, 0, 0)

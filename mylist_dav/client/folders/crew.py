@@ -1,0 +1,61 @@
+"""Threads that work for one thread, which hears of all work that is done, and shows how far it is meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any, Self, TypeVar
+
+from mylist_dav.client.folders.progress import Progress, Show
+
+T = TypeVar("T")
+SHOW_SECONDS = 0.1
+
+
+class Crew:
+    """local: threads for files of this machine. network: as many as there are connections."""
+
+    def __init__(self, connections: int, show: Show) -> None:
+        self.local = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="local")
+        self.network = ThreadPoolExecutor(connections, thread_name_prefix="network")
+        self.progress = Progress()
+        self._show = show
+        self._done: SimpleQueue[tuple[Future[Any], Callable[[Any], None]]] = SimpleQueue()
+        self._under_way = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in (self.local, self.network):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Have something done; `then` is called with the result, by the thread that waits in run()."""
+        self._under_way += 1
+        future = pool.submit(work)
+        future.add_done_callback(lambda done: self._done.put((done, then)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return self._under_way > 0
+
+    def run(self) -> None:
+        """Until nothing is under way any more. Raises what work raised."""
+        while self._under_way:
+            self.step()
+
+    def step(self) -> None:
+        """Wait for one piece of work."""
+        while True:
+            self._show(self.progress)
+            try:
+                future, then = self._done.get(timeout=SHOW_SECONDS)
+                break
+            except Empty:
+                continue
+        self._under_way -= 1
+        then(future.result())

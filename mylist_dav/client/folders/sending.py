@@ -1,0 +1,322 @@
+"""Files to a server: hashed, asked for, and their blocks sent where they are missing; all at the same time.
+
+Small files are kept in memory from their hashing to their sending, as far as there is room. A file that is read again
+to be sent, and has changed, is hashed and sent once more; one that never rests is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+from threading import Lock
+from typing import NamedTuple
+
+from mylist_dav.client.calls import CONNECTIONS, Calls
+from mylist_dav.client.folders.bundles import BUNDLE_BYTES, Bundle, Source
+from mylist_dav.client.folders.caches import Hashes
+from mylist_dav.client.folders.crew import Crew
+from mylist_dav.client.folders.hashing import TRIES, Hashed, Read, Unsteady, read_steadily
+from mylist_dav.client.folders.inside import Inside, Near
+from mylist_dav.client.folders.nodes import Node, Tree
+from mylist_dav.client.folders.walking import Stamp
+from mylist_dav.errors import MylistError
+
+_GROUP_FILES = 64
+_GROUP_BYTES = 16 * 1024 * 1024
+_ASK_FIRST = 256
+_ASK_MOST = 2_048
+"""Ids in the first question, and in the longest. Each may be twice as long as the one before, so that sending begins
+after one round trip: over a fresh connection a long question takes several."""
+
+_ASK_AT_ONCE = 2
+"""Questions that are under way: the other connections are for blocks."""
+
+_UNASKED_BYTES = 32 * 1024
+"""What is no more than that is sent without asking: it takes no longer than the question."""
+
+KEPT_BYTES_MAX = 64 * 1024 * 1024
+
+
+class Outcome(NamedTuple):
+    """One file that was read, or why it was not. read_ns: the clock before."""
+
+    path: str
+    read: Read | str | None
+    read_ns: int
+
+
+class Room:
+    """So many bytes of memory may be taken at a time. Thread-safe."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left_bytes = size_bytes
+        self._lock = Lock()
+
+    def take(self, size_bytes: int) -> bool:
+        """Whether there was room for so many more."""
+        with self._lock:
+            fits = size_bytes <= self._left_bytes
+            self._left_bytes -= size_bytes if fits else 0
+        return fits
+
+    def give_back(self, size_bytes: int) -> None:
+        with self._lock:
+            self._left_bytes += size_bytes
+
+
+class Sending:
+    """Hashes files, and sees to it that a server has their blocks: read() once, then run(). For one thread."""
+
+    def __init__(
+        self,
+        inside: Inside,
+        hashes: Hashes,
+        crew: Crew,
+        clock: Callable[[], int] = time.time_ns,
+        kept_bytes_max: int = KEPT_BYTES_MAX,
+    ) -> None:
+        """kept_bytes_max: of small files, for which memory is taken; 0 where nothing is to be sent."""
+        self._inside = inside
+        self._hashes = hashes
+        self._crew = crew
+        self._calls: Calls | None = None
+        self._clock = clock
+        self._room = Room(kept_bytes_max)
+        self.nodes: Tree = {}
+        self.contents: dict[str, Hashed] = {}
+        self.left_out: dict[str, str] = {}
+        self._known: frozenset[str] = frozenset()
+        self._seen: set[str] = set()
+        self._waiting: dict[str, Source] = {}
+        self._waiting_bytes = 0
+        self._hashing = 0
+        self._asking = 0
+        self._ask_ids = _ASK_FIRST
+        self._uploading = 0
+        self._bundle = Bundle(inside, crew.progress.moved)
+        self._changed: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self.sent_blocks = self.sent_bytes = 0
+
+    def read(self, tree: Tree, stamps: dict[str, Stamp]) -> None:
+        """Begin with the files of a tree that was walked: hashes that are remembered are used, other files are read."""
+        unread = []
+        for path, stamp in stamps.items():
+            hashed = self._hashes.get(path, stamp)
+            if hashed is None:
+                unread.append(path)
+            else:
+                self.nodes[path] = _with_digest(tree[path], hashed.digest)
+                self.contents[path] = hashed
+        self._crew.progress.to_read_bytes = sum(stamps[path].size_bytes for path in unread)
+        self._hash(unread, stamps)
+
+    def run(self, calls: Calls | None, known: Iterable[str]) -> None:
+        """Until all is hashed, and sent. calls: None hashes only. known: digests of contents that the server has.
+
+        Afterwards `nodes` has the files with their digests, `contents` their blocks, and `left_out` those without.
+        """
+        self._calls = calls
+        self._known = frozenset(known)
+        for path, hashed in self.contents.items():
+            self._want(path, hashed)
+        self._finish()
+        self._once_more()
+
+    def send(self, ids: frozenset[str]) -> None:
+        """Send blocks that the server named in a commit as missing, whatever it has said of them before.
+
+        Raises MylistError for what is not of this folder.
+        """
+        self._seen -= ids
+        self._known = frozenset()
+        self._have_again(ids)
+        if lacking := ids - self._seen:
+            raise MylistError(
+                f"the server asks for blocks that are not of this folder: {min(lacking)[:64]!r}"
+            )
+        sources, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        self._add(sources, set(ids))
+        self._finish()
+        self._once_more()
+
+    # -- hashing -----------------------------------------------------------------------------------------------
+
+    def _hash(self, paths: list[str], stamps: dict[str, Stamp]) -> None:
+        group, group_bytes = list[str](), 0
+        for path in paths:
+            group.append(path)
+            group_bytes += stamps[path].size_bytes if path in stamps else 0
+            if len(group) >= _GROUP_FILES or group_bytes >= _GROUP_BYTES:
+                self._start_hashing(group)
+                group, group_bytes = [], 0
+        self._start_hashing(group)
+
+    def _start_hashing(self, group: list[str]) -> None:
+        if group:
+            self._hashing += 1
+            self._crew.start(self._crew.local, partial(self._read_group, group), self._were_read)
+
+    def _read_group(self, paths: list[str]) -> list[Outcome]:
+        with Near(self._inside) as near:
+            return [self._read(near, path) for path in paths]
+
+    def _read(self, near: Near, path: str) -> Outcome:
+        read_ns = self._clock()
+        try:
+            read = read_steadily(near, path)
+        except FileNotFoundError:
+            return Outcome(path, None, read_ns)
+        except OSError as error:
+            return Outcome(path, f"it cannot be read: {os.strerror(error.errno or 0)}", read_ns)
+        except Unsteady as error:
+            return Outcome(path, str(error), read_ns)
+        self._crew.progress.read_bytes += read.node.size_bytes
+        if read.data is not None and not self._room.take(len(read.data)):
+            read = read._replace(data=None)
+        return Outcome(path, read, read_ns)
+
+    def _were_read(self, outcomes: list[Outcome]) -> None:
+        self._hashing -= 1
+        for path, read, read_ns in outcomes:
+            if isinstance(read, Read):
+                self._hashes.keep(path, read.stamp, read.hashed, read_ns)
+                self._have(path, read)
+            elif read is None:
+                self._forget(path)
+            else:
+                self._forget(path)
+                self.left_out[path] = read
+
+    def _have(self, path: str, read: Read) -> None:
+        self.nodes[path] = read.node
+        self.contents[path] = read.hashed
+        if not self._want(path, read.hashed, read.data) and read.data is not None:
+            self._room.give_back(len(read.data))
+
+    def _forget(self, path: str) -> None:
+        self.nodes.pop(path, None)
+        self.contents.pop(path, None)
+
+    def _want(self, path: str, hashed: Hashed, data: bytes | None = None) -> bool:
+        """Have blocks sent that nobody has looked after yet; whether there are any. data: of a content of one block."""
+        if self._calls is None or hashed.digest in self._known:
+            return False
+        offset, before = 0, len(self._waiting)
+        for block in hashed.blocks:
+            if block.id not in self._seen:
+                self._seen.add(block.id)
+                self._waiting[block.id] = Source(path, offset, block, data)
+                self._waiting_bytes += block.size_bytes
+            offset += block.size_bytes
+        return len(self._waiting) > before
+
+    # -- asking and sending ------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        """Ask for what waits, once it is as much as a question may be, or nothing more comes."""
+        calls = self._calls
+        while calls is not None and self._waiting and self._asking < _ASK_AT_ONCE:
+            if not self._hashing and not self._asking and self._waiting_bytes <= _UNASKED_BYTES:
+                sources = self._next_sources(len(self._waiting))
+                self._add(sources, set(sources))
+                return
+            short = len(self._waiting) < self._ask_ids and self._waiting_bytes < BUNDLE_BYTES
+            if self._hashing and short:
+                return
+            sources = self._next_sources(self._ask_ids)
+            self._ask_ids = min(2 * self._ask_ids, _ASK_MOST)
+            self._asking += 1
+            self._crew.start(
+                self._crew.network, partial(calls.missing, list(sources)), partial(self._was_told, sources)
+            )
+
+    def _next_sources(self, count: int) -> dict[str, Source]:
+        """Those of so many blocks, which wait no longer."""
+        sources = {each: self._waiting.pop(each) for each in list(islice(self._waiting, count))}
+        self._waiting_bytes -= sum(source.block.size_bytes for source in sources.values())
+        return sources
+
+    def _was_told(self, sources: dict[str, Source], missing: set[str]) -> None:
+        self._asking -= 1
+        self._add(sources, missing)
+
+    def _add(self, sources: dict[str, Source], missing: set[str]) -> None:
+        for each, source in sources.items():
+            if each in missing:
+                self._crew.progress.to_move_bytes += source.block.size_bytes
+                self._bundle.add(source)
+                if self._bundle.is_full:
+                    self._upload()
+            else:
+                self._let_go(source)
+
+    def _upload(self) -> None:
+        calls, bundle = self._calls, self._bundle
+        if calls is None or not bundle:
+            return
+        self._bundle = Bundle(self._inside, self._crew.progress.moved)
+        self._uploading += 1
+        self._crew.start(
+            self._crew.network,
+            partial(calls.upload, len(bundle), bundle.tar_bytes, bundle.pieces),
+            partial(self._was_sent, bundle),
+        )
+
+    def _was_sent(self, bundle: Bundle, refused: dict[str, str]) -> None:
+        self._uploading -= 1
+        self._changed |= bundle.changed
+        self._refused |= refused
+        for source in bundle.sources:
+            self._let_go(source)
+            why = refused.get(source.block.id)
+            if why is not None and source.path not in bundle.changed:
+                raise MylistError(f"the server does not take block {source.block.id}: {why}")
+            if why is None:
+                self.sent_blocks += 1
+                self.sent_bytes += source.block.size_bytes
+
+    def _let_go(self, source: Source) -> None:
+        if source.data is not None:
+            self._room.give_back(len(source.data))
+
+    def _finish(self) -> None:
+        """Until all that was begun is done."""
+        self._crew.progress.phase = "sending" if self._calls is not None else "reading"
+        while True:
+            self._ask()
+            if self._asking + self._uploading < CONNECTIONS:
+                self._upload()
+            if not self._crew.busy:
+                return
+            self._crew.step()
+
+    def _once_more(self) -> None:
+        """What has changed since it was hashed is hashed and sent again."""
+        for _ in range(TRIES):
+            if not self._changed and not self._refused:
+                return
+            changed, refused = self._changed, frozenset(self._refused)
+            self._changed, self._refused = set(), {}
+            for path in changed:
+                self._forget(path)
+            self._seen -= refused
+            self._have_again(refused)
+            self._hash(sorted(changed), {})
+            self._finish()
+        for path in self._changed:
+            self._forget(path)
+            self.left_out[path] = "it kept changing while it was sent"
+
+    def _have_again(self, ids: frozenset[str]) -> None:
+        """Other files may hold the same blocks."""
+        for path, hashed in self.contents.items():
+            if any(block.id in ids for block in hashed.blocks):
+                self._want(path, hashed)
+
+
+def _with_digest(node: Node, digest: str) -> Node:
+    return Node(node.kind, node.size_bytes, node.mode, node.mtime_ns, digest)

@@ -1,0 +1,154 @@
+"""Finds what is in a folder of this machine, several folders at a time, each once and without following symlinks."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from mylist_dav.client.folders.ignoring import IGNORE_BYTES_MAX, IGNORE_FILE, Ignoring
+from mylist_dav.client.folders.inside import Inside
+from mylist_dav.client.folders.nodes import DIRECTORY, FILE, MODE_MASK, SYMLINK, Node, Tree
+from mylist_dav.errors import BadArchive, BadName, LimitExceeded
+from mylist_dav.model.archives.members import checked_target, checked_time, shown
+from mylist_dav.model.names import check_entry_name
+from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX
+
+ENTRIES_MAX = 5_000_000
+TEMPORARY = ".mylist-"
+"""A pull gives the files it writes names that begin so; what is left of a pull that was killed is never pushed."""
+TEMPORARY_CHARS = len(TEMPORARY) + 16 + len(".part")
+
+_SPECIAL = {
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+class Stamp(NamedTuple):
+    """What changes when a file is written to."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class Walked(NamedTuple):
+    """tree: without digests. stamps: of its files. left_out: why, by path; what is below such a path is not known."""
+
+    tree: Tree
+    stamps: dict[str, Stamp]
+    left_out: dict[str, str]
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def file_node(found: os.stat_result, digest: str = "") -> Node:
+    """A file as it stands in a tree."""
+    return Node(FILE, found.st_size, found.st_mode & MODE_MASK, found.st_mtime_ns, digest)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a pull has named this file."""
+    return name.startswith(TEMPORARY) and name.endswith(".part") and len(name) == TEMPORARY_CHARS
+
+
+def walk(inside: Inside, ignoring: Ignoring, threads: Executor) -> Walked:
+    """Everything in a folder but what is ignored. Raises LimitExceeded, Invalid (an ignore file that is none)."""
+    walked = Walked({}, {}, {})
+    level = [""]
+    while level:
+        following: list[str] = []
+        for folders in threads.map(lambda folder: _Folder(inside, ignoring, walked, folder).scan(), level):
+            following += folders
+        if len(walked.tree) > ENTRIES_MAX:
+            raise LimitExceeded(f"the folder has more than {ENTRIES_MAX} entries")
+        level = following
+    return walked
+
+
+class _Folder:
+    """One folder that is looked through. Results go into dictionaries that several threads fill."""
+
+    def __init__(self, inside: Inside, ignoring: Ignoring, walked: Walked, folder: str) -> None:
+        self._inside = inside
+        self._ignoring = ignoring
+        self._walked = walked
+        self._folder = folder
+        self._prefix = f"{folder}/" if folder else ""
+        self._folders: list[str] = []
+
+    def scan(self) -> list[str]:
+        """The folders in it."""
+        try:
+            with self._inside.folder(self._folder) as descriptor, os.scandir(descriptor) as found:
+                entries = list(found)
+                if any(entry.name == IGNORE_FILE for entry in entries):
+                    self._read_ignore_file()
+                for entry in entries:
+                    self._take(entry, descriptor)
+        except OSError as error:
+            if self._folder and error.errno == errno.ENOENT:
+                self._walked.tree.pop(self._folder, None)  # removed meanwhile
+                return []
+            self._leave_out(self._folder, _why(error))
+        return self._folders
+
+    def _read_ignore_file(self) -> None:
+        with (
+            contextlib.suppress(FileNotFoundError),  # removed meanwhile; the folder need not be
+            self._inside.file(self._prefix + IGNORE_FILE) as descriptor,
+        ):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self._ignoring.add(self._folder, os.read(descriptor, IGNORE_BYTES_MAX + 1))
+
+    def _take(self, entry: os.DirEntry[str], descriptor: int) -> None:
+        path = self._prefix + entry.name
+        try:
+            found = entry.stat(follow_symlinks=False)
+            mode = found.st_mode
+            if is_temporary(entry.name) or self._ignoring.is_out(path, stat.S_ISDIR(mode)):
+                return
+            self._check(path, entry.name, found.st_mtime_ns)
+            if stat.S_ISREG(mode):
+                self._walked.stamps[path] = stamp_of(found)
+                self._walked.tree[path] = file_node(found)
+            elif stat.S_ISDIR(mode):
+                self._walked.tree[path] = Node(DIRECTORY, 0, mode & MODE_MASK, found.st_mtime_ns)
+                self._folders.append(path)
+            elif stat.S_ISLNK(mode):
+                target = checked_target(path, os.readlink(entry.name, dir_fd=descriptor))
+                self._walked.tree[path] = Node(SYMLINK, 0, 0, found.st_mtime_ns, "", target)
+            else:
+                self._leave_out(path, f"it is {_SPECIAL.get(stat.S_IFMT(mode), 'a special file')}")
+        except FileNotFoundError:
+            return  # removed meanwhile
+        except OSError as error:
+            self._leave_out(path, _why(error))
+        except (BadName, BadArchive) as error:
+            self._leave_out(path, str(error))
+
+    def _check(self, path: str, name: str, mtime_ns: int) -> None:
+        """Raises BadName, BadArchive for what no tree can hold."""
+        check_entry_name(name)
+        if path.count("/") >= DEPTH_MAX:
+            raise BadName(f"it lies deeper than {DEPTH_MAX} folders")
+        if len(path) > PATH_BYTES_MAX // 4 and len(path.encode()) > PATH_BYTES_MAX:
+            raise BadName(f"its path is longer than {PATH_BYTES_MAX} bytes")
+        checked_time(shown(path), mtime_ns)
+
+    def _leave_out(self, path: str, why: str) -> None:
+        self._walked.tree.pop(path, None)
+        self._walked.left_out[path] = why
+
+
+def _why(error: OSError) -> str:
+    return f"it cannot be read: {os.strerror(error.errno or 0)}"
