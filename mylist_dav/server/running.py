@@ -32,7 +32,7 @@ from mylist_dav.server.workers import Workers
 
 EngineName = Literal["uvloop", "granian", "cheroot"]
 Engine = Callable[[Runtime, list[socket.socket], Callable[[], None]], None]
-_ENGINES = {name: f"mylist_dav.server.{name}_engine:run" for name in ("uvloop", "granian", "cheroot")}
+_ENGINES = {name: f"mylist_dav.server.engines.{name}_engine:run" for name in ("uvloop", "granian", "cheroot")}
 
 log = logging.getLogger("mylist_dav.server")
 
