@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from itertools import count, product
 from pathlib import Path
@@ -30,6 +31,7 @@ from mylist_dav.services.rights import reach, readable
 from mylist_dav.services.tree.properties import PropertyChange
 from mylist_dav.services.tree.trees import Attributes
 from mylist_dav.settings import load
+from mylist_dav.wire.documents.trees import member_of
 from tests.shelf import Clock
 
 # -- the table -------------------------------------------------------------------------------------------------
@@ -181,6 +183,13 @@ WRITE: dict[str, Verb] = {
     "changes.commit": lambda case, actor: case.library.changes.commit(
         actor, case.name, None, [MakeDirectory(path=TreePath.parse("committed"))]
     ),
+    "whole_trees.check": lambda case, actor: case.library.whole_trees.check(actor, case.name, None, ""),
+    "whole_trees.put": lambda case, actor: case.library.whole_trees.put(
+        actor,
+        case.name,
+        case.library.imports.lines(io.BytesIO(b'{"kind": "directory", "path": "n"}'), member_of),
+        merge=True,
+    ),
     "labels.set": lambda case, actor: case.library.labels.set(actor, case.name, "first", 1),
     "labels.remove": lambda case, actor: _unlabel(case, actor),
     "locks.take": lambda case, actor: case.library.locks.take(
@@ -313,8 +322,8 @@ OF_JOBS = {"jobs.new_body", "jobs.start", "jobs.list", "jobs.cancel"}
 """A job belongs to who began it: test_jobs.py has who may do what."""
 
 
-FOR_ALL = {"exposures.own_host"}
-"""Says what the caller may, and refuses nobody."""
+FOR_ALL = {"exposures.own_host", "changes.outdated"}
+"""They say what the caller may, or may know, and refuse nobody."""
 
 
 def _held(case: Case) -> list[str]:
