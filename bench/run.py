@@ -71,6 +71,7 @@ def main() -> None:
     """Run what is asked for; the exit code does not say whether goals were met."""
     options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the servers are stopped too
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
     rounds = options.rounds or (2 if options.quick else 5)
     seconds = options.seconds or (2.0 if options.quick else 4.0)
     started = time.strftime("%Y-%m-%dT%H%M%S")
