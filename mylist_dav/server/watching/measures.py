@@ -14,7 +14,7 @@ import os
 import resource
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import get_ident
 from typing import NamedTuple
@@ -236,8 +236,3 @@ def _resident_bytes() -> int:
 def add_spread(notes: Notes, key: Key, spread: Spread) -> None:
     """Note a spread."""
     notes.spreads[key] = [*spread.counts, spread.total]
-
-
-def add_sums(notes: Notes, sums: Mapping[Key, float]) -> None:
-    """Note sums."""
-    notes.sums.update(sums)

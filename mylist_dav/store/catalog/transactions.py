@@ -29,8 +29,6 @@ from mylist_dav.store.catalog.views import View
 T = TypeVar("T")
 
 READ_BUSY_SECONDS = 2.0
-WRITE_POLL_SECONDS = 0.00002
-"""How long the one process that has the turn sleeps at first between two looks at the write lock."""
 
 _log = logging.getLogger(__name__)
 
