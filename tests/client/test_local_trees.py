@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,34 @@ def test_there_must_be_a_folder(tmp_path: Path) -> None:
     for name in ("file", "nothing"):
         with pytest.raises(NotFound, match="there is no folder"):
             Inside(tmp_path / name)
+
+
+def test_what_is_known_of_a_file_stands_in_the_tree_until_its_stamp_is_another(folder: Path) -> None:
+    write(folder, "same", "d/changed")
+    known = {path: (stamp_of((folder / path).lstat()), path) for path in ("same", "d/changed")}
+    os.utime(folder / "d" / "changed", ns=(1, 1))
+    with Inside(folder) as inside, ThreadPoolExecutor(1) as threads:
+        found = walk(inside, Ignoring(), threads, known)
+    assert {path: found.tree[path].digest for path in found.stamps} == {"same": "same", "d/changed": ""}
+
+
+@pytest.mark.parametrize(("tick_seconds", "share"), [(0.0, 0), (10.0, 8)])
+def test_threads_help_where_the_system_has_to_be_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tick_seconds: float, share: int
+) -> None:
+    class Noting(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            submitted.append(arguments)
+            return super().submit(*arguments, **named)
+
+    submitted: list[Any] = []
+    ticks = itertools.count(0.0, tick_seconds)
+    monkeypatch.setattr("mylist_dav.client.folders.walking.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("mylist_dav.client.folders.walking.time.thread_time", lambda: 0.0)
+    write(folder, *(f"{number}/sub/file" for number in range(4)))
+    with Inside(folder) as inside, Noting(2) as threads:
+        found = walk(inside, Ignoring(), threads)
+    assert (len(found.tree), len(submitted)) == (12, share)
 
 
 # -- ignoring --------------------------------------------------------------------------------------------------
@@ -215,7 +245,7 @@ def remember(cache: Path, folder: Path, path: str, hashed: Hashed, after_ns: int
     hashes = Hashes(cache, folder)
     stamp = stamp_of((folder / path).lstat())
     hashes.keep(path, stamp, hashed, max(stamp.mtime_ns, stamp.ctime_ns) + after_ns)
-    hashes.save(whole=False)
+    hashes.save()
 
 
 def test_a_digest_is_remembered_while_the_file_stays_as_it_was(folder: Path, tmp_path: Path) -> None:
@@ -246,13 +276,22 @@ def test_a_file_read_within_the_grain_of_the_clock_is_read_again(folder: Path, t
     assert remembered(tmp_path / "cache", folder, "file") is None
 
 
+def test_what_was_remembered_is_forgotten_when_the_file_is_found_to_hold_something_else(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Even where the clock of the file system was too coarse to tell."""
+    write(folder, "file")
+    remember(tmp_path / "cache", folder, "file", hash_short(b"x"))
+    remember(tmp_path / "cache", folder, "file", hash_short(b"y"), GRAIN_NS - 1)
+    assert remembered(tmp_path / "cache", folder, "file") is None
+
+
 def test_files_that_are_gone_are_forgotten(folder: Path, tmp_path: Path) -> None:
     write(folder, "one", "two")
     for path in ("one", "two"):
         remember(tmp_path, folder, path, hash_short(b"x"))
     hashes = Hashes(tmp_path, folder)
-    hashes.get("one", stamp_of((folder / "one").lstat()))
-    hashes.save(whole=True)
+    hashes.save({"one": stamp_of((folder / "one").lstat())})
     assert remembered(tmp_path, folder, "one") is not None
     assert remembered(tmp_path, folder, "two") is None
 
@@ -264,7 +303,7 @@ def test_a_damaged_cache_is_no_cache(folder: Path, tmp_path: Path) -> None:
     kept = next((cache / "hashes").iterdir())
     assert kept.stat().st_mode & 0o777 == 0o600
     whole = kept.read_bytes()
-    for damaged in (b"", whole[:-1], whole.replace(b'"files"', b'"filez"'), b"\xff" + whole):
+    for damaged in (b"", whole[:-1], whole.replace(b'"paths"', b'"pathz"'), b"\xff" + whole):
         kept.write_bytes(damaged)
         assert remembered(cache, folder, "file") is None
     kept.write_bytes(whole)

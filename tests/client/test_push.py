@@ -13,11 +13,13 @@ import pytest
 
 from mylist_dav.client.calls import Calls, Committed, Lost, Missing
 from mylist_dav.client.folders.caches import Trees
+from mylist_dav.client.folders.hashing import Read, read_steadily
+from mylist_dav.client.folders.inside import Near
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK
 from mylist_dav.client.folders.sending import Room
 from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
-from tests.client.desks import Desk, plant, write
+from tests.client.desks import Desk, of_several_blocks, plant, write
 from tests.programs import require
 from tests.serving import Served, run_mylist, serving
 
@@ -391,6 +393,108 @@ def test_blocks_that_the_server_no_longer_has_are_sent_after_all(desk: Desk) -> 
     done = desk.push(Forgetful)
     assert done.sent_bytes == 2_500_010
     assert desk.content("long") == (desk.folder / "long").read_bytes()
+
+
+# -- files that are remembered ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files need not be two seconds old to be remembered."""
+    monkeypatch.setattr("mylist_dav.client.folders.caches.GRAIN_NS", 0)
+
+
+def no_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_steadily(near: object, path: str) -> None:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("mylist_dav.client.folders.sending.read_steadily", read_steadily)
+
+
+@pytest.mark.usefixtures("settled")
+def test_an_unchanged_push_reads_no_file_and_writes_nothing_down(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(desk.folder)
+    first = desk.push()
+    written = {path: path.stat().st_ino for path in desk.cache.rglob("*") if path.is_file()}
+    no_file_is_read(monkeypatch)
+    again = desk.push(delete=True)
+    assert (again.plan.counts, again.jid, again.entries) == ((0, 0, 0), first.jid, first.entries)
+    assert again.size_bytes == first.size_bytes
+    assert {path: path.stat().st_ino for path in desk.cache.rglob("*") if path.is_file()} == written
+    assert len(written) == 2
+
+
+@pytest.mark.usefixtures("settled")
+def test_of_changed_files_those_alone_are_read_and_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(desk.folder)
+    desk.push()
+    write(desk.folder, "a/twin", content=b"other")
+    (desk.folder / "empty").chmod(0o751)
+    (desk.folder / "long").unlink()
+    read: list[str] = []
+    real = read_steadily
+
+    def noting(near: Near, path: str) -> Read:
+        read.append(path)
+        return real(near, path)
+
+    monkeypatch.setattr("mylist_dav.client.folders.sending.read_steadily", noting)
+    done = desk.push(delete=True)
+    assert sorted(read) == ["a/twin", "empty"]
+    assert (done.sent_bytes, done.plan.counts) == (5, (0, 2, 1))
+    there = desk.there()
+    assert ("long" not in there, there["empty"].mode, desk.content("a/twin")) == (True, 0o751, b"other")
+
+
+@pytest.mark.usefixtures("settled")
+def test_remembered_files_that_the_server_lacks_are_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(desk.folder)
+    desk.push(dry_run=True)
+    no_file_is_read(monkeypatch)
+    assert desk.push().sent_bytes == 3_000_005
+    assert desk.content("long") == (desk.folder / "long").read_bytes()
+
+
+@pytest.mark.usefixtures("settled")
+def test_remembered_files_that_change_or_go_before_they_are_sent_arrive_as_they_are_then(desk: Desk) -> None:
+    def disturb() -> None:
+        write(desk.folder, "file", content=b"newer")
+        (desk.folder / "gone").unlink(missing_ok=True)
+
+    write(desk.folder, "file", content=os.urandom(10))
+    write(desk.folder, "gone", content=os.urandom(10))
+    desk.push(dry_run=True)
+    done = desk.push(restless(disturb))
+    assert (done.left_out, set(desk.there()), desk.content("file")) == ({}, {"file"}, b"newer")
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_remembered_long_file_is_put_back_without_sending_it(desk: Desk) -> None:
+    class Forgotten(Calls):
+        def commit(
+            self, base_jid: int, operations: list[dict[str, Any]], note: str
+        ) -> Committed | Missing | Lost:
+            if operations not in asked:
+                asked.append(operations)
+                return Missing(frozenset(each["id"] for each in operations[0]["blocks"]))
+            return super().commit(base_jid, operations, note)
+
+    asked: list[list[dict[str, Any]]] = []
+    write(desk.folder, "one", "two", content=of_several_blocks(3_000_000))
+    first = desk.push()
+    removed = [{"op": "delete", "path": "two"}]
+    calls = desk.calls()
+    assert first.jid is not None
+    calls.commit(first.jid, removed, "")
+    again = desk.push()
+    assert (again.sent_bytes, desk.content("two")) == (0, desk.content("one"))
+    assert again.jid is not None
+    calls.commit(again.jid, removed, "")
+    calls.close()
+    assert desk.push(Forgotten).sent_bytes == 3_000_000  # as if its blocks had been collected meanwhile
+    assert desk.content("two") == desk.content("one")
 
 
 # -- the command -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 FILE, DIRECTORY, SYMLINK = "file", "directory", "symlink"
@@ -45,6 +46,6 @@ def above(path: str) -> list[str]:
     return found
 
 
-def in_order(tree: Tree) -> list[str]:
-    """All paths, each folder before what is in it."""
-    return sorted(tree)
+def in_order(paths: Iterable[str]) -> list[str]:
+    """Paths, each folder before what is in it."""
+    return sorted(paths)

@@ -69,15 +69,16 @@ def plan(wanted: Tree, there: Tree, *, delete: bool, is_out: IsOut) -> Plan:
     gone: set[str] = set()
     removed: list[Step] = []
     if delete:
-        for path in in_order(there):
+        for path in in_order(there.keys() - wanted.keys()):
             if parent_of(path) in gone:
                 gone.add(path)
-            elif path not in wanted and path not in kept:
+            elif path not in kept:
                 gone.add(path)
                 removed.append(Step(path, there[path], None))
+    differing = [path for path, node in wanted.items() if there.get(path) != node]
     steps = [
         Step(path, there.get(path), wanted[path])
-        for path in in_order(wanted)
+        for path in in_order(differing)
         if not _alike(there.get(path), wanted[path])
     ]
     _refuse_folders_in_the_way(steps, there, kept, delete)
@@ -117,8 +118,8 @@ def listed(paths: Iterable[str]) -> str:
 def _kept(wanted: Tree, there: Tree, is_out: IsOut) -> set[str]:
     """What is there, not wanted, and stays in any case; and the folders above it."""
     kept: set[str] = set()
-    for path, node in there.items():
-        if path not in wanted and is_out(path, node.kind == DIRECTORY):
+    for path in there.keys() - wanted.keys():
+        if is_out(path, there[path].kind == DIRECTORY):
             kept.add(path)
             kept.update(above(path))
     return kept

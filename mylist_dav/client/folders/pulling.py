@@ -88,13 +88,13 @@ class Pull:
         return jid, tree
 
     def _hash(self, walked: Walked, hashing: Sending) -> Tree:
-        whole = False
+        there = None
         try:
             hashing.read(walked.tree, walked.stamps)
             hashing.run(None, ())
-            whole = True
+            there = walked.stamps
         finally:
-            self._hashes.save(whole=whole)
+            self._hashes.save(there)
         return {
             path: hashing.nodes.get(path, node)
             for path, node in walked.tree.items()

@@ -17,11 +17,11 @@ from mylist_dav.client.folders.crew import Crew
 from mylist_dav.client.folders.ignoring import Ignoring
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import FILE, Tree, above
-from mylist_dav.client.folders.operations import is_large, operations, tree_lines
+from mylist_dav.client.folders.operations import Recipes, is_large, operations, tree_lines
 from mylist_dav.client.folders.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.folders.progress import Show
 from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, Sending
-from mylist_dav.client.folders.walking import Walked, walk
+from mylist_dav.client.folders.walking import Stamp, Walked, walk
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
 
 COMMITS_MAX = 6
@@ -91,13 +91,13 @@ class Push:
         """Raises MylistError; then the flist is as it was, and what was sent need not be sent again."""
         with Inside(self._folder) as inside, Crew(CONNECTIONS, self._show) as crew:
             asked: Future[Remote] = crew.network.submit(self._remote)
-            walked = walk(inside, self._ignoring, crew.local)
+            walked = walk(inside, self._ignoring, crew.local, self._hashes.known)
             if "" in walked.left_out:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
             kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
-            sending.read(walked.tree, walked.stamps)
+            sending.read(walked.tree, _unread(walked))
             remote, made = asked.result(), False
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
@@ -114,21 +114,20 @@ class Push:
 
     def _push(self, walked: Walked, remote: Remote, sending: Sending, made: bool) -> Pushed:
         known = {node.digest for node in remote.tree.values() if node.kind == FILE}
-        whole = False
+        sent = self._hand_over(walked, known, sending)
+        there = None
         try:
             sending.run(None if self._wishes.dry_run else self._calls, known)
-            whole = True
+            there = walked.stamps
         finally:
-            self._hashes.save(whole=whole)
-        tree = {
-            path: sending.nodes.get(path, node)
-            for path, node in walked.tree.items()
-            if node.kind != FILE or path in sending.nodes
-        }
+            self._hashes.save(there)
+        tree = {**walked.tree, **sending.nodes}
+        for path in sent - sending.nodes.keys():
+            del tree[path]
         left_out = walked.left_out | sending.left_out
-        race = _Race(
-            self._calls, tree, self._wishes.delete, leaves_alone(self._ignoring, left_out), remote, sending
-        )
+        is_out = leaves_alone(self._ignoring, left_out)
+        contents = _Contents(sending, self._hashes, walked.stamps)
+        race = _Race(self._calls, tree, self._wishes.delete, is_out, remote, contents)
         jid = remote.details.head_jid if remote.details else None
         if race.plan and remote.details is not None and not self._wishes.dry_run:
             jid = race.run(remote.details.head_jid)
@@ -147,6 +146,18 @@ class Push:
             self._exposures(remote.details),
         )
 
+    def _hand_over(self, walked: Walked, known: set[str], sending: Sending) -> set[str]:
+        """Give the files to sending whose digests are remembered, but not known to the server.
+
+        Returns the paths of all that it has to look after.
+        """
+        lacking = {path for path, node in walked.tree.items() if node.digest and node.digest not in known}
+        for path in lacking:
+            hashed = self._hashes.get(path, walked.stamps[path])
+            assert hashed is not None, "what is remembered is not forgotten before it is read"
+            sending.nodes[path], sending.contents[path] = walked.tree[path], hashed
+        return lacking | _unread(walked).keys()
+
     def _exposures(self, details: Details | None) -> tuple[str, ...]:
         """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""
         shown, wanted = details.exposures if details else (), self._wishes.expose
@@ -155,19 +166,39 @@ class Push:
         return (*shown, self._calls.expose(wanted))
 
 
+class _Contents(NamedTuple):
+    """What the files of a walk hold. sending: has those that were read, or lacking on the server."""
+
+    sending: Sending
+    hashes: Hashes
+    stamps: dict[str, Stamp]
+
+    def recipes(self, plan: Plan) -> Recipes:
+        """The blocks of all files of a plan. Sending has them too from now on, should the server ask for them."""
+        contents = self.sending.contents
+        found = {}
+        for step in plan.steps:
+            if step.now is not None and step.now.kind == FILE:
+                path = step.path
+                hashed = contents.get(path) or self.hashes.get(path, self.stamps[path])
+                assert hashed is not None, "a plan has only files whose digests are known"
+                contents[path] = hashed
+                found[hashed.digest] = hashed.blocks
+        return found
+
+
 class _Race:
     """Commits a plan, and makes another one when somebody else was first and changed other things than we do."""
 
     def __init__(
-        self, calls: Calls, tree: Tree, delete: bool, is_out: IsOut, remote: Remote, sending: Sending
+        self, calls: Calls, tree: Tree, delete: bool, is_out: IsOut, remote: Remote, contents: _Contents
     ) -> None:
         self._calls = calls
         self._tree = tree
         self._delete = delete
         self._is_out = is_out
         self._there = remote.tree
-        self._sending = sending
-        self._recipes = {each.digest: each.blocks for each in sending.contents.values()}
+        self._contents = contents
         self.plan = plan(tree, self._there, delete=delete, is_out=is_out)
 
     @property
@@ -183,7 +214,7 @@ class _Race:
             if isinstance(done, Committed):
                 return done.jid
             if isinstance(done, Missing):
-                self._sending.send(done.ids)
+                self._contents.sending.send(done.ids)
                 continue
             head_jid = self._look(base_jid, done, raced)
             if not self.plan:
@@ -192,9 +223,10 @@ class _Race:
         raise MylistError(f"{self._calls.flist} cannot be committed to; nothing was changed. Try again later")
 
     def _commit(self, base_jid: int) -> Committed | Missing | Lost:
-        if not is_large(self.plan, self._recipes):
-            return self._calls.commit(base_jid, operations(self.plan, self._recipes), NOTE)
-        return self._calls.put_tree(base_jid, partial(tree_lines, self.plan, self._recipes), NOTE)
+        recipes = self._contents.recipes(self.plan)
+        if not is_large(self.plan, recipes):
+            return self._calls.commit(base_jid, operations(self.plan, recipes), NOTE)
+        return self._calls.put_tree(base_jid, partial(tree_lines, self.plan, recipes), NOTE)
 
     def _look(self, base_jid: int, lost: Lost, raced: bool) -> int:
         """What is there now, and a plan from there. Raises PreconditionFailed, NotFound."""
@@ -239,8 +271,15 @@ def leaves_alone(ignoring: Ignoring, left_out: dict[str, str]) -> IsOut:
     return is_out
 
 
+def _unread(walked: Walked) -> dict[str, Stamp]:
+    """The files whose digests are not known."""
+    return {path: stamp for path, stamp in walked.stamps.items() if not walked.tree[path].digest}
+
+
 def carried_out(done: Plan, there: Tree) -> Tree:
     """A tree after a plan."""
+    if not done:
+        return there
     gone = {step.path for step in done.removed} | {step.path for step in done.steps if step.replaces}
     after = {
         path: node

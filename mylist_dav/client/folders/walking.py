@@ -1,4 +1,8 @@
-"""Finds what is in a folder of this machine, several folders at a time, each once and without following symlinks."""
+"""Finds what is in a folder of this machine, each entry once and without following symlinks.
+
+One thread is the quickest as long as the system answers at once: several fight for the interpreter. Where a disk or a
+network has to be waited for, several folders are looked through at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import contextlib
 import errno
 import os
 import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -13,7 +19,7 @@ from mylist_dav.client.folders.ignoring import IGNORE_BYTES_MAX, IGNORE_FILE, Ig
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, MODE_MASK, SYMLINK, Node, Tree
 from mylist_dav.errors import BadArchive, BadName, LimitExceeded
-from mylist_dav.model.archives.members import checked_target, checked_time, shown
+from mylist_dav.model.archives.members import checked_target, checked_time
 from mylist_dav.model.names import check_entry_name
 from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX
 
@@ -21,6 +27,9 @@ ENTRIES_MAX = 5_000_000
 TEMPORARY = ".mylist-"
 """A pull gives the files it writes names that begin so; what is left of a pull that was killed is never pushed."""
 TEMPORARY_CHARS = len(TEMPORARY) + 16 + len(".part")
+
+_WAITED_SECONDS = 0.05
+"""What one thread may wait for a disk, and less than it works, before others come to its aid."""
 
 _SPECIAL = {
     stat.S_IFCHR: "a character device",
@@ -39,8 +48,15 @@ class Stamp(NamedTuple):
     inode: int
 
 
+Row = tuple[tuple[int, int, int, int], str]
+"""A stamp, and the digest of what the file held then."""
+
+
 class Walked(NamedTuple):
-    """tree: without digests. stamps: of its files. left_out: why, by path; what is below such a path is not known."""
+    """tree: with the digests that are known. stamps: of its files.
+
+    left_out: why, by path; what is below such a path is not known.
+    """
 
     tree: Tree
     stamps: dict[str, Stamp]
@@ -61,13 +77,19 @@ def is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY) and name.endswith(".part") and len(name) == TEMPORARY_CHARS
 
 
-def walk(inside: Inside, ignoring: Ignoring, threads: Executor) -> Walked:
-    """Everything in a folder but what is ignored. Raises LimitExceeded, Invalid (an ignore file that is none)."""
+def walk(
+    inside: Inside, ignoring: Ignoring, threads: Executor, known: Mapping[str, Row] | None = None
+) -> Walked:
+    """Everything in a folder but what is ignored. known: what is known of files, by path.
+
+    Raises LimitExceeded, Invalid (an ignore file that is none).
+    """
     walked = Walked({}, {}, {})
+    turns = _Turns(lambda folder: _Folder(inside, ignoring, walked, known or {}, folder).scan(), threads)
     level = [""]
     while level:
         following: list[str] = []
-        for folders in threads.map(lambda folder: _Folder(inside, ignoring, walked, folder).scan(), level):
+        for folders in turns.take(level):
             following += folders
         if len(walked.tree) > ENTRIES_MAX:
             raise LimitExceeded(f"the folder has more than {ENTRIES_MAX} entries")
@@ -75,13 +97,40 @@ def walk(inside: Inside, ignoring: Ignoring, threads: Executor) -> Walked:
     return walked
 
 
+class _Turns:
+    """Looks through folders one after the other, until more time was waited than worked; then several at a time."""
+
+    def __init__(self, scan: Callable[[str], list[str]], threads: Executor) -> None:
+        self._scan = scan
+        self._threads = threads
+        self._began_seconds = time.perf_counter()
+        self._worked_from_seconds = time.thread_time()
+        self._alone = True
+
+    def take(self, folders: list[str]) -> Iterator[list[str]]:
+        """The folders in each."""
+        left = iter(folders)
+        while self._alone and (folder := next(left, None)) is not None:
+            yield self._scan(folder)
+            self._alone = not self._waits()
+        yield from self._threads.map(self._scan, left)
+
+    def _waits(self) -> bool:
+        worked_seconds = time.thread_time() - self._worked_from_seconds
+        waited_seconds = time.perf_counter() - self._began_seconds - worked_seconds
+        return waited_seconds > max(_WAITED_SECONDS, worked_seconds)
+
+
 class _Folder:
     """One folder that is looked through. Results go into dictionaries that several threads fill."""
 
-    def __init__(self, inside: Inside, ignoring: Ignoring, walked: Walked, folder: str) -> None:
+    def __init__(
+        self, inside: Inside, ignoring: Ignoring, walked: Walked, known: Mapping[str, Row], folder: str
+    ) -> None:
         self._inside = inside
         self._ignoring = ignoring
         self._walked = walked
+        self._known = known
         self._folder = folder
         self._prefix = f"{folder}/" if folder else ""
         self._folders: list[str] = []
@@ -91,7 +140,7 @@ class _Folder:
         try:
             with self._inside.folder(self._folder) as descriptor, os.scandir(descriptor) as found:
                 entries = list(found)
-                if any(entry.name == IGNORE_FILE for entry in entries):
+                if IGNORE_FILE in [entry.name for entry in entries]:
                     self._read_ignore_file()
                 for entry in entries:
                     self._take(entry, descriptor)
@@ -111,21 +160,22 @@ class _Folder:
                 self._ignoring.add(self._folder, os.read(descriptor, IGNORE_BYTES_MAX + 1))
 
     def _take(self, entry: os.DirEntry[str], descriptor: int) -> None:
-        path = self._prefix + entry.name
+        name = entry.name
+        path = self._prefix + name
         try:
             found = entry.stat(follow_symlinks=False)
             mode = found.st_mode
-            if is_temporary(entry.name) or self._ignoring.is_out(path, stat.S_ISDIR(mode)):
+            if is_temporary(name) or self._ignoring.is_out(path, stat.S_ISDIR(mode)):
                 return
-            self._check(path, entry.name, found.st_mtime_ns)
             if stat.S_ISREG(mode):
-                self._walked.stamps[path] = stamp_of(found)
-                self._walked.tree[path] = file_node(found)
-            elif stat.S_ISDIR(mode):
+                self._take_file(path, name, found)
+                return
+            self._check(path, name, found.st_mtime_ns)
+            if stat.S_ISDIR(mode):
                 self._walked.tree[path] = Node(DIRECTORY, 0, mode & MODE_MASK, found.st_mtime_ns)
                 self._folders.append(path)
             elif stat.S_ISLNK(mode):
-                target = checked_target(path, os.readlink(entry.name, dir_fd=descriptor))
+                target = checked_target(path, os.readlink(name, dir_fd=descriptor))
                 self._walked.tree[path] = Node(SYMLINK, 0, 0, found.st_mtime_ns, "", target)
             else:
                 self._leave_out(path, f"it is {_SPECIAL.get(stat.S_IFMT(mode), 'a special file')}")
@@ -136,6 +186,17 @@ class _Folder:
         except (BadName, BadArchive) as error:
             self._leave_out(path, str(error))
 
+    def _take_file(self, path: str, name: str, found: os.stat_result) -> None:
+        stamp = stamp_of(found)
+        row = self._known.get(path)
+        if row is not None and row[0] == stamp:
+            digest = row[1]
+        else:
+            digest = ""
+            self._check(path, name, stamp.mtime_ns)  # what is known was checked when it came to be known
+        self._walked.stamps[path] = stamp
+        self._walked.tree[path] = file_node(found, digest)
+
     def _check(self, path: str, name: str, mtime_ns: int) -> None:
         """Raises BadName, BadArchive for what no tree can hold."""
         check_entry_name(name)
@@ -143,7 +204,7 @@ class _Folder:
             raise BadName(f"it lies deeper than {DEPTH_MAX} folders")
         if len(path) > PATH_BYTES_MAX // 4 and len(path.encode()) > PATH_BYTES_MAX:
             raise BadName(f"its path is longer than {PATH_BYTES_MAX} bytes")
-        checked_time(shown(path), mtime_ns)
+        checked_time(path, mtime_ns)
 
     def _leave_out(self, path: str, why: str) -> None:
         self._walked.tree.pop(path, None)
