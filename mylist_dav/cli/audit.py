@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,9 @@ from mylist_dav.cli.shared import FLIST, local_command, open_library, when
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.audit import LIMIT_MAX, Action, Audited, Wanted
 from mylist_dav.model.names import FlistName
-from mylist_dav.services.opening import Library
+
+if TYPE_CHECKING:
+    from mylist_dav.services.opening import Library
 
 PAGE = 1_000
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.entries import Kind
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.operations import Change, Difference, Mark
-from mylist_dav.services.opening import Library
+
+if TYPE_CHECKING:
+    from mylist_dav.services.opening import Library
 
 _SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "*", Change.MOVED: ">"}
 

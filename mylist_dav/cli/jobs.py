@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mylist_dav.cli.shared import json_option, local_command, open_library, show, size, when
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.jobs import Job, State
-from mylist_dav.services.opening import Library
+
+if TYPE_CHECKING:
+    from mylist_dav.services.opening import Library
 
 PAGE = 500
 

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from mylist_dav.client.logins.folder import config_folder
 from mylist_dav.client.logins.known import Tokens
-from mylist_dav.client.logins.session import Session
+
+if TYPE_CHECKING:  # pushes and pulls have the token already, and need no keys
+    from mylist_dav.client.logins.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +34,8 @@ def own_folder() -> Path:
 
 def session_with(server: str | None) -> Session:
     """A session with a server, by default the one of the last login. Raises NotFound, Invalid."""
+    from mylist_dav.client.logins.session import Session
+
     folder = own_folder()
     return Session(server or Tokens(folder).latest(), folder)
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mylist_dav import __version__
-from mylist_dav.cli.operator import operator_key
 from mylist_dav.cli.shared import local_command, open_library, read_settings
-from mylist_dav.server.assembly import service
-from mylist_dav.server.running import serve as run
-from mylist_dav.server.signals import stop_in_order
-from mylist_dav.services.accounts.logins import own_addresses
-from mylist_dav.services.starting import Started, first_start
-from mylist_dav.settings import Settings
+
+if TYPE_CHECKING:  # they take half a second, which `mylist --help` need not wait for
+    from mylist_dav.services.starting import Started
+    from mylist_dav.settings import Settings
 
 log = logging.getLogger("mylist_dav.server")
 
@@ -37,6 +35,12 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
     No settings file is needed: without one it listens on 127.0.0.1:8080 and keeps everything in ./store. The first
     start makes an admin account with your key (made if you have none) and a token, and publishes a welcome site.
     """
+    from mylist_dav.cli.operator import operator_key
+    from mylist_dav.server.assembly import service
+    from mylist_dav.server.running import serve as run
+    from mylist_dav.server.signals import stop_in_order
+    from mylist_dav.services.starting import first_start
+
     stop_in_order()
     settings = read_settings(server__listen=listen or None, server__engine=engine, server__workers=workers)
     logging.basicConfig(
@@ -77,6 +81,8 @@ def _announce(settings: Settings, addresses: list[str], started: Started) -> Non
 
 def _how_to_log_in(settings: Settings, addresses: list[str], started: Started) -> list[str]:
     """For the admin of a first start: with the key, and with a token for what knows no keys."""
+    from mylist_dav.services.accounts.logins import own_addresses
+
     hours = settings.tokens.days_default * 24
     names = own_addresses(settings.server.public_url, addresses)
     lines = [f"  log in   mylist login --server {names[0]}"] if started.key and names else []

@@ -8,3 +8,9 @@ rpc.py       JSON-RPC; rpc_methods.py is made by `make reference`
 logins/      who the user is: keys, what can sign, and what is remembered of servers
 folders/     pushes and pulls: a folder here and a revision there, each made as the other is
 """
+
+import sys
+
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+"""httpx has a command line, which it imports wherever it finds what that needs: 0.04 s, and nobody calls it here. With
+None in its place it counts as missing, which httpx is prepared for."""

@@ -6,8 +6,6 @@ parameters are part of what is stored, and another choice needs another id.
 
 from __future__ import annotations
 
-from pyfastcdc import FastCDC
-
 CHUNK_BYTES_MIN = 256 * 1024
 CHUNK_BYTES_AVERAGE = 1024 * 1024
 CHUNK_BYTES_MAX = 4 * 1024 * 1024
@@ -21,6 +19,8 @@ class Chunker:
     """Bytes in, blocks out. Holds at most 8 MiB; for one thread at a time. Runs at some 2 GB/s."""
 
     def __init__(self) -> None:
+        from pyfastcdc import FastCDC  # here, because few who start here meet a content of several blocks
+
         self._cutter = FastCDC(
             CHUNK_BYTES_AVERAGE,
             min_size=CHUNK_BYTES_MIN,

@@ -8,9 +8,6 @@ from binascii import Error as Base64Error
 from hashlib import sha256
 from typing import Self
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
-from nacl.exceptions import BadSignatureError
-
 from mylist_dav.errors import Invalid
 
 PUBLIC_BYTES = 32
@@ -33,6 +30,8 @@ class PublicKey(bytes):
 
         Points of small order are refused: for them there are signatures that hold for nearly every message.
         """
+        from nacl.bindings import crypto_core_ed25519_is_valid_point  # here: most commands see no key
+
         if len(raw) != PUBLIC_BYTES:
             raise Invalid(f"a public key of Ed25519 has {PUBLIC_BYTES} bytes, not {len(raw)}")
         if not crypto_core_ed25519_is_valid_point(raw):
@@ -86,6 +85,9 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
     As libsodium does it: a signature in a second form (S past the order), and keys or points R of small order or not in
     canonical form, do not hold. Takes the same time for any message of one length.
     """
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
     if len(signature) != SIGNATURE_BYTES or len(key) != PUBLIC_BYTES:
         return False
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -285,6 +287,14 @@ def test_an_error_says_what_and_ends_with_its_code(
         main()
     assert ended.value.code == code
     assert said in capsys.readouterr().err
+
+
+def test_a_push_imports_nothing_of_what_it_seldom_needs() -> None:
+    """Each takes longer than to look through a thousand files."""
+    spared = "nacl pyfastcdc pydantic cryptography pathspec rich mylist_dav.services mylist_dav.settings"
+    program = f"import sys, mylist_dav.cli.push; print(*sys.modules.keys() & set({spared.split()!r}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def every_command() -> list[list[str]]:
