@@ -97,7 +97,7 @@ class Push:
             crew.progress.entries = len(walked.tree)
             kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
-            sending.read(walked.tree, _unread(walked))
+            sending.read(walked.tree, walked.unread)
             remote, made = asked.result(), False
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
@@ -156,7 +156,7 @@ class Push:
             hashed = self._hashes.get(path, walked.stamps[path])
             assert hashed is not None, "what is remembered is not forgotten before it is read"
             sending.nodes[path], sending.contents[path] = walked.tree[path], hashed
-        return lacking | _unread(walked).keys()
+        return lacking | walked.unread.keys()
 
     def _exposures(self, details: Details | None) -> tuple[str, ...]:
         """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""
@@ -269,11 +269,6 @@ def leaves_alone(ignoring: Ignoring, left_out: dict[str, str]) -> IsOut:
         return ignoring.is_out(path, is_folder)
 
     return is_out
-
-
-def _unread(walked: Walked) -> dict[str, Stamp]:
-    """The files whose digests are not known."""
-    return {path: stamp for path, stamp in walked.stamps.items() if not walked.tree[path].digest}
 
 
 def carried_out(done: Plan, there: Tree) -> Tree:

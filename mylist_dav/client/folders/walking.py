@@ -53,13 +53,14 @@ Row = tuple[tuple[int, int, int, int], str]
 
 
 class Walked(NamedTuple):
-    """tree: with the digests that are known. stamps: of its files.
+    """tree: with the digests that are known. stamps: of its files; unread: of those without a digest.
 
     left_out: why, by path; what is below such a path is not known.
     """
 
     tree: Tree
     stamps: dict[str, Stamp]
+    unread: dict[str, Stamp]
     left_out: dict[str, str]
 
 
@@ -84,7 +85,7 @@ def walk(
 
     Raises LimitExceeded, Invalid (an ignore file that is none).
     """
-    walked = Walked({}, {}, {})
+    walked = Walked({}, {}, {}, {})
     turns = _Turns(lambda folder: _Folder(inside, ignoring, walked, known or {}, folder).scan(), threads)
     level = [""]
     while level:
@@ -194,6 +195,7 @@ class _Folder:
         else:
             digest = ""
             self._check(path, name, stamp.mtime_ns)  # what is known was checked when it came to be known
+            self._walked.unread[path] = stamp
         self._walked.stamps[path] = stamp
         self._walked.tree[path] = file_node(found, digest)
 
