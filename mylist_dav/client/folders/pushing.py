@@ -5,6 +5,7 @@ Two requests at most when nothing has changed: what the flist holds is remembere
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -98,12 +99,10 @@ class Push:
             kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
             sending.read(walked.tree, walked.stamps)
-            remote, made = asked.result(), False
+            remote = asked.result()
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
-            if remote.details is None and not self._wishes.dry_run:
-                remote, made = Remote(self._calls.create(self._wishes.private), {}), True
-            return self._push(walked, remote, sending, made)
+            return self._push(walked, remote, sending, crew)
 
     def _remote(self) -> Remote:
         """The head, its tree from the cache where that holds."""
@@ -112,14 +111,12 @@ class Push:
             return Remote(None, {})
         return Remote(details, known_tree(self._calls, self._trees, details, details.head_jid))
 
-    def _push(self, walked: Walked, remote: Remote, sending: Sending, made: bool) -> Pushed:
-        known = {node.digest for node in remote.tree.values() if node.kind == FILE}
-        whole = False
-        try:
-            sending.run(None if self._wishes.dry_run else self._calls, known)
-            whole = True
-        finally:
-            self._hashes.save(whole=whole)
+    def _push(self, walked: Walked, remote: Remote, sending: Sending, crew: Crew) -> Pushed:
+        made = remote.details is None and not self._wishes.dry_run
+        if made:
+            remote = self._send_new(sending, crew)
+        else:
+            self._send(sending, remote.tree)
         tree = {
             path: sending.nodes.get(path, node)
             for path, node in walked.tree.items()
@@ -146,6 +143,21 @@ class Push:
             self._calls.link.round_trips,
             self._exposures(remote.details),
         )
+
+    def _send_new(self, sending: Sending, crew: Crew) -> Remote:
+        """Make the flist, and meanwhile ask for what is missing: who has no other may send nothing before."""
+        making = crew.network.submit(self._calls.create, self._wishes.private)
+        self._send(sending, {}, making.result)
+        return Remote(making.result(), {})
+
+    def _send(self, sending: Sending, there: Tree, ready: Callable[[], object] = lambda: None) -> None:
+        known = {node.digest for node in there.values() if node.kind == FILE}
+        whole = False
+        try:
+            sending.run(None if self._wishes.dry_run else self._calls, known, ready)
+            whole = True
+        finally:
+            self._hashes.save(whole=whole)
 
     def _exposures(self, details: Details | None) -> tuple[str, ...]:
         """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""
