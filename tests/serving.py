@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-ENGINES = ("uvloop", "granian", "cheroot")
+ENGINES = ("uvloop", "cheroot")
 START_SECONDS = 30
 
 
@@ -103,17 +103,20 @@ def running(
     data: Path,
     token: str,
     *options: str,
-    engine: str = "uvloop",
+    engine: str | None = "uvloop",
     workers: int = 1,
     environ: Mapping[str, str] | None = None,
     before: Sequence[str] = (),
 ) -> Iterator[Served]:
-    """As serving, with the data as they are, or none. before: words before the command, as of `ip netns exec`."""
+    """As serving, with the data as they are, or none.
+
+    engine: None leaves it to the settings. before: words before the command, as of `ip netns exec`.
+    """
     data.mkdir(exist_ok=True)
     log = data / "serve.log"
     command = [*before, sys.executable, "-m", "mylist_dav"]
     command += ["serve", "--data", str(data), "--listen", "127.0.0.1:0"]
-    command += ["--engine", engine, "--workers", str(workers), *options]
+    command += [*(["--engine", engine] if engine else []), "--workers", str(workers), *options]
     with log.open("w") as errors:
         process = subprocess.Popen(
             command,

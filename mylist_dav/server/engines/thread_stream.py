@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 from collections import deque
 from dataclasses import dataclass, field
 
 from mylist_dav.errors import MylistError, TooSlow
 from mylist_dav.server.engines.parsing import FEED_BYTES, RequestParser
+from mylist_dav.server.engines.sockets import reset_at_close
 from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import expects_continue
 from mylist_dav.server.exchanges.runtime import Runtime
@@ -17,7 +17,6 @@ from mylist_dav.server.exchanges.streams import Gone, Pace
 from mylist_dav.wire.messages import Request, Response
 
 _BODY_READ_BYTES = 256 * 1024
-_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass
@@ -152,5 +151,5 @@ class ThreadStream(RequestParser):
     def cut(self) -> None:
         """Close with a reset."""
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_at_close(self._socket)
         self._socket.close()

@@ -30,10 +30,7 @@ class Stall:
 
     def lasts_too_long(self, transport: asyncio.Transport, now: float) -> bool:
         """Whether nothing at all was taken for the whole limit."""
-        return self.lasts_at(transport.get_write_buffer_size() + _in_kernel_bytes(transport), now)
-
-    def lasts_at(self, waiting_bytes: int, now: float) -> bool:
-        """The same, of so many bytes that wait now."""
+        waiting_bytes = transport.get_write_buffer_size() + _in_kernel_bytes(transport)
         if waiting_bytes != self._waiting_bytes:
             self._waiting_bytes = waiting_bytes
             self._since = now
@@ -41,13 +38,8 @@ class Stall:
 
 
 def _in_kernel_bytes(transport: asyncio.Transport) -> int:
-    raw = transport.get_extra_info("socket")
-    return 0 if raw is None else unsent_bytes(raw.fileno())
-
-
-def unsent_bytes(number: int) -> int:
-    """What the kernel has not delivered yet of the socket with this descriptor; 0 where it does not tell."""
-    answer = b"\0\0\0\0"
+    """What the kernel has not delivered yet; 0 where it does not tell."""
+    raw, answer = transport.get_extra_info("socket"), b"\0\0\0\0"
     with contextlib.suppress(OSError, AttributeError, ValueError):
-        answer = fcntl.ioctl(number, termios.TIOCOUTQ, answer)
+        answer = fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, answer)
     return int(struct.unpack("i", answer)[0])
