@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.server.conftest import ENGINES
 from tests.server.fake_app import MIB
 from tests.server.raw_http import SECONDS, Server, Wire, running
 
@@ -54,7 +55,7 @@ def test_a_silent_connection_is_closed(tight: Server) -> None:
 def test_a_header_section_that_does_not_end_is_cut_off(tight: Server) -> None:
     with tight.wire() as wire:
         wire.send(b"GET /now HTTP/1.1\r\nHost: loc")
-        assert wire.answer().status in (408, 0)
+        assert wire.answer().status == 408
         assert wire.closed()
 
 
@@ -85,18 +86,19 @@ def test_a_slow_reader_that_reads_is_not_cut_off(tight: Server) -> None:
     assert got == 2_000_000
 
 
-def test_a_reader_is_not_cut_off_while_it_takes_anything_at_all() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_reader_is_not_cut_off_while_it_takes_anything_at_all(engine: str) -> None:
     limits = {"write_stall_seconds": 1.5, "header_timeout_seconds": 0.4, "sweep_seconds": 0.1}
-    with running(limits=limits) as server, server.wire(receive_buffer_bytes=4096) as wire:
-        wire.request("GET", "/pieces/20/400000/8000000/-/trickle")
+    with running(engine=engine, limits=limits) as server, server.wire(receive_buffer_bytes=4096) as wire:
+        wire.request("GET", "/pieces/20/200000/4000000/-/trickle")
         body = wire.socket.recv(2000).partition(b"\r\n\r\n")[2]
         for _ in range(8):  # in all this time it takes less than what makes a kernel tell the server
             with server.wire() as silent:
                 assert silent.closed()
             body += wire.socket.recv(8000)
-        while len(body) < 8_000_000 and (more := wire.socket.recv(1 << 20)):
+        while len(body) < 4_000_000 and (more := wire.socket.recv(1 << 20)):
             body += more
-    assert len(body) == 8_000_000
+    assert len(body) == 4_000_000
 
 
 def test_a_reader_that_takes_nothing_costs_no_more_than_a_few_slices(tight: Server) -> None:

@@ -176,20 +176,20 @@ def test_a_host_with_port_is_split(server: Server) -> None:
 def test_what_can_be_read_in_two_ways_is_refused(server: Server, head: bytes) -> None:
     with server.wire() as wire:
         wire.send(head + b"\r\n")
-        assert wire.answer().status in (400, 501)
+        assert wire.answer().status == (501 if b"identity" in head else 400)
         assert wire.closed()
 
 
 def test_garbage_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-        assert wire.answer().status in (400, 501)
+        assert wire.answer().status == 501
 
 
 def test_connect_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
-        assert wire.answer().status in (400, 405, 501)
+        assert wire.answer().status == 501
 
 
 def test_an_upgrade_is_ignored(server: Server) -> None:
@@ -222,7 +222,7 @@ def test_a_long_header_section_is_refused(server: Server) -> None:
 def test_an_endless_header_field_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"GET /now HTTP/1.1\r\nX-Long: " + b"a" * 600_000)
-        assert wire.answer().status in (431, 413, 400)
+        assert wire.answer().status == 431
 
 
 def test_errors_are_rendered_by_the_front_end(server: Server) -> None:

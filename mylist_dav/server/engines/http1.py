@@ -26,7 +26,7 @@ from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import Asked
 from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, framing_of, head_bytes
 from mylist_dav.server.exchanges.runtime import log, new_request_id
-from mylist_dav.server.exchanges.stall import Stall
+from mylist_dav.server.exchanges.stall import Stall, unsent_bytes
 from mylist_dav.server.exchanges.streams import Gone
 from mylist_dav.wire.messages import Request, Response
 
@@ -401,7 +401,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         if self._linger_until:
             if now > self._linger_until:
                 self._transport.abort()
-        elif (self._write_paused or self._closing) and self._stall.lasts_too_long(self._transport, now):
+        elif (self._write_paused or self._closing) and self._stall.lasts(self._unsent_bytes(), now):
             self.cut()
         elif self._current is not None:
             self._current.check_pace(now)
@@ -411,6 +411,10 @@ class Http1Connection(RequestParser, asyncio.Protocol):
                 self._close_when_done()
         elif not self._write_paused and now - self._idle_since > self._idle_seconds:
             self._transport.close()
+
+    def _unsent_bytes(self) -> int:
+        in_kernel = unsent_bytes(self._transport.get_extra_info("socket"))
+        return self._transport.get_write_buffer_size() + in_kernel
 
     def stop(self) -> None:
         """See connections.Connection."""
