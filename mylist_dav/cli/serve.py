@@ -16,7 +16,7 @@ from mylist_dav.server.running import serve as run
 from mylist_dav.server.signals import stop_in_order
 from mylist_dav.services.accounts.logins import own_addresses
 from mylist_dav.services.starting import Started, first_start
-from mylist_dav.settings import Settings
+from mylist_dav.settings import ENGINES, OLD_ENGINES, Settings
 
 log = logging.getLogger("mylist_dav.server")
 
@@ -26,7 +26,12 @@ _WELCOME_IN_CHECKOUT = Path(__file__).parents[2] / "sites" / "welcome"
 
 @click.command()
 @click.option("--listen", multiple=True, metavar="HOST:PORT", help="Address to listen on; may be repeated.")
-@click.option("--engine", type=click.Choice(["uvloop", "granian", "cheroot"]), help="HTTP engine.")
+@click.option(
+    "--engine",
+    type=click.Choice([*ENGINES, *OLD_ENGINES]),
+    metavar=f"[{'|'.join(ENGINES)}]",
+    help="HTTP engine.",
+)
 @click.option(
     "--workers", type=click.IntRange(0, 256), metavar="N", help="Worker processes; 0: one per core."
 )
