@@ -32,28 +32,26 @@ RSS_MIB_MAX = 400
 
 
 def slow_clients(scene: Scene) -> None:
-    """For the default engine and granian: GET, PROPFIND and PUT of others beside the crowd."""
+    """For the default engine: GET, PROPFIND and PUT of others beside the crowd."""
     waits = scene.measure(f"beside {READERS} slow readers and {UPLOADERS} slow uploaders: p99", "ms")
     arrival = scene.measure("longest wait of another request while they all arrive at once", "ms")
     memory = scene.measure("with the slow clients: resident memory of all processes", "MiB")
     cut = scene.measure("slow uploads that the server gave up", "")
-    for engine in ("uvloop", "granian"):
-        with ExitStack() as stack:
-            server = scene.ours(stack, engine)
-            if server is None:
-                continue
-            _prepare(server)
-            seconds = 5.0 if scene.quick else 20.0
-            crowd = Crowd(server)
-            arrival.add(engine, crowd.arrive())
-            came, rss_mib = _beside(server, seconds)
-            cut.add(engine, crowd.leave())
-            for method, driven in came.items():
-                expect(f"{engine} {method}", max(driven.statuses), 200, 201, 207)
-                waits.add(f"{engine} {method}", driven.wait_ms(0.99))
-                waits.at_most(P99_MS_MAX, who=f"{engine} {method}")
-            memory.add(engine, rss_mib)
-            memory.at_most(RSS_MIB_MAX, who=engine)
+    with ExitStack() as stack:
+        server = scene.ours(stack)
+        if server is None:
+            return
+        _prepare(server)
+        crowd = Crowd(server)
+        arrival.add(server.name, crowd.arrive())
+        came, rss_mib = _beside(server, 5.0 if scene.quick else 20.0)
+        cut.add(server.name, crowd.leave())
+        for method, driven in came.items():
+            expect(method, max(driven.statuses), 200, 201, 207)
+            waits.add(method, driven.wait_ms(0.99))
+            waits.at_most(P99_MS_MAX, who=method)
+        memory.add(server.name, rss_mib)
+        memory.at_most(RSS_MIB_MAX)
 
 
 def _prepare(server: Server) -> None:

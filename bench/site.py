@@ -26,7 +26,7 @@ PUTS_PER_SECOND = 50
 
 def static(scene: Scene) -> None:
     """Small file, 304 and large file, of every server in turn."""
-    with _servers(scene, ["uvloop", "granian", "cheroot"]) as (servers, _):
+    with _servers(scene, ["uvloop", "cheroot"]) as (servers, _):
         small = scene.measure(f"site: GET 1 KiB, {CONNECTIONS} connections", "answers/s")
         fresh = scene.measure(f"site: GET answered 304, {CONNECTIONS} connections", "answers/s")
         large = scene.measure(f"site: GET {scene.large_bytes >> 20} MiB, 1 connection", "MB/s")

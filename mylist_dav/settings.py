@@ -21,6 +21,9 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 from mylist_dav.errors import BadSettings
 
 PEERS_MAX = 100
+ENGINES = ("uvloop", "cheroot")
+OLD_ENGINES = {"granian": "uvloop"}
+"""Names that scripts and files may still have, each with the engine that serves in its place."""
 KIB, MIB, GIB, TIB = 1024, 1024**2, 1024**3, 1024**4
 
 Value = str | int | bool | tuple[str, ...]
@@ -99,6 +102,10 @@ def _rpc_addresses(values: tuple[str, ...]) -> str | None:
         except BadSettings as error:
             return f"is refused: {error}"
     return "names the same address twice" if len(set(values)) < len(values) else None
+
+
+def _engine(value: str) -> str | None:
+    return None if value in OLD_ENGINES else one_of(*ENGINES)(value)
 
 
 def _networks(values: tuple[str, ...]) -> str | None:
@@ -193,8 +200,8 @@ class ServerSettings(Section):
     )
     engine: str = _setting(
         "uvloop",
-        "HTTP engine: uvloop (fastest), granian (in Rust), cheroot (pure Python).",
-        one_of("uvloop", "granian", "cheroot"),
+        "HTTP engine: uvloop (fastest) or cheroot (pure Python); granian is an old name of uvloop.",
+        _engine,
     )
     workers: int = _setting(0, "Worker processes; 0 is one per core, at most 4.", between(0, 256))
     one_core_each: bool = _setting(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ from pathlib import Path
 
 import httpx
 
-ENGINES = ("uvloop", "granian", "cheroot")
+from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.services.opening import Library
+from mylist_dav.settings import Settings, StoreSettings
+
+ENGINES = ("uvloop", "cheroot")
 START_SECONDS = 30
 
 
@@ -88,14 +92,19 @@ def serving(data: Path, *options: str, engine: str = "uvloop", workers: int = 1)
 
     The account admin is there before, with a token.
     """
-    if not (data / "catalog.sqlite").exists():
-        mylist(data, "account", "add", "admin", "--role", "admin")
-    accounts = {row["account"] for row in json.loads(mylist(data, "account", "list", "--json"))}
-    if "admin" not in accounts:
-        mylist(data, "account", "add", "admin", "--role", "admin")
-    token = mylist(data, "token", "new", "admin").splitlines()[-1]
-    with running(data, token, *options, engine=engine, workers=workers) as served:
+    with running(data, token_of_admin(data), *options, engine=engine, workers=workers) as served:
         yield served
+
+
+def token_of_admin(data: Path) -> str:
+    """A new token of the account admin, which is made where there is none. No command: that would take a process."""
+    library = Library(Settings(store=StoreSettings(data=str(data))), time.time_ns, make=True)
+    try:
+        if not any(account.name == "admin" for account in library.identity.accounts(OPERATOR)):
+            library.identity.add_account(OPERATOR, "admin", Role.ADMIN)
+        return library.identity.new_token(OPERATOR, "admin", days=1)
+    finally:
+        library.close()
 
 
 @contextmanager
@@ -103,17 +112,20 @@ def running(
     data: Path,
     token: str,
     *options: str,
-    engine: str = "uvloop",
+    engine: str | None = "uvloop",
     workers: int = 1,
     environ: Mapping[str, str] | None = None,
     before: Sequence[str] = (),
 ) -> Iterator[Served]:
-    """As serving, with the data as they are, or none. before: words before the command, as of `ip netns exec`."""
+    """As serving, with the data as they are, or none.
+
+    engine: None leaves it to the settings. before: words before the command, as of `ip netns exec`.
+    """
     data.mkdir(exist_ok=True)
     log = data / "serve.log"
     command = [*before, sys.executable, "-m", "mylist_dav"]
     command += ["serve", "--data", str(data), "--listen", "127.0.0.1:0"]
-    command += ["--engine", engine, "--workers", str(workers), *options]
+    command += [*(["--engine", engine] if engine else []), "--workers", str(workers), *options]
     with log.open("w") as errors:
         process = subprocess.Popen(
             command,

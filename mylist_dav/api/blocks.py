@@ -63,7 +63,7 @@ def operations() -> list[Operation]:
         Operation(
             "POST", "/blocks/upload", "uploadBlocks", _TAG,
             "Store the files of a tar, each named by its id; bad ones are named, and the others are kept",
-            upload, query=UploadAsked, body=Media((_TAR,), "the blocks"), told=UploadTold,
+            upload, query=UploadAsked, body=Media((_TAR,), "the blocks", packable=True), told=UploadTold,
         ),
         Operation(
             "POST", "/blocks/verify", "verifyBlocks", _TAG,

@@ -8,7 +8,7 @@ from mylist_dav.api.bodies import model_response
 from mylist_dav.api.conditions import conditions_of
 from mylist_dav.api.jobs import JobSink, accepted
 from mylist_dav.api.operations import Call, Media, Operation
-from mylist_dav.errors import Invalid, MylistError, NotFound, UnsupportedMedia
+from mylist_dav.errors import Invalid, MylistError, NotFound
 from mylist_dav.model.actors import GUEST
 from mylist_dav.model.conditions import UNCONDITIONAL
 from mylist_dav.model.digest import Digest
@@ -54,8 +54,6 @@ def put(call: Call) -> BodySink:
     request = call.request
     if request.header("content-range") is not None:
         raise Invalid("a PUT of a part is not accepted: send the whole file (RFC 9110, 14.5)")
-    if (request.header("content-encoding") or "identity").lower() != "identity":
-        raise UnsupportedMedia("send the file as it is, without a Content-Encoding")
     if request.content_length is None and not request.has_body:
         raise Invalid("send the file as the body; an empty one with Content-Length: 0")
     name = call.names["name"]

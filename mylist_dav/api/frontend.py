@@ -17,7 +17,7 @@ from mylist_dav.api.operations import Answer, Call, Found, Media, Operation, Tab
 from mylist_dav.api.problems import in_words_of_the_api, problem
 from mylist_dav.api.queries import query_of
 from mylist_dav.api.waiting import HELD_BYTES_MAX, LargeBodies, Waiters
-from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UriTooLong
+from mylist_dav.errors import Invalid, MylistError, NotAllowed, NotFound, UnsupportedMedia, UriTooLong
 from mylist_dav.model.actors import GUEST, Actor
 from mylist_dav.model.names import FlistName
 from mylist_dav.services.opening import Library
@@ -25,6 +25,7 @@ from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.documents import read_document, read_query
 from mylist_dav.wire.documents.changes import refusal_members
 from mylist_dav.wire.messages import BodySink, FinishedSink, Request, Response, WholeBody
+from mylist_dav.wire.packed import coding_of, unpacked
 from mylist_dav.wire.targets import decode_path
 
 
@@ -91,9 +92,16 @@ class ApiFrontEnd:
     def _run(self, operation: Operation, call: Call) -> Response | BodySink:
         request, body = call.request, operation.body
         if isinstance(body, Media):
-            return self._finished(operation, call, operation.run(call))
-        if not request.has_body:
+            _require_unpacked(request, body)
+            found = self._finished(operation, call, operation.run(call))
+        elif not request.has_body:
             return self._with_body(operation, call, b"")
+        else:
+            found = self._gathered(operation, call)
+        return found if isinstance(found, Response) else unpacked(request, found)
+
+    def _gathered(self, operation: Operation, call: Call) -> BodySink:
+        """A sink for a JSON body."""
         handle = partial(self._whole, operation, call)
         if operation.limit_bytes <= HELD_BYTES_MAX:
             return WholeBody(operation.limit_bytes, handle)
@@ -145,6 +153,12 @@ class ApiFrontEnd:
 def _method(request: Request) -> str:
     """HEAD is a GET whose body is not sent (RFC 9110, 9.3.2)."""
     return "GET" if request.method == "HEAD" else request.method
+
+
+def _require_unpacked(request: Request, body: Media) -> None:
+    """Raises UnsupportedMedia for a coding of what is kept as it comes."""
+    if not body.packable and coding_of(request):
+        raise UnsupportedMedia(f"send {body.what} as it is, without a Content-Encoding")
 
 
 def _methods(found: Found) -> list[str]:

@@ -26,11 +26,15 @@ class NoQuery(Asked):
 
 
 class Media(NamedTuple):
-    """A body that is no JSON: its types, and what it is. may_be_empty: no bytes are a body too."""
+    """A body that is no JSON: its types, and what it is. may_be_empty: no bytes are a body too.
+
+    packable: it may come with a content coding, as JSON may; what is kept as it came may not.
+    """
 
     types: tuple[str, ...]
     what: str
     may_be_empty: bool = False
+    packable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

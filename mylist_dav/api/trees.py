@@ -25,7 +25,7 @@ def operations() -> list[Operation]:
         Operation(
             "PUT", f"{ADDRESS}/tree", "putTree", "Commits",
             "Make the head a whole tree, or change any number of entries, as one commit", put,
-            query=TreePutAsked, body=Media((NDJSON,), "one JSON object a line"), told=TreePutTold,
+            query=TreePutAsked, body=Media((NDJSON,), "one JSON object a line", packable=True), told=TreePutTold,
             describes="Each line is an object with `kind` and `path`. `file`: `digest`, `size_bytes`, `mtime_ns`;"
             " `blocks`, `mode`, `content_type`. `directory`: `mode`, `mtime_ns`. `symlink`: `target`, `mtime_ns`."
             " `absent`, with `merge=1` alone: what is there goes. Contents are named as in `makeCommit`, and a refusal"

@@ -11,10 +11,10 @@ import click
 
 from mylist_dav import __version__
 from mylist_dav.cli.shared import local_command, open_library, read_settings
+from mylist_dav.settings import ENGINES, OLD_ENGINES, Settings
 
-if TYPE_CHECKING:  # they take half a second, which `mylist --help` need not wait for
+if TYPE_CHECKING:
     from mylist_dav.services.starting import Started
-    from mylist_dav.settings import Settings
 
 log = logging.getLogger("mylist_dav.server")
 
@@ -24,7 +24,12 @@ _WELCOME_IN_CHECKOUT = Path(__file__).parents[2] / "sites" / "welcome"
 
 @click.command()
 @click.option("--listen", multiple=True, metavar="HOST:PORT", help="Address to listen on; may be repeated.")
-@click.option("--engine", type=click.Choice(["uvloop", "granian", "cheroot"]), help="HTTP engine.")
+@click.option(
+    "--engine",
+    type=click.Choice([*ENGINES, *OLD_ENGINES]),
+    metavar=f"[{'|'.join(ENGINES)}]",
+    help="HTTP engine.",
+)
 @click.option(
     "--workers", type=click.IntRange(0, 256), metavar="N", help="Worker processes; 0: one per core."
 )
@@ -35,6 +40,7 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
     No settings file is needed: without one it listens on 127.0.0.1:8080 and keeps everything in ./store. The first
     start makes an admin account with your key (made if you have none) and a token, and publishes a welcome site.
     """
+    # half a second of imports, which `mylist --help` need not wait for
     from mylist_dav.cli.operator import operator_key
     from mylist_dav.server.assembly import service
     from mylist_dav.server.running import serve as run

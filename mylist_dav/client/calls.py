@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from mylist_dav.client.answers import Fields, printable
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, KINDS, MODE_MASK, SYMLINK, Block, Node, Tree
-from mylist_dav.client.link import AnswerLost, Asked, Link, Pieces
+from mylist_dav.client.link import AnswerLost, Asked, Link
+from mylist_dav.client.packing import Pieces
 from mylist_dav.errors import Conflict, Forbidden, Invalid, MylistError, NotFound, Unauthenticated
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
@@ -92,9 +93,10 @@ class BlockCalls:
 
         pieces: the tar from its beginning, size_bytes in all; called again when a connection breaks.
         """
-        headers = {"content-type": "application/x-tar", "content-length": str(size_bytes)}
-        query = {"tell": "bad"}
-        found = self.link.json("POST", "/blocks/upload", headers=headers, content=pieces, query=query)
+        headers, query = {"content-type": "application/x-tar"}, {"tell": "bad"}
+        found = self.link.json(
+            "POST", "/blocks/upload", headers=headers, content=pieces, content_bytes=size_bytes, query=query
+        )
         refused = {
             str(each.get("name")): printable(str(each.get("detail"))) for each in found.objects("blocks")
         }

@@ -22,6 +22,7 @@ from mylist_dav.client.answers import (
     retry_after_seconds,
 )
 from mylist_dav.client.dialling import CONNECTIONS, Patience, plain_client
+from mylist_dav.client.packing import Pieces, packed_body
 from mylist_dav.errors import Busy, Conflict, MylistError
 
 TRIES = 5
@@ -37,8 +38,6 @@ _WAIT_SECONDS_MAX = 30
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
-Pieces = Callable[[], Iterator[bytes]]
-"""A body from its beginning."""
 
 
 class Unreachable(Busy):
@@ -50,7 +49,10 @@ class AnswerLost(Unreachable):
 
 
 class Asked(NamedTuple):
-    """A question. document: sent as JSON; content: a body instead. again: asking twice does no harm."""
+    """A question. document: sent as JSON; content: a body instead. again: asking twice does no harm.
+
+    content_bytes: how long the content is, where that is known. A document, and such a content, travel packed.
+    """
 
     method: str
     path: str
@@ -58,6 +60,7 @@ class Asked(NamedTuple):
     query: dict[str, str] | None = None
     headers: dict[str, str] | None = None
     content: Pieces | None = None
+    content_bytes: int | None = None
     timeout_seconds: float | None = None
     again: bool = True
 
@@ -180,13 +183,13 @@ class Link:
     def _send(self, asked: Asked, read: Callable[[httpx.Response], T]) -> T:
         self.round_trips += 1
         proof = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        body, headers = packed_body(asked.document, asked.content, asked.content_bytes)
         with self._http.stream(
             asked.method,
             asked.path,
             params=asked.query,
-            json=asked.document,
-            content=asked.content() if asked.content is not None else None,
-            headers=proof | (asked.headers or {}),
+            content=body,
+            headers=proof | headers | (asked.headers or {}),
             timeout=self._timeout(asked),
         ) as response:
             self._answered = True

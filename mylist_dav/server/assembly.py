@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,7 @@ from mylist_dav.server.watching.measures import Measures
 from mylist_dav.server.watching.metrics import lost_doors, metrics_text, note_library
 from mylist_dav.services.accounts.logins import own_hosts
 from mylist_dav.services.opening import Library
-from mylist_dav.settings import Settings
+from mylist_dav.settings import OLD_ENGINES, Settings
 from mylist_dav.store.processes.boards import Board
 from mylist_dav.web.console.front import ROUTES, ConsoleFrontEnd
 from mylist_dav.web.front import NowhereFrontEnd, SiteFrontEnd
@@ -33,6 +34,8 @@ from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.messages import FrontEnd
 
 WORKERS_MAX = 4
+
+log = logging.getLogger("mylist_dav.server")
 
 
 def build(settings: Settings) -> App:
@@ -85,7 +88,7 @@ def service(settings: Settings) -> Service:
         settings=settings,
         settled=lambda _, addresses: listening_at(settings, addresses),
         listen=server.listen,
-        engine=cast(EngineName, server.engine),
+        engine=engine_named(server.engine),
         workers=server.workers or one_per_core(),
         one_core_each=server.one_core_each,
         limits=engine_limits(settings),
@@ -93,6 +96,13 @@ def service(settings: Settings) -> Service:
         access_log=cast(LogFormat, server.access_log),
         access_log_file=Path(server.access_log_file) if server.access_log_file else None,
     )
+
+
+def engine_named(name: str) -> EngineName:
+    """The engine of this name. For an old name it is another one, and the log says so."""
+    if name in OLD_ENGINES:
+        log.warning("the engine %s is not offered any more: %s serves in its place", name, OLD_ENGINES[name])
+    return cast(EngineName, OLD_ENGINES.get(name, name))
 
 
 def listening_at(settings: Settings, addresses: list[str]) -> Settings:

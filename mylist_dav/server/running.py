@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mylist_dav.errors import BadSettings
 from mylist_dav.server.app import App
@@ -30,9 +30,9 @@ from mylist_dav.server.signals import stop_in_order
 from mylist_dav.server.watching.access_log import AccessLog, LogFormat
 from mylist_dav.server.workers import Workers
 
-EngineName = Literal["uvloop", "granian", "cheroot"]
+EngineName = Literal["uvloop", "cheroot"]
 Engine = Callable[[Runtime, list[socket.socket], Callable[[], None]], None]
-_ENGINES = {name: f"mylist_dav.server.engines.{name}_engine:run" for name in ("uvloop", "granian", "cheroot")}
+_ENGINES = {name: f"mylist_dav.server.engines.{name}_engine:run" for name in get_args(EngineName)}
 
 log = logging.getLogger("mylist_dav.server")
 

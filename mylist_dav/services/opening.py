@@ -198,7 +198,9 @@ class Library:
         """Blocks and files by their ids, and what becomes of blocks that nobody needs."""
         grace_ns = self.settings.store.collect_grace_hours * _HOUR_NS
         every_ns = self.settings.store.collect_every_minutes * _HOUR_NS // 60
-        self.holdings = Holdings(self.catalog, self._stored, self.files.delete, self.clock, grace_ns)
+        self.holdings = Holdings(
+            self.catalog, self._stored, self.files.delete, self.clock, grace_ns, self.intake
+        )
         self.collector = Collector(self.catalog, self.files, self.clock, root, grace_ns)
         self._collecting = CollectingTurns(self.collector, self.clock, every_ns)
         self.single_files = Files(

@@ -81,21 +81,13 @@ class DateHeader:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._latest = (-1, "", b"")
-
-    def text(self) -> str:
-        """The value as text."""
-        return self._now()[1]
+        self._latest = (-1, b"")
 
     def encoded(self) -> bytes:
         """The value as bytes."""
-        return self._now()[2]
-
-    def _now(self) -> tuple[int, str, bytes]:
         second = int(self._clock())
         latest = self._latest
         if latest[0] != second:
-            text = http_date(second)
             # One assignment of one tuple: another thread sees the old or the new, never half of each.
-            self._latest = latest = (second, text, text.encode())
-        return latest
+            self._latest = latest = (second, http_date(second).encode())
+        return latest[1]

@@ -1,4 +1,4 @@
-"""Request and Response: what a front end sees of HTTP. Neither ASGI nor WSGI nor a socket shows through.
+"""Request and Response: what a front end sees of HTTP. Neither WSGI nor a socket shows through.
 
 A front end is anything with the two methods of FrontEnd. An engine calls `answer_now` first, on its event loop, and
 then, if that gave None, `respond` in a thread. Bodies never block a thread on a client: a body in arrives as whole

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from mylist_dav.api.table import api
 from mylist_dav.errors import MylistError
@@ -339,3 +340,42 @@ def test_deleting_refuses_what_is_needed_by_name(caller: Caller) -> None:
     assert caller.post("exists", [free])["missing"] == [free]
     body = json.dumps({"ids": [needed]}).encode()
     assert caller.send("POST", "/blocks/delete", body, "alice").status == 403
+
+
+# -- packed bodies -----------------------------------------------------------------------------------------------
+
+ZSTD = (("content-encoding", "zstd"),)
+
+
+def test_a_tar_of_blocks_and_a_question_may_come_packed(caller: Caller) -> None:
+    tar = zstandard.compress(tar_of(*named(b"one", b"two")))
+    told = caller.send("POST", "/blocks/upload", tar, kind="application/x-tar", fields=ZSTD)
+    assert (told.status, json.loads(caller.bytes_of(told))["stored"]) == (200, 2)
+    asked = zstandard.compress(json.dumps({"ids": [name for name, _ in named(b"one", b"two")]}).encode())
+    found = caller.send("POST", "/blocks/exists", asked, fields=ZSTD)
+    assert json.loads(caller.bytes_of(found))["missing"] == []
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("zstd", 400)])
+def test_a_body_that_is_not_packed_as_it_says_is_refused(caller: Caller, coding: str, status: int) -> None:
+    tar = tar_of(*named(b"one"))
+    told = caller.send(
+        "POST", "/blocks/upload", tar, kind="application/x-tar", fields=(("content-encoding", coding),)
+    )
+    assert (told.status, problem_of(told)["status"]) == (status, status)
+    assert caller.post("exists", [str(Digest.of(b"one"))])["present"] == []
+
+
+def test_what_is_kept_as_it_comes_is_not_unpacked(caller: Caller) -> None:
+    target = "/api/v1/flists/alice/open/content/f"
+    told = caller.send("PUT", target, zstandard.compress(b"one"), fields=ZSTD)
+    assert (told.status, problem_of(told)["detail"]) == (
+        415,
+        "send the file as it is, without a Content-Encoding",
+    )
+
+
+def test_a_packed_body_may_not_be_longer_than_another(caller: Caller) -> None:
+    asked = json.dumps({"ids": ["0" * 64] * 20_000}).encode()
+    told = caller.send("POST", "/blocks/exists", zstandard.compress(asked), fields=ZSTD)
+    assert (told.status, problem_of(told)["type"]) == (413, "urn:mylist:problem:too-large")

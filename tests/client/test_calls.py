@@ -10,11 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import zstandard
 
 from mylist_dav.cli.transfers import Speed
 from mylist_dav.client.calls import Calls, Lost
 from mylist_dav.client.folders.progress import Progress
 from mylist_dav.client.link import TRIES, Link
+from mylist_dav.client.packing import packed_body
 from mylist_dav.errors import Busy, Conflict, Forbidden, MylistError
 from mylist_dav.model.names import FlistName
 
@@ -30,8 +32,7 @@ class Scripted(BaseHTTPRequestHandler):
     seen: list[tuple[str, str, bytes]]
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.seen.append((self.command, self.path, body))
+        self.seen.append((self.command, self.path, self._body()))
         answer = self.answers.pop(0)
         if answer is None:
             self.close_connection = True
@@ -45,6 +46,17 @@ class Scripted(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     do_POST = do_GET
+
+    def _body(self) -> bytes:
+        """As it was before it was packed and cut into chunks."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        else:
+            body = b""
+            while size_bytes := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size_bytes + 2)[:-2]
+            self.rfile.readline()
+        return zstandard.decompress(body) if self.headers.get("content-encoding") == "zstd" else body
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests print nothing."""
@@ -95,6 +107,30 @@ def test_a_tar_begins_anew_when_its_connection_breaks() -> None:
     with talking(None, (200, {}, answer)) as talk:
         assert talk.calls.upload(4, 6, lambda: iter([b"abc", b"def"])) == {"a": "zeros"}
         assert [body for _, _, body in talk.script.seen] == [b"abcdef"] * 2
+
+
+def test_what_is_worth_it_travels_packed_with_its_size() -> None:
+    content = b"the same again " * 1000
+    with talking((200, {}, {"blocks": [], "stored": 1, "present": 0}), (200, {}, {"present": []})) as talk:
+        talk.calls.upload(1, len(content), lambda: iter([content[:5000], content[5000:]]))
+        assert talk.calls.missing(["0" * 64]) == {"0" * 64}
+        assert talk.script.seen[0][2] == content
+        assert json.loads(talk.script.seen[1][2]) == {"ids": ["0" * 64]}
+    body, headers = packed_body(None, lambda: iter([content[:5000], content[5000:]]), len(content))
+    packed = b"".join(body or ())  # type: ignore[arg-type]
+    assert zstandard.get_frame_parameters(packed).content_size == len(content)
+    assert len(packed) < 100
+    assert headers == {"content-encoding": "zstd"}
+    body, headers = packed_body({"ids": ["ä"] * 1000}, None, None)
+    assert json.loads(zstandard.decompress(body)) == {"ids": ["ä"] * 1000}  # type: ignore[arg-type]
+    assert headers == {"content-encoding": "zstd", "content-type": "application/json"}
+
+
+def test_what_is_short_or_of_unknown_length_travels_as_it_is() -> None:
+    assert packed_body({"a": 1}, None, None) == (b'{"a":1}', {"content-type": "application/json"})
+    body, headers = packed_body(None, lambda: iter([b"a" * 10_000]), None)
+    assert (b"".join(body or ()), headers) == (b"a" * 10_000, {})  # type: ignore[arg-type]
+    assert packed_body(None, None, None) == (None, {})
 
 
 def test_blocks_of_which_a_server_says_nothing_are_not_taken_for_stored() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK
 from mylist_dav.client.folders.sending import Room
 from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
+from mylist_dav.model.names import FlistName
 from tests.client.desks import Desk, of_several_blocks, plant, write
 from tests.programs import require
 from tests.serving import Served, run_mylist, serving
@@ -357,22 +359,55 @@ def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pyt
     assert (rooms[0].take(1001), rooms[0].take(1000), rooms[0].take(1)) == (False, True, False)
 
 
-def test_the_first_question_is_short_and_later_ones_are_longer(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Asking(Calls):
-        def missing(self, ids: list[str]) -> set[str]:
-            asked.append(len(ids))
-            return super().missing(ids)
+class Asking(Calls):
+    """Notes how many ids each question has."""
 
-    asked: list[int] = []
+    asked: list[int]
+
+    def missing(self, ids: list[str]) -> set[str]:
+        self.asked.append(len(ids))
+        return super().missing(ids)
+
+
+@pytest.fixture
+def asking(monkeypatch: pytest.MonkeyPatch) -> type[Asking]:
+    """Questions about two blocks at first, and about any."""
     monkeypatch.setattr("mylist_dav.client.folders.sending._ASK_FIRST", 2)
     monkeypatch.setattr("mylist_dav.client.folders.sending._UNASKED_BYTES", 0)
+    monkeypatch.setattr(Asking, "asked", [], raising=False)
+    return Asking
+
+
+def test_the_first_question_is_short_and_later_ones_are_longer(
+    desk: Desk, asking: type[Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mylist_dav.client.folders.sending._TRUSTED_BYTES_MAX", 0)
     for number in range(20):
         write(desk.folder, f"file-{number}", content=os.urandom(300))
-    desk.push(Asking)
-    assert sorted(asked[:3]) == [2, 4, 8]
-    assert (sum(asked), len(desk.there())) == (20, 20)
+    desk.push(asking)
+    assert sorted(asking.asked[:3]) == [2, 4, 8]
+    assert (sum(asking.asked), len(desk.there())) == (20, 20)
+
+
+def test_a_server_that_has_none_of_what_it_is_asked_for_is_not_asked_for_each_small_block(
+    desk: Desk, asking: type[Asking]
+) -> None:
+    for number in range(60):
+        write(desk.folder, f"file-{number:02}", content=os.urandom(300))
+    pushed = desk.push(asking)
+    assert 2 <= sum(asking.asked) < 60
+    assert (pushed.sent_blocks, len(desk.there())) == (60, 60)
+    assert all(desk.content(f"file-{n:02}") == (desk.folder / f"file-{n:02}").read_bytes() for n in range(60))
+
+
+def test_a_server_that_has_some_of_it_is_asked_for_all(desk: Desk, asking: type[Asking]) -> None:
+    for number in range(60):
+        write(desk.folder, f"file-{number:02}", content=os.urandom(300))
+    desk.push()
+    desk.flist = FlistName("admin", f"{desk.flist.name}-again")
+    shutil.rmtree(desk.cache)
+    pushed = desk.push(asking)
+    assert (sum(asking.asked), pushed.sent_blocks, len(desk.there())) == (60, 0, 60)
 
 
 def test_what_is_little_is_sent_without_asking(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.server.raw_http import Server, running
 
-ENGINES = ("uvloop", "granian", "cheroot")
+ENGINES = ("uvloop", "cheroot")
 
 TIGHT = {
     "header_timeout_seconds": 1.0,
@@ -35,9 +35,3 @@ def tight(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with short patience, of each engine in turn."""
     with running(engine=request.param, limits=TIGHT) as started:
         yield started
-
-
-def not_on(server: Server, *engines: str, because: str) -> None:
-    """Skip where an engine cannot do what is asked, with the reason."""
-    if server.engine in engines:
-        pytest.skip(f"{server.engine}: {because}")

@@ -25,7 +25,7 @@ from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.settings import RpcSettings, load
 from mylist_dav.wire.messages import Request, Response
 from tests.programs import require_network, require_program, require_root
-from tests.serving import ENGINES, Served, mylist, running, serving
+from tests.serving import ENGINES, Served, running, serving, token_of_admin
 
 NOBODY = 65534
 HEALTH = '{"jsonrpc": "2.0", "method": "server.health", "id": 1}'
@@ -170,8 +170,7 @@ def test_the_local_socket_can_be_turned_off(tmp_path: Path) -> None:
 
 @contextmanager
 def served_with(environ: dict[str, str], data: Path) -> Iterator[Served]:
-    mylist(data, "account", "add", "admin", "--role", "admin")
-    token = mylist(data, "token", "new", "admin").splitlines()[-1]
+    token = token_of_admin(data)
     with running(data, token, environ=environ) as served:
         yield served
 
@@ -284,8 +283,7 @@ except MylistError as error:
 
 def test_on_an_overlay_address_who_has_a_token_is_answered(tmp_path: Path, namespace: list[str]) -> None:
     url = f"http://[{OVERLAY}]:8091"
-    mylist(tmp_path, "account", "add", "admin", "--role", "admin")
-    token = mylist(tmp_path, "token", "new", "admin").splitlines()[-1]
+    token = token_of_admin(tmp_path)
 
     def ask(with_token: str) -> str:
         command = [*namespace, sys.executable, "-c", ASK, url, with_token]

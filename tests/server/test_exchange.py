@@ -48,7 +48,7 @@ class SlowStream:
     async def read(self) -> bytes:
         return b""
 
-    def begin(self, response: Response, framing: Framing, request_id: str) -> None:
+    def begin(self, response: Response, framing: Framing) -> None:
         pass
 
     def send(self, piece: Slice) -> int:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import socket
+import select
 from collections.abc import Iterator
 
 import pytest
 
-from tests.server.conftest import ENGINES, not_on
+from tests.server.conftest import ENGINES
 from tests.server.fake_app import MIB
-from tests.server.raw_http import Server, running
-
-NO_MEASURE = "it offers no way to see what the client has taken"
+from tests.server.raw_http import SECONDS, Server, Wire, running
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def narrow(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server with two threads for the front end."""
-    with running(engine=request.param, limits={"threads": 2}) as started:
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[Server]:
+    """A server with two threads for the front end. Not cheroot: that has a thread for each slow client."""
+    with running(limits={"threads": 2}) as started:
         yield started
 
 
@@ -57,7 +55,7 @@ def test_a_silent_connection_is_closed(tight: Server) -> None:
 def test_a_header_section_that_does_not_end_is_cut_off(tight: Server) -> None:
     with tight.wire() as wire:
         wire.send(b"GET /now HTTP/1.1\r\nHost: loc")
-        assert wire.answer().status in (408, 0)
+        assert wire.answer().status == 408
         assert wire.closed()
 
 
@@ -88,19 +86,19 @@ def test_a_slow_reader_that_reads_is_not_cut_off(tight: Server) -> None:
     assert got == 2_000_000
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_reader_is_not_cut_off_while_it_takes_anything_at_all(engine: str) -> None:
     limits = {"write_stall_seconds": 1.5, "header_timeout_seconds": 0.4, "sweep_seconds": 0.1}
     with running(engine=engine, limits=limits) as server, server.wire(receive_buffer_bytes=4096) as wire:
-        wire.request("GET", "/pieces/20/400000/8000000/-/trickle")
+        wire.request("GET", "/pieces/20/200000/4000000/-/trickle")
         body = wire.socket.recv(2000).partition(b"\r\n\r\n")[2]
         for _ in range(8):  # in all this time it takes less than what makes a kernel tell the server
             with server.wire() as silent:
                 assert silent.closed()
             body += wire.socket.recv(8000)
-        while len(body) < 8_000_000 and (more := wire.socket.recv(1 << 20)):
+        while len(body) < 4_000_000 and (more := wire.socket.recv(1 << 20)):
             body += more
-    assert len(body) == 8_000_000
+    assert len(body) == 4_000_000
 
 
 def test_a_reader_that_takes_nothing_costs_no_more_than_a_few_slices(tight: Server) -> None:
@@ -119,7 +117,6 @@ def test_the_body_of_a_reader_that_left_is_given_up(server: Server) -> None:
 
 
 def test_more_slow_readers_than_threads_keep_nobody_waiting(narrow: Server) -> None:
-    not_on(narrow, "cheroot", because="a thread for each connection is how it works")
     readers = [narrow.wire(receive_buffer_bytes=4096 if number else 0) for number in range(12)]
     try:
         for number, reader in enumerate(readers):
@@ -134,7 +131,6 @@ def test_more_slow_readers_than_threads_keep_nobody_waiting(narrow: Server) -> N
 
 
 def test_more_slow_uploaders_than_threads_keep_nobody_waiting(narrow: Server) -> None:
-    not_on(narrow, "cheroot", because="a thread for each connection is how it works")
     uploaders = [narrow.wire() for _ in range(12)]
     try:
         for number, uploader in enumerate(uploaders):
@@ -152,18 +148,17 @@ def test_more_slow_uploaders_than_threads_keep_nobody_waiting(narrow: Server) ->
     assert narrow.seen("slow-5", "abort")[-1] == "abort"
 
 
-def test_silent_connections_keep_nobody_waiting(narrow: Server) -> None:
-    silent = [narrow.wire() for _ in range(50)]
+def test_silent_connections_keep_nobody_waiting(server: Server) -> None:
+    silent = [server.wire() for _ in range(50)]
     try:
-        assert narrow.get("/hello").body == b"hello\n"
+        assert server.get("/hello").body == b"hello\n"
     finally:
         for each in silent:
             each.socket.close()
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
-def test_uploads_past_the_byte_budget_all_arrive(engine: str) -> None:
-    with running(engine=engine, limits={"body_budget_bytes": 300_000}) as server:
+def test_uploads_past_the_byte_budget_all_arrive() -> None:
+    with running(limits={"body_budget_bytes": 300_000}) as server:
         wires = [server.wire() for _ in range(8)]
         for number, wire in enumerate(wires):
             wire.request(
@@ -178,7 +173,7 @@ def test_uploads_past_the_byte_budget_all_arrive(engine: str) -> None:
 
 
 def test_connections_past_the_limit_are_turned_away() -> None:
-    with running(engine="uvloop", limits={"connections": 3}) as server:
+    with running(limits={"connections": 3}) as server:
         held = [server.wire() for _ in range(3)]
         for wire in held:
             wire.request("GET", "/now")
@@ -194,32 +189,32 @@ def test_connections_past_the_limit_are_turned_away() -> None:
 
 
 def test_calls_past_the_queue_are_503() -> None:
-    with running(engine="uvloop", limits={"threads": 2, "queued_calls": 1}) as server:
+    with running(limits={"threads": 2, "queued_calls": 1}) as server:
         waiting = [server.wire() for _ in range(6)]
         for number, wire in enumerate(waiting):
             wire.request("GET", f"/gate/queue-{number}")
-        answered = [wire for wire in waiting if _answered(wire.socket)]
-        assert len(answered) == 3
-        assert {wire.answer().status for wire in answered} == {503}
+        refused = _first_answered(waiting, 3)
+        assert [wire.answer().status for wire in refused] == [503] * 3
         for number in range(6):
             server.get(f"/open/queue-{number}")
+        assert [wire.answer().status for wire in waiting if wire not in refused] == [200] * 3
         for wire in waiting:
             wire.socket.close()
 
 
-def _answered(connection: socket.socket) -> bool:
-    connection.settimeout(0.5)
-    try:
-        return bool(connection.recv(1, socket.MSG_PEEK))
-    except TimeoutError:
-        return False
-    finally:
-        connection.settimeout(20)
+def _first_answered(wires: list[Wire], count: int) -> list[Wire]:
+    """So many of these connections, as soon as there is something to read on them."""
+    found: list[Wire] = []
+    while len(found) < count:
+        left = [wire.socket for wire in wires if wire not in found]
+        readable, _, _ = select.select(left, [], [], SECONDS)
+        assert readable
+        found += [wire for wire in wires if wire.socket in readable]
+    return found
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
-def test_small_bodies_that_never_come_leave_room_for_others(engine: str) -> None:
-    with running(engine=engine, limits={"body_budget_bytes": 100_000}) as server:
+def test_small_bodies_that_never_come_leave_room_for_others() -> None:
+    with running(limits={"body_budget_bytes": 100_000}) as server:
         silent = [server.wire() for _ in range(10)]
         for number, wire in enumerate(silent):
             wire.request("PUT", f"/sink/silent-{number}/2000000/50000", "Content-Length: 20000", body=b"s")

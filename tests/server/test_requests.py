@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from tests.server.conftest import not_on
 from tests.server.raw_http import Server
 
 H = b"Host: localhost\r\n"
@@ -49,7 +48,6 @@ def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
 
 
 def test_requests_before_a_half_close_are_answered(server: Server) -> None:
-    not_on(server, "granian", because="hyper drops an exchange whose client has half-closed")
     with server.wire() as wire:
         wire.send((b"GET /hello HTTP/1.1\r\n" + H + b"\r\n") * 3)
         wire.no_more()
@@ -120,13 +118,10 @@ def test_a_request_arrives_as_it_was_sent(server: Server) -> None:
     assert found["http_version"] == "1.1"
     assert found["has_body"] is False
     assert found["content_length"] is None
-    assert [value for name, value in found["headers"] if name == "x-one"] == ["1", "2"] or (
-        server.engine == "cheroot" and ["x-one", "1, 2"] in found["headers"]
-    )
+    assert [value for name, value in found["headers"] if name == "x-one"] == ["1", "2"]
 
 
 def test_an_absolute_target_is_reduced_and_its_host_counts(server: Server) -> None:
-    not_on(server, "granian", because="raw_path lacks the authority, and Host is what was sent")
     with server.wire() as wire:
         wire.request("GET", "http://Example.org:81/echo/x?q")
         found = json.loads(wire.answer().body)
@@ -179,28 +174,22 @@ def test_a_host_with_port_is_split(server: Server) -> None:
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(server: Server, head: bytes) -> None:
-    if b"Length: 3\r\nTransfer" in head:
-        not_on(
-            server,
-            "granian",
-            because="hyper hides Content-Length beside chunked, and closes after the answer",
-        )
     with server.wire() as wire:
         wire.send(head + b"\r\n")
-        assert wire.answer().status in (400, 501)
+        assert wire.answer().status == (501 if b"identity" in head else 400)
         assert wire.closed()
 
 
 def test_garbage_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-        assert wire.answer().status in (400, 501)
+        assert wire.answer().status == 501
 
 
 def test_connect_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
-        assert wire.answer().status in (400, 405, 501)
+        assert wire.answer().status == 501
 
 
 def test_an_upgrade_is_ignored(server: Server) -> None:
@@ -233,7 +222,7 @@ def test_a_long_header_section_is_refused(server: Server) -> None:
 def test_an_endless_header_field_is_refused(server: Server) -> None:
     with server.wire() as wire:
         wire.send(b"GET /now HTTP/1.1\r\nX-Long: " + b"a" * 600_000)
-        assert wire.answer().status in (431, 413, 400)
+        assert wire.answer().status == 431
 
 
 def test_errors_are_rendered_by_the_front_end(server: Server) -> None:

@@ -173,7 +173,7 @@ def test_the_access_log_tells_of_each_request_and_of_no_secret(tmp_path: Path) -
     assert second["agent"] == 'one"two'
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_no_request_is_logged_with_its_client_and_an_id_of_its_own(
     engine: str, tmp_path: Path
 ) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from mylist_dav.services.jobs.jobs import Kind
 from tests.server.small_peer import small_peer
@@ -39,11 +38,10 @@ def no_jobs(data: Path) -> list[str]:
     return ["--config", str(settings)]
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
-def test_more_wait_than_there_are_threads_and_all_are_told_of_the_end(tmp_path: Path, engine: str) -> None:
+def test_more_wait_than_there_are_threads_and_all_are_told_of_the_end(tmp_path: Path) -> None:
     data = tmp_path / "data"
     job_id = waiting_job(data)
-    with serving(data, *no_jobs(data), engine=engine) as served, ThreadPoolExecutor(WAITERS) as pool:
+    with serving(data, *no_jobs(data)) as served, ThreadPoolExecutor(WAITERS) as pool:
         url = f"{served.url}/api/v1/jobs/{job_id}"
         waiting = [pool.submit(httpx.get, f"{url}?wait=60", timeout=90) for _ in range(WAITERS)]
         with served.client() as client:
@@ -53,11 +51,10 @@ def test_more_wait_than_there_are_threads_and_all_are_told_of_the_end(tmp_path: 
         assert {each.result().json()["state"] for each in waiting} == {"cancelled"}
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
-def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path, engine: str) -> None:
+def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path) -> None:
     data = tmp_path / "data"
     job_id = waiting_job(data)
-    with serving(data, *no_jobs(data), engine=engine) as served, ThreadPoolExecutor(1) as pool:
+    with serving(data, *no_jobs(data)) as served, ThreadPoolExecutor(1) as pool:
         url = f"{served.url}/api/v1/jobs/{job_id}"
         waiting = pool.submit(httpx.get, f"{url}?wait=60", timeout=90)
         assert httpx.get(f"{url}?wait=1", timeout=30).json()["state"] == "queued", (
@@ -71,11 +68,10 @@ def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path, engine: str)
         assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("engine", ["uvloop", "granian"])
-def test_a_client_that_leaves_while_it_waits_harms_nobody(tmp_path: Path, engine: str) -> None:
+def test_a_client_that_leaves_while_it_waits_harms_nobody(tmp_path: Path) -> None:
     data = tmp_path / "data"
     job_id = waiting_job(data)
-    with serving(data, *no_jobs(data), engine=engine) as served:
+    with serving(data, *no_jobs(data)) as served:
         request = f"GET /api/v1/jobs/{job_id}?wait=60 HTTP/1.1\r\nHost: a\r\n\r\n".encode()
         for _ in range(WAITERS):
             with served.connect() as connection:

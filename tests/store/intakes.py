@@ -28,7 +28,7 @@ class TakingIn(IntakeBlocks):
         name = checked_digest(data, digest)
         if self.files.has(name):
             return self.files.put(data, name)
-        self.catalog.change(lambda draft: draft.take_in(name, bytes(data)))
+        self.catalog.change(lambda draft: draft.take_in({name: bytes(data)}))
         return name
 
     def rows(self) -> list[IntakeRow]:

@@ -22,7 +22,7 @@ from mylist_dav.store.processes.stopping import StopSign
 from tests.store.disks import FailingDisk, file_of, overwrite, temporary_files
 from tests.store.intakes import TakingIn, damage_row, taking_in
 
-A, B = b"a" * 1000, b"b" * 1000
+A, B, C = b"a" * 1000, b"b" * 1000, b"c" * 1000
 SECONDS_MAX = 30.0
 
 
@@ -155,7 +155,7 @@ def test_the_room_of_filed_blocks_is_used_again(store: TakingIn) -> None:
     sizes = []
     for number in range(12):
         data = [b"%d %d" % (number, each) * 200 for each in range(60)]
-        store.catalog.change(lambda draft, data=data: [draft.take_in(Digest.of(one), one) for one in data])  # type: ignore[misc]
+        store.catalog.change(lambda draft, data=data: draft.take_in({Digest.of(one): one for one in data}))  # type: ignore[misc]
         store.file_all()
         sizes.append(pages())
     assert sizes[-1] <= sizes[2] + 5
@@ -293,9 +293,21 @@ def test_a_full_intake_takes_nothing_until_it_has_been_emptied(store: TakingIn) 
     assert intake.takes(A) is not None
 
 
+def test_of_many_blocks_an_intake_takes_the_small_ones_that_there_is_room_for(store: TakingIn) -> None:
+    intake = open_intake(store)
+    large = b"x" * (INTAKE_BLOCK_BYTES_MAX + 1)
+    store.files.put(B)
+    blocks = {Digest.of(data): data for data in (A, B, large, b"", C)}
+    assert list(intake.share(blocks)) == [Digest.of(A), Digest.of(C)]
+    intake.note(INTAKE_FULL_BYTES - len(A), INTAKE_FULL_BYTES)
+    assert list(intake.share(blocks)) == [Digest.of(A)]
+    intake.close()
+    assert intake.share(blocks) == {}
+
+
 def test_the_size_of_the_intake_counts_bytes_and_rows(store: TakingIn) -> None:
     def size_bytes_with(digest: Digest) -> int:
-        store.catalog.change(lambda draft: draft.take_in(digest, bytes(1000)))
+        store.catalog.change(lambda draft: draft.take_in({digest: bytes(1000)}))
         with store.catalog.view() as view:
             return view.intake_span()[0]
 

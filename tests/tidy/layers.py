@@ -28,7 +28,6 @@ ONLY = {"client": {"client", "errors", "model", "wire"}}
 """Parts that may import less than their layer allows: the client lives without a server."""
 
 HOMES = {
-    "granian": {"server"},
     "cheroot": {"server"},
     "uvloop": {"server"},
     "httptools": {"server"},

@@ -23,7 +23,7 @@ def test_imports_point_down_only() -> None:
         pytest.param("services/trees.py", "from mylist_dav.wire.ranges import parse", id="services and wire"),
         pytest.param("dav/app.py", "from mylist_dav.web import pages", id="siblings"),
         pytest.param("client/push.py", "from mylist_dav.services import trees", id="client and services"),
-        pytest.param("web/pages.py", "import granian", id="an engine outside of server"),
+        pytest.param("web/pages.py", "import cheroot", id="an engine outside of server"),
         pytest.param(
             "web/pages.py", "from wsgidav.wsgidav_app import WsgiDAVApp", id="wsgidav outside of dav"
         ),

@@ -89,9 +89,8 @@ def test_a_creation_date_is_in_the_form_of_rfc_3339() -> None:
 def test_the_date_header_is_formatted_once_a_second() -> None:
     now = [BIRTH_S + 0.1]
     header = DateHeader(lambda: now[0])
-    first = header.text()
+    first = header.encoded()
     now[0] += 0.8
-    assert header.text() is first
+    assert header.encoded() is first
     now[0] += 0.2
-    assert header.text() == "Sun, 06 Nov 1994 08:49:38 GMT"
     assert header.encoded() == b"Sun, 06 Nov 1994 08:49:38 GMT"

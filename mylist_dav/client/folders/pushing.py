@@ -5,6 +5,7 @@ Two requests at most when nothing has changed: what the flist holds is remembere
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -98,12 +99,10 @@ class Push:
             kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
             sending.read(walked.tree, walked.unread)
-            remote, made = asked.result(), False
+            remote = asked.result()
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
-            if remote.details is None and not self._wishes.dry_run:
-                remote, made = Remote(self._calls.create(self._wishes.private), {}), True
-            return self._push(walked, remote, sending, made)
+            return self._push(walked, remote, sending, crew)
 
     def _remote(self) -> Remote:
         """The head, its tree from the cache where that holds."""
@@ -112,17 +111,16 @@ class Push:
             return Remote(None, {})
         return Remote(details, known_tree(self._calls, self._trees, details, details.head_jid))
 
-    def _push(self, walked: Walked, remote: Remote, sending: Sending, made: bool) -> Pushed:
+    def _push(self, walked: Walked, remote: Remote, sending: Sending, crew: Crew) -> Pushed:
         known = {node.digest for node in remote.tree.values() if node.kind == FILE}
-        sent = self._hand_over(walked, known, sending)
-        there = None
-        try:
-            sending.run(None if self._wishes.dry_run else self._calls, known)
-            there = walked.stamps
-        finally:
-            self._hashes.save(there)
+        handed_over = self._hand_over(walked, known, sending)
+        made = remote.details is None and not self._wishes.dry_run
+        if made:
+            remote = self._send_new(sending, walked, crew)
+        else:
+            self._send(sending, walked, known)
         tree = {**walked.tree, **sending.nodes}
-        for path in sent - sending.nodes.keys():
+        for path in handed_over - sending.nodes.keys():
             del tree[path]
         left_out = walked.left_out | sending.left_out
         is_out = leaves_alone(self._ignoring, left_out)
@@ -157,6 +155,22 @@ class Push:
             assert hashed is not None, "what is remembered is not forgotten before it is read"
             sending.nodes[path], sending.contents[path] = walked.tree[path], hashed
         return lacking | walked.unread.keys()
+
+    def _send_new(self, sending: Sending, walked: Walked, crew: Crew) -> Remote:
+        """Make the flist, and meanwhile ask for what is missing: who has no other may send nothing before."""
+        making = crew.network.submit(self._calls.create, self._wishes.private)
+        self._send(sending, walked, set(), making.result)
+        return Remote(making.result(), {})
+
+    def _send(
+        self, sending: Sending, walked: Walked, known: set[str], ready: Callable[[], object] = lambda: None
+    ) -> None:
+        there = None
+        try:
+            sending.run(None if self._wishes.dry_run else self._calls, known, ready)
+            there = walked.stamps
+        finally:
+            self._hashes.save(there)
 
     def _exposures(self, details: Details | None) -> tuple[str, ...]:
         """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""

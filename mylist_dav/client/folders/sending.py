@@ -37,6 +37,11 @@ _ASK_AT_ONCE = 2
 _UNASKED_BYTES = 32 * 1024
 """What is no more than that is sent without asking: it takes no longer than the question."""
 
+_TRUST = 4
+_TRUSTED_BYTES_MAX = 16 * 1024
+"""Where a server has none of the blocks it was asked for, it is not asked for so many times as many small ones that
+come next: a question for a small block costs a good part of what sending it does."""
+
 KEPT_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -83,6 +88,7 @@ class Sending:
         self._hashes = hashes
         self._crew = crew
         self._calls: Calls | None = None
+        self._ready: Callable[[], object] = lambda: None
         self._clock = clock
         self._room = Room(kept_bytes_max)
         self.nodes: Tree = {}
@@ -95,6 +101,7 @@ class Sending:
         self._hashing = 0
         self._asking = 0
         self._ask_ids = _ASK_FIRST
+        self._trusted = 0  # blocks that are sent without asking
         self._uploading = 0
         self._bundle = Bundle(inside, crew.progress.moved)
         self._changed: set[str] = set()
@@ -114,12 +121,15 @@ class Sending:
         self._crew.progress.to_read_bytes = sum(stamps[path].size_bytes for path in unread)
         self._hash(unread, stamps)
 
-    def run(self, calls: Calls | None, known: Iterable[str]) -> None:
+    def run(
+        self, calls: Calls | None, known: Iterable[str], ready: Callable[[], object] = lambda: None
+    ) -> None:
         """Until all is hashed, and sent. calls: None hashes only. known: digests of contents that the server has.
 
+        ready: waits until blocks may be sent; asking does not wait for it.
         Afterwards `nodes` has the files with their digests, `contents` their blocks, and `left_out` those without.
         """
-        self._calls = calls
+        self._calls, self._ready = calls, ready
         self._known = frozenset(known)
         for path, hashed in self.contents.items():
             self._want(path, hashed)
@@ -219,6 +229,7 @@ class Sending:
     def _ask(self) -> None:
         """Ask for what waits, once it is as much as a question may be, or nothing more comes."""
         calls = self._calls
+        self._add_trusted()
         while calls is not None and self._waiting and self._asking < _ASK_AT_ONCE:
             if not self._hashing and not self._asking and self._waiting_bytes <= _UNASKED_BYTES:
                 sources = self._next_sources(len(self._waiting))
@@ -242,7 +253,20 @@ class Sending:
 
     def _was_told(self, sources: dict[str, Source], missing: set[str]) -> None:
         self._asking -= 1
+        self._trusted = _TRUST * len(sources) if len(missing) == len(sources) else 0
         self._add(sources, missing)
+
+    def _add_trusted(self) -> None:
+        """Those that wait, while the server is not to be asked for them."""
+        small = (
+            each for each, source in self._waiting.items() if source.block.size_bytes <= _TRUSTED_BYTES_MAX
+        )
+        sources = {each: self._waiting[each] for each in list(islice(small, self._trusted))}
+        for each, source in sources.items():
+            del self._waiting[each]
+            self._waiting_bytes -= source.block.size_bytes
+        self._trusted -= len(sources)
+        self._add(sources, set(sources))
 
     def _add(self, sources: dict[str, Source], missing: set[str]) -> None:
         for each, source in sources.items():
@@ -262,9 +286,13 @@ class Sending:
         self._uploading += 1
         self._crew.start(
             self._crew.network,
-            partial(calls.upload, len(bundle), bundle.tar_bytes, bundle.pieces),
+            partial(self._send, calls, bundle),
             partial(self._was_sent, bundle),
         )
+
+    def _send(self, calls: Calls, bundle: Bundle) -> dict[str, str]:
+        self._ready()
+        return calls.upload(len(bundle), bundle.tar_bytes, bundle.pieces)
 
     def _was_sent(self, bundle: Bundle, refused: dict[str, str]) -> None:
         self._uploading -= 1

@@ -45,7 +45,7 @@ def packing_of(head: bytes) -> Packing:
 def is_old_tar(head: bytes) -> bool:
     """Whether the first block is the header of a tar archive from before POSIX: only its checksum tells."""
     digits = head[148:156].strip(b" \0")
-    if not digits or not all(48 <= digit <= 55 for digit in digits):
+    if not digits or digits.strip(b"01234567"):
         return False
     return int(digits, 8) == sum(head[:148]) + 256 + sum(head[156:512])
 

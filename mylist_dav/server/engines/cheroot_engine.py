@@ -3,7 +3,7 @@
 Of cheroot the parts are used that hold up: it accepts, keeps idle connections in a selector, and runs a pool of
 threads. Its parser and its WSGI gateway are not: they let two readings of a request through, hold a whole chunk, answer
 Expect at once, and cannot cut a connection. A fresh connection goes to the selector first, so that silent ones cost no
-thread. A slow reader, uploader or header section does cost one: for many of these there are the other engines.
+thread. A slow reader, uploader or header section does cost one: for many of these there is uvloop.
 """
 
 from __future__ import annotations

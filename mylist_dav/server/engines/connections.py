@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from mylist_dav.server.exchanges.exchange import Exchanges
-from mylist_dav.server.exchanges.heads import SERVER_NAME
+from mylist_dav.server.exchanges.heads import date_lines
 from mylist_dav.wire.dates import DateHeader
 
 
@@ -53,7 +53,7 @@ class Connections:
         before, self.now = self.now, self.runtime.monotonic()
         if before:
             self.runtime.measures.lag.add(max(0.0, self.now - before - self.limits.sweep_seconds))
-        self.date_lines = b"Date: %b\r\nServer: %b\r\n" % (self._date.encoded(), SERVER_NAME.encode())
+        self.date_lines = date_lines(self._date.encoded())
         for connection in tuple(self.open):
             connection.sweep(self.now)
         self._timer = self.loop.call_later(self.limits.sweep_seconds, self.look)

@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
-import struct
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -21,23 +19,21 @@ from typing import cast
 
 from mylist_dav.errors import MylistError, TooSlow
 from mylist_dav.server.engines.connections import Connections
-from mylist_dav.server.engines.http1_stream import Http1Stream, head_bytes
+from mylist_dav.server.engines.http1_stream import Http1Stream
 from mylist_dav.server.engines.parsing import FEED_BYTES, RequestParser
+from mylist_dav.server.engines.sockets import reset_at_close
 from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import Asked
-from mylist_dav.server.exchanges.heads import framing_of
+from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, framing_of, head_bytes
 from mylist_dav.server.exchanges.runtime import log, new_request_id
-from mylist_dav.server.exchanges.stall import Stall
+from mylist_dav.server.exchanges.stall import Stall, unsent_bytes
 from mylist_dav.server.exchanges.streams import Gone
 from mylist_dav.wire.messages import Request, Response
 
 _BODY_AHEAD_BYTES = 64 * 1024
 """How much of a body may lie parsed and not yet fetched by its exchange."""
 _WRITE_HIGH_BYTES, _WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
-_ONE_WRITE_BYTES = 64 * 1024
 _TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of no seconds: the peer gets a reset, which no client takes for the end of a body."""
 
 
 class Http1Connection(RequestParser, asyncio.Protocol):
@@ -234,19 +230,15 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         shared = self.shared
         close = response.close or not keep_alive or shared.stopping
         framing = framing_of(request, response)
-        lines = shared.date_lines
-        if response.status >= 400 or request.request_id:
+        if response.status >= 400:
             request.request_id = request.request_id or new_request_id()
-            lines = b"X-Request-Id: %b\r\n%b" % (request.request_id.encode(), lines)
         body = response.body if framing.body and isinstance(response.body, bytes) else b""
         if framing.body and framing.length != len(body):
             log.error("%s %s: a body has another size than it says", request.method, request.target)
             self.cut()
             return 0
-        head = head_bytes(
-            response, framing, lines, request.http_version == "1.0", close, known=response.status < 400
-        )
-        if len(body) <= _ONE_WRITE_BYTES:
+        head = head_bytes(request, response, framing, shared.date_lines, close, known=response.status < 400)
+        if len(body) <= ONE_WRITE_BYTES:
             self._transport.write(head + body)
         else:
             self._transport.write(head)
@@ -333,7 +325,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             return
         if self._deaf or (self._ended and not self._held):
             if self._refusal is not None:
-                self._answer(Request("GET", "/", "", [], "", "", client=self._client), self._refusal, False)
+                self._answer(self.stand_in(), self._refusal, False)
             self._close()
 
     def _close(self) -> None:
@@ -409,7 +401,7 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         if self._linger_until:
             if now > self._linger_until:
                 self._transport.abort()
-        elif (self._write_paused or self._closing) and self._stall.lasts_too_long(self._transport, now):
+        elif (self._write_paused or self._closing) and self._stall.lasts(self._unsent_bytes(), now):
             self.cut()
         elif self._current is not None:
             self._current.check_pace(now)
@@ -419,6 +411,10 @@ class Http1Connection(RequestParser, asyncio.Protocol):
                 self._close_when_done()
         elif not self._write_paused and now - self._idle_since > self._idle_seconds:
             self._transport.close()
+
+    def _unsent_bytes(self) -> int:
+        in_kernel = unsent_bytes(self._transport.get_extra_info("socket"))
+        return self._transport.get_write_buffer_size() + in_kernel
 
     def stop(self) -> None:
         """See connections.Connection."""
@@ -432,5 +428,5 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             return
         raw = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError, AttributeError):
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_at_close(raw)
         self._transport.abort()

@@ -9,39 +9,12 @@ from typing import TYPE_CHECKING
 from mylist_dav.errors import TooSlow
 from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import expects_continue
-from mylist_dav.server.exchanges.heads import Framing, encode_headers, status_line
+from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, Framing, head_bytes
 from mylist_dav.server.exchanges.streams import Pace
 from mylist_dav.wire.messages import Request, Response
 
 if TYPE_CHECKING:
     from mylist_dav.server.engines.http1 import Http1Connection
-
-_ONE_WRITE_BYTES = 64 * 1024
-"""Up to this a piece is joined with its header section: one copy is cheaper than a second buffer."""
-
-
-def head_bytes(
-    response: Response, framing: Framing, date_lines: bytes, http_10: bool, close: bool, known: bool = False
-) -> bytes:
-    """The header section of a response. known: it may be given again.
-
-    Raises ValueError for a field that would break its line.
-    """
-    fields = response.encoded
-    if fields is None:
-        fields = encode_headers(response.headers)
-        if known:
-            response.encoded = fields
-    if framing.length is not None:
-        size = b"Content-Length: %d\r\n" % framing.length
-    elif framing.body and not http_10:
-        size = b"Transfer-Encoding: chunked\r\n"
-    else:
-        size = b""
-    keep = (
-        b"Connection: close\r\n\r\n" if close else b"Connection: keep-alive\r\n\r\n" if http_10 else b"\r\n"
-    )
-    return b"".join((status_line(response.status), fields, date_lines, size, keep))
 
 
 class Http1Stream:
@@ -170,15 +143,14 @@ class Http1Stream:
         finally:
             self._waiter = None
 
-    def begin(self, response: Response, framing: Framing, request_id: str) -> None:
+    def begin(self, response: Response, framing: Framing) -> None:
         """See Stream.begin. Decides whether the connection goes on."""
         http_10 = self.request.http_version == "1.0"
         self._chunked = framing.body and framing.length is None and not http_10
         endless = framing.body and framing.length is None and http_10
         shared = self._connection.shared
         self.close = self.close or response.close or endless or shared.stopping or self._too_much_unread()
-        lines = b"X-Request-Id: %b\r\n%b" % (request_id.encode(), shared.date_lines)
-        self._head = head_bytes(response, framing, lines, http_10, self.close)
+        self._head = head_bytes(self.request, response, framing, shared.date_lines, self.close)
 
     def _too_much_unread(self) -> bool:
         if self.complete:
@@ -193,7 +165,7 @@ class Http1Stream:
         size = len(piece)
         if self._chunked:
             self._connection.write(b"".join((head, b"%x\r\n" % size, piece, b"\r\n")))
-        elif size <= _ONE_WRITE_BYTES:
+        elif size <= ONE_WRITE_BYTES:
             self._connection.write(b"".join((head, piece)))
         else:
             return self._connection.write_large(head, piece)

@@ -1,4 +1,4 @@
-"""Requests out of bytes: llhttp, with the limits and refusals that both engines of our own connections share."""
+"""Requests out of bytes: llhttp, with the limits and refusals that both engines share."""
 
 from __future__ import annotations
 
@@ -122,6 +122,10 @@ class RequestParser:
         if not self._deaf:
             self._deaf = True
             self._refusal = plain_refusal(error, status)
+
+    def stand_in(self) -> Request:
+        """What a refusal is the answer to: no request, so only its client is known."""
+        return Request("GET", "/", "", [], "", "", client=self._client)
 
     # How it is done.
 

@@ -1,13 +1,18 @@
-"""Listening sockets: bound by the parent, so that a worker that dies loses no address and no waiting connection."""
+"""Listening sockets, bound by the parent, so that a worker that dies loses no address and no waiting connection.
+
+And how a connection is broken off.
+"""
 
 from __future__ import annotations
 
 import socket
+import struct
 from typing import NamedTuple
 
 from mylist_dav.errors import BadSettings
 
 _PORT_MAX = 65535
+_NO_LINGER = struct.pack("ii", 1, 0)
 _UNSENT_BYTES_MAX = 1024 * 1024
 """What the kernel takes of an answer beyond what is on its way to the client. By default it is up to 4 MiB of each
 connection, read and verified for a client that may never want it; with less than this, one that is quick waits."""
@@ -74,3 +79,8 @@ def _bind(address: Address, shared: bool) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def reset_at_close(connection: socket.socket) -> None:
+    """The peer is to get a reset when this is closed, which no client takes for the end of a body. Raises OSError."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

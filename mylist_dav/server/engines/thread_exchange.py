@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from mylist_dav.errors import Incomplete, MylistError
-from mylist_dav.server.engines.http1_stream import head_bytes
 from mylist_dav.server.engines.thread_stream import Message, ThreadStream
 from mylist_dav.server.exchanges.body_in import check_declared, check_received
 from mylist_dav.server.exchanges.body_out import BodyReader, Slice
 from mylist_dav.server.exchanges.budget import HeldBytes
 from mylist_dav.server.exchanges.exchange import BREAK_OFF, expects_continue
-from mylist_dav.server.exchanges.heads import SERVER_NAME, Framing, framing_of
+from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, Framing, date_lines, framing_of, head_bytes
 from mylist_dav.server.exchanges.runtime import Runtime, log, new_request_id
 from mylist_dav.server.exchanges.streams import Gone
 from mylist_dav.wire.dates import DateHeader
 from mylist_dav.wire.messages import BodySink, Request, Response
-
-_ONE_WRITE_BYTES = 64 * 1024
 
 
 class ThreadExchanges:
@@ -54,12 +52,13 @@ class ThreadExchanges:
 
     def refuse(self, stream: ThreadStream, response: Response) -> None:
         """Answer what is no request, and close."""
-        try:
-            stream.write(self._head(_NO_REQUEST, response, framing_of(_NO_REQUEST, response), True, ""))
-            if isinstance(response.body, bytes):
-                stream.write(response.body)
-        except Gone:
-            pass
+        request, sent, began = stream.stand_in(), 0, self.runtime.monotonic()
+        request.request_id = new_request_id()
+        body = response.body if isinstance(response.body, bytes) else b""
+        with contextlib.suppress(Gone):
+            _write_pieces(stream, self._head(request, response, framing_of(request, response), True), body)
+            sent = len(body)
+        self.runtime.note(request, response, sent, began)
         stream.close(unread=True)
 
     def _answer(self, stream: ThreadStream, message: Message) -> Response:
@@ -136,24 +135,12 @@ class ThreadExchanges:
             if reader is not None and framing.body:
                 first = reader.next_slice()
             close = self._closes(message, response, framing)
-            return (
-                response,
-                self._head(request, response, framing, close, request.request_id),
-                first,
-                framing,
-                close,
-            )
+            return response, self._head(request, response, framing, close), first, framing, close
         except Exception as error:  # noqa: BLE001 nothing has gone out yet, so there still is a status to choose
             response = replace(self.runtime.render(request, error), content_length=None, close=True)
             body = response.body if isinstance(response.body, bytes) else b""
             framing = Framing(len(body), request.method != "HEAD")
-            return (
-                response,
-                self._head(request, response, framing, True, request.request_id),
-                body,
-                framing,
-                True,
-            )
+            return response, self._head(request, response, framing, True), body, framing, True
 
     def _closes(self, message: Message, response: Response, framing: Framing) -> bool:
         request = message.request
@@ -163,13 +150,8 @@ class ThreadExchanges:
         )
         return response.close or not message.keep_alive or endless or unread or self.stopping
 
-    def _head(
-        self, request: Request, response: Response, framing: Framing, close: bool, request_id: str
-    ) -> bytes:
-        lines = b"Date: %b\r\nServer: %b\r\n" % (self._date.encoded(), SERVER_NAME.encode())
-        if request_id:
-            lines = b"X-Request-Id: %b\r\n%b" % (request_id.encode(), lines)
-        return head_bytes(response, framing, lines, request.http_version == "1.0", close)
+    def _head(self, request: Request, response: Response, framing: Framing, close: bool) -> bytes:
+        return head_bytes(request, response, framing, date_lines(self._date.encoded()), close)
 
     def _send_slices(
         self,
@@ -206,12 +188,9 @@ class ThreadExchanges:
         return message.complete and left >= 0
 
 
-_NO_REQUEST = Request("GET", "/", "", [], "", "")
-
-
 def _write_pieces(stream: ThreadStream, *pieces: Slice) -> None:
     """Write them, in one call when they are small."""
-    if sum(len(piece) for piece in pieces) <= _ONE_WRITE_BYTES:
+    if sum(len(piece) for piece in pieces) <= ONE_WRITE_BYTES:
         stream.write(b"".join(pieces))
         return
     for piece in pieces:

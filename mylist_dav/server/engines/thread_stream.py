@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 from collections import deque
 from dataclasses import dataclass, field
 
 from mylist_dav.errors import MylistError, TooSlow
 from mylist_dav.server.engines.parsing import FEED_BYTES, RequestParser
+from mylist_dav.server.engines.sockets import reset_at_close
 from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import expects_continue
 from mylist_dav.server.exchanges.runtime import Runtime
+from mylist_dav.server.exchanges.stall import Stall, unsent_bytes
 from mylist_dav.server.exchanges.streams import Gone, Pace
 from mylist_dav.wire.messages import Request, Response
 
 _BODY_READ_BYTES = 256 * 1024
-_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass
@@ -39,6 +39,7 @@ class ThreadStream(RequestParser):
         self._monotonic = runtime.monotonic
         self._socket = connection
         self._pace = Pace(runtime.limits)
+        self._stall = Stall(runtime.limits.write_stall_seconds)
         self._messages: deque[Message] = deque()
         self._continued = False
 
@@ -133,12 +134,16 @@ class ThreadStream(RequestParser):
     def write(self, data: Slice) -> None:
         """Send all of it. Raises Gone when the client has left, or takes nothing for write_stall_seconds."""
         view = memoryview(data)
-        try:
-            self._socket.settimeout(self._limits.write_stall_seconds)
-            while view:
+        self._stall.begin(self._monotonic())
+        while view:
+            try:
+                self._socket.settimeout(self._limits.sweep_seconds)
                 view = view[self._socket.send(view) :]
-        except OSError as error:
-            raise Gone from error
+            except TimeoutError as error:
+                if self._stall.lasts(len(view) + unsent_bytes(self._socket), self._monotonic()):
+                    raise Gone from error
+            except OSError as error:
+                raise Gone from error
 
     def close(self, unread: bool) -> None:
         """Close after what was written. Where input is left, read on a while: a reset would eat the answer."""
@@ -152,5 +157,5 @@ class ThreadStream(RequestParser):
     def cut(self) -> None:
         """Close with a reset."""
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_at_close(self._socket)
         self._socket.close()

@@ -15,9 +15,6 @@ from mylist_dav.server.engines.http1 import Http1Connection
 from mylist_dav.server.exchanges.exchange import Exchanges
 from mylist_dav.server.exchanges.runtime import Runtime
 
-_SLICE_BYTES = 1024 * 1024
-"""Larger than for others: what the kernel does not take of a slice stays in its block."""
-
 _LAST_SECONDS = 2.0
 """For sinks to abort after their connections were cut."""
 
@@ -42,7 +39,7 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
     at_once = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stopped, at_once)
-    exchanges = Exchanges(runtime, _SLICE_BYTES)
+    exchanges = Exchanges(runtime)
     connections = Connections(exchanges)
     servers = [
         await loop.create_server(

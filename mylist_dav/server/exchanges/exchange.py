@@ -1,4 +1,4 @@
-"""One exchange, from a checked header section to the last byte of the answer; the same for every asyncio engine.
+"""One exchange, from a checked header section to the last byte of the answer, on an event loop.
 
 The order of things: the front end is asked in a thread; a short declared body is there by then, so that one hop does
 all of a small request; a longer one is gathered on the loop and goes to the sink piece by piece. A long body out is
@@ -70,11 +70,9 @@ class _Unsendable(Exception):
 class Exchanges:
     """Runs exchanges of one worker on its event loop."""
 
-    def __init__(self, runtime: Runtime, slice_bytes: int | None = None) -> None:
-        """slice_bytes: of bodies that go out; else as the limits say."""
+    def __init__(self, runtime: Runtime) -> None:
         limits = runtime.limits
         self.runtime = runtime
-        self._slice_bytes = slice_bytes or limits.slice_bytes
         self._threads = CallThreads(limits.threads, limits.queued_calls)
         self._reading = CallThreads(max(limits.threads // 4, 2), limits.queued_calls)
         self._bodies = BodyBudget(limits.body_budget_bytes)
@@ -256,7 +254,8 @@ class Exchanges:
         """In a thread: a reader of the body with its first slice, so that what fails at once still has a status."""
         if isinstance(response.body, bytes):
             return _Answer(response)
-        reader = BodyReader(response.body, self.runtime.app.blocks, self._held, self._slice_bytes)
+        blocks, slice_bytes = self.runtime.app.blocks, self.runtime.limits.slice_bytes
+        reader = BodyReader(response.body, blocks, self._held, slice_bytes)
         try:
             if framing_of(request, response).body:
                 reader.begin()
@@ -288,7 +287,7 @@ class Exchanges:
         assert answer.response is not None
         framing = framing_of(request, answer.response)
         try:
-            stream.begin(answer.response, framing, request.request_id)
+            stream.begin(answer.response, framing)
             return answer, answer.response, framing
         except ValueError as error:
             if answer.reader is not None:
@@ -297,7 +296,7 @@ class Exchanges:
             body = response.body if isinstance(response.body, bytes) else b""
             response = replace(response, body=body, content_length=None)
             framing = framing_of(request, response)
-            stream.begin(response, framing, request.request_id)
+            stream.begin(response, framing)
             return _Answer(response), response, framing
 
 

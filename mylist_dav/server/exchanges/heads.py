@@ -5,7 +5,6 @@ What is refused here is refused because two parties on the way could read it in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
@@ -17,15 +16,18 @@ from mylist_dav.wire.hosts import parse_host
 from mylist_dav.wire.messages import Headers, Request, Response
 from mylist_dav.wire.targets import Target, split_target
 
-SERVER_NAME = "mylist-dav"
+ONE_WRITE_BYTES = 64 * 1024
+"""Up to this a piece of a body is joined with its header section: one copy is cheaper than a second write."""
+_SERVER_NAME = b"mylist-dav"
 _LENGTH_DIGITS_MAX = 18
 _REMEMBERED_CHARS = 300
 """Targets and hosts up to this are worth remembering (less than a MiB in all); well below every limit on them."""
 _WATCHED = frozenset(("host", "content-length", "transfer-encoding"))
 _BODYLESS = frozenset((204, 304))
 
-REASONS = {status.value: status.phrase for status in HTTPStatus}
-STATUS_LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in REASONS.items()}
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 def request_of(
@@ -135,9 +137,41 @@ def encode_headers(headers: Headers) -> bytes:
     return text.encode("latin-1")
 
 
-def status_line(status: int) -> bytes:
+def date_lines(date: bytes) -> bytes:
+    """The fields that every response has: Date, which is given here, and Server."""
+    return b"Date: %b\r\nServer: %b\r\n" % (date, _SERVER_NAME)
+
+
+def head_bytes(
+    request: Request, response: Response, framing: Framing, dated: bytes, close: bool, known: bool = False
+) -> bytes:
+    """The header section of a response, with X-Request-Id if the request has one.
+
+    dated: what date_lines gave. known: the response may be given again. Raises ValueError as encode_headers does.
+    """
+    http_10 = request.http_version == "1.0"
+    fields = response.encoded
+    if fields is None:
+        fields = encode_headers(response.headers)
+        if known:
+            response.encoded = fields
+    if request.request_id:
+        dated = b"X-Request-Id: %b\r\n%b" % (request.request_id.encode(), dated)
+    if framing.length is not None:
+        size = b"Content-Length: %d\r\n" % framing.length
+    elif framing.body and not http_10:
+        size = b"Transfer-Encoding: chunked\r\n"
+    else:
+        size = b""
+    keep = (
+        b"Connection: close\r\n\r\n" if close else b"Connection: keep-alive\r\n\r\n" if http_10 else b"\r\n"
+    )
+    return b"".join((_status_line(response.status), fields, dated, size, keep))
+
+
+def _status_line(status: int) -> bytes:
     """The first line of a response; the phrase is empty for a code without one."""
-    return STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()
 
 
 def plain_refusal(error: MylistError, status: int | None = None) -> Response:
@@ -145,8 +179,3 @@ def plain_refusal(error: MylistError, status: int | None = None) -> Response:
     text = f"{error}\n".encode()
     code = status or outcome(error).http
     return Response(code, [("Content-Type", "text/plain; charset=utf-8")], text, close=True)
-
-
-def lower_names(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Fields as an ASGI server gives them, as text."""
-    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in fields]

@@ -22,8 +22,9 @@ class EngineLimits:
     drain_bytes: an unread body of at most this is read and dropped to keep the connection; a longer one closes it.
     linger_seconds: how long a closing connection is still read, so that the client sees the answer.
     write_stall_seconds: a client that takes nothing of an answer for so long is cut off.
-    slice_bytes: what is handed to the transport at once. held_blocks_bytes: blocks kept while a client takes their
-    slices, all together; past it a block is asked for again for each slice.
+    slice_bytes: what is handed to a connection at once; what the kernel does not take of it stays in its block.
+    held_blocks_bytes: blocks kept while a client takes their slices, all together; past it a block is asked for again
+    for each slice.
     threads: calls of the front end at once. queued_calls: calls that wait for a thread; past it the answer is 503.
     connections: open at once. backlog: of the listening socket.
     stop_seconds: how long running requests may take after a stop is asked for.
@@ -43,7 +44,7 @@ class EngineLimits:
     drain_bytes: int = 256 * KIB
     linger_seconds: float = 5.0
     write_stall_seconds: float = 60.0
-    slice_bytes: int = 256 * KIB
+    slice_bytes: int = MIB
     held_blocks_bytes: int = 32 * MIB
     threads: int = 16
     queued_calls: int = 1024

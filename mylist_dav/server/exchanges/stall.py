@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
+import socket
 import struct
 import termios
 
@@ -28,26 +28,17 @@ class Stall:
         self._since = now
         self._waiting_bytes = -1
 
-    def lasts_too_long(self, transport: asyncio.Transport, now: float) -> bool:
-        """Whether nothing at all was taken for the whole limit."""
-        return self.lasts_at(transport.get_write_buffer_size() + _in_kernel_bytes(transport), now)
-
-    def lasts_at(self, waiting_bytes: int, now: float) -> bool:
-        """The same, of so many bytes that wait now."""
+    def lasts(self, waiting_bytes: int, now: float) -> bool:
+        """Whether nothing at all was taken for the whole limit. waiting_bytes: with what is in the kernel."""
         if waiting_bytes != self._waiting_bytes:
             self._waiting_bytes = waiting_bytes
             self._since = now
         return now - self._since > self._limit_seconds
 
 
-def _in_kernel_bytes(transport: asyncio.Transport) -> int:
-    raw = transport.get_extra_info("socket")
-    return 0 if raw is None else unsent_bytes(raw.fileno())
-
-
-def unsent_bytes(number: int) -> int:
-    """What the kernel has not delivered yet of the socket with this descriptor; 0 where it does not tell."""
+def unsent_bytes(connection: socket.socket | None) -> int:
+    """What the kernel has not delivered yet; 0 where it does not tell."""
     answer = b"\0\0\0\0"
     with contextlib.suppress(OSError, AttributeError, ValueError):
-        answer = fcntl.ioctl(number, termios.TIOCOUTQ, answer)
+        answer = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, answer)  # type: ignore[union-attr]
     return int(struct.unpack("i", answer)[0])

@@ -1,4 +1,4 @@
-"""What an engine offers to one exchange, and how patience with a client is measured."""
+"""What a connection offers to one exchange, and how patience with a client is measured."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Stream(Protocol):
         """
         ...
 
-    def begin(self, response: Response, framing: Framing, request_id: str) -> None:
-        """Queue the header section, with X-Request-Id. Called once, before the first send."""
+    def begin(self, response: Response, framing: Framing) -> None:
+        """Queue the header section. Called once, before the first send."""
         ...
 
     def send(self, piece: Slice) -> int:

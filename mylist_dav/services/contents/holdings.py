@@ -29,6 +29,7 @@ from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.services.rights import is_admin, reach, require_admin, require_bringing
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX, BlockStore
+from mylist_dav.store.blockstore.intake import Intake
 from mylist_dav.store.catalog import Catalog, Draft, View
 from mylist_dav.store.catalog.holdings import Holdings as KnownTo
 
@@ -109,16 +110,18 @@ class Holdings:
         remove_file: Callable[[Digest], object],
         clock: Callable[[], int],
         grace_ns: int,
+        intake: Intake,
     ) -> None:
         """blocks: a store that reads from disk, not a cache. remove_file: removes the file of a block.
 
-        grace_ns: how long a condemned block stays.
+        grace_ns: how long a condemned block stays. intake: where small blocks may go, when it is open.
         """
         self._catalog = catalog
         self._blocks = blocks
         self._remove_file = remove_file
         self._clock = clock
         self._grace_ns = grace_ns
+        self._intake = intake
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -206,23 +209,29 @@ class Holdings:
         refs = [BlockRef(digest, len(data)) for digest, data in group.items()]
         with self._catalog.view() as view:
             self._refuse_over_quota(view, actor, refs)
+        taken = self._intake.share(group)
         for attempt in range(ATTEMPTS_MAX):
             with self._blocks.batch() as batch:
                 for digest, data in group.items():
-                    batch.put(data, digest)
+                    if digest not in taken:
+                        batch.put(data, digest)
                 batch.commit()
             try:
-                return self._catalog.change(lambda draft: self._note(draft, actor, refs))
+                return self._catalog.change(lambda draft: self._note(draft, actor, refs, taken))
             except BlocksGone:
                 if attempt == ATTEMPTS_MAX - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _note(self, draft: Draft, actor: Actor, refs: list[BlockRef]) -> set[Digest]:
+    def _note(
+        self, draft: Draft, actor: Actor, refs: list[BlockRef], taken: dict[Digest, bytes]
+    ) -> set[Digest]:
+        """taken: those of the blocks that have no file yet, and are stored by this very transaction."""
         require_bringing(draft, actor)
         known = self._holdings(draft, actor).known(ref.digest for ref in refs)  # of others' nothing is told
         new = {ref.digest for ref in refs if ref.digest not in known}
         self._refuse_over_quota(draft, actor, refs)
+        self._intake.came(draft.take_in(taken))
         draft.register_blocks(refs)
         draft.add_uploads(actor.account, refs, draft.now_ns + UPLOAD_NS)
         size_bytes = sum(ref.size_bytes for ref in refs)

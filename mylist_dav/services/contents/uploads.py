@@ -120,7 +120,7 @@ class Uploads:
         )
         existing = _check(draft, tree, place, upload.actor, upload.conditions, draft.now_ns)
         if content.unstored and self._intake is not None:
-            self._intake.came(draft.take_in(recipe.digest, content.unstored))
+            self._intake.came(draft.take_in({recipe.digest: content.unstored}))
         draft.register(recipe)
         tree.action, tree.note = Action.UPLOAD, f"put /{place.path}"
         tree.brought_bytes = recipe.size_bytes

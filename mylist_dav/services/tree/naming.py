@@ -54,13 +54,15 @@ def look_up(view: View, claims: Claims, contents: Iterable[Content]) -> Named:
     """What can be said of contents without reading any."""
     named = Named({}, {}, {}, [])
     missing: dict[Digest, None] = {}
-    for content in dict.fromkeys(contents):
+    once = dict.fromkeys(contents)
+    there = _blocks_there(view, claims, once)
+    for content in once:
         if content.size_bytes <= WHOLE_BYTES_MAX:
-            found = _short(view, claims, content)
+            found = _short(there, content)
         elif content.blocks is None:
-            found = _known(view, claims, content)
+            found = _known(view, claims, there, content)
         else:
-            found = _given(view, claims, content, content.blocks)
+            found = _given(there, content, content.blocks)
         match found:
             case Recipe() if (
                 content.blocks is None or found.chunker != GIVEN or _is_known(view, claims, found)
@@ -79,8 +81,22 @@ def look_up(view: View, claims: Claims, contents: Iterable[Content]) -> Named:
 _Found = Recipe | Reason | list[Digest]
 """A recipe, what is wrong, or the blocks that are missing."""
 
+_There = dict[Digest, int]
+"""The sizes of blocks that may be named and are here."""
 
-def _short(view: View, claims: Claims, content: Content) -> _Found:
+
+def _blocks_there(view: View, claims: Claims, contents: Iterable[Content]) -> _There:
+    """Of all blocks that are named, or whose digest is that of a whole. The right is looked at before the block is."""
+    asked: dict[Digest, None] = {}
+    for content in contents:
+        if content.size_bytes <= WHOLE_BYTES_MAX or content.blocks is None:
+            asked[content.digest] = None
+        elif _is_plausible(content.size_bytes, content.blocks):
+            asked.update((ref.digest, None) for ref in content.blocks)
+    return view.blocks_bytes(claims.blocks_named(asked))
+
+
+def _short(there: _There, content: Content) -> _Found:
     """A content that is one block, or none."""
     digest, size_bytes, blocks = content
     refs = (BlockRef(digest, size_bytes),) if size_bytes else ()
@@ -88,37 +104,33 @@ def _short(view: View, claims: Claims, content: Content) -> _Found:
         return Reason.RECIPE
     if not size_bytes or digest == EMPTY:
         return Recipe(EMPTY, 0, "", ()) if not size_bytes and digest == EMPTY else Reason.SIZE
-    there_bytes = view.block_bytes(digest) if claims.may_name_block(digest) else None
+    there_bytes = there.get(digest)
     if there_bytes is None:
         return [digest]
     return Recipe(digest, size_bytes, "", refs) if there_bytes == size_bytes else Reason.SIZE
 
 
-def _known(view: View, claims: Claims, content: Content) -> _Found:
+def _known(view: View, claims: Claims, there: _There, content: Content) -> _Found:
     """A content of several blocks, that are not told; or one that is a block, which needs no proof."""
     digest, size_bytes, _ = content
     recipe = view.known_recipe(digest) if claims.may_name_content(digest) else None
     if recipe is None:
-        there_bytes = view.block_bytes(digest) if claims.may_name_block(digest) else None
+        there_bytes = there.get(digest)
         if there_bytes is None:
             return [digest]
         recipe = Recipe(digest, there_bytes, GIVEN, (BlockRef(digest, there_bytes),))
     return recipe if recipe.size_bytes == size_bytes else Reason.SIZE
 
 
-def _given(view: View, claims: Claims, content: Content, blocks: tuple[BlockRef, ...]) -> _Found:
+def _given(there: _There, content: Content, blocks: tuple[BlockRef, ...]) -> _Found:
     """A content of several blocks, with these blocks."""
     if not _is_plausible(content.size_bytes, blocks):
         return Reason.RECIPE
     once = dict.fromkeys(blocks)
-    missing = [ref.digest for ref in once if not claims.may_name_block(ref.digest)]
+    missing = [ref.digest for ref in once if ref.digest not in there]
     if missing:
         return missing
-    there = {ref: view.block_bytes(ref.digest) for ref in once}
-    missing = [ref.digest for ref, there_bytes in there.items() if there_bytes is None]
-    if missing:
-        return missing
-    if any(there_bytes != ref.size_bytes for ref, there_bytes in there.items()):
+    if any(there[ref.digest] != ref.size_bytes for ref in once):
         return Reason.RECIPE
     return Recipe(content.digest, content.size_bytes, GIVEN, blocks)
 

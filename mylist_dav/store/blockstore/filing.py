@@ -8,8 +8,8 @@ blocks a second, three rounds: the bare system calls (bench/blocks.py) 2,800-3,7
 (append and fdatasync in groups, block files unsynced) 3,300-5,400; no sync at all 3,900-6,100. The disk already joins
 the fsyncs of threads into one commit of its own journal, so a leader gains little; a journal beside the catalog gains
 less than a factor of two and needs a replay that must never be wrong. The log of the catalog is a journal that is there
-and synced anyway: small uploads put their blocks into it (intake.py) and gain a factor of three. Those with many blocks
-at once use a batch: 10,000 a second.
+and synced anyway: small blocks of uploads go into it (intake.py) and gain a factor of three. Many larger ones at once,
+and those of imports, use a batch: 10,000 a second.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The intake: small blocks of single uploads, stored in the transaction that makes them a file of a tree.
+"""The intake: small blocks, stored in the transaction that makes them a file of a tree, or notes who brought them.
 
-A block file costs a create, a rename and two or three syncs; a row that travels with the commit costs nearly nothing,
-for its sync is that of the commit. So small blocks land in the catalog, durable and seen by all processes, and are
-brought to their files in groups a little later (filer.py). A block is stored if it has a file, a row, or both.
+A block file costs a create, a rename and two or three syncs, the first ones of a store a new folder each; a row that
+travels with the transaction costs nearly nothing, for its sync is that of the transaction. So small blocks land in the
+catalog, durable and seen by all processes, and are brought to their files in groups a little later (filer.py). A block
+is stored if it has a file, a row, or both.
 
 A row is removed only after the file is durable. So whoever finds no file and then no row looks for the file again.
 """
@@ -12,12 +13,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.digest import Digest
 from mylist_dav.store.blocks import BlockBatch, BlockStore
-from mylist_dav.store.catalog import Catalog
+from mylist_dav.store.catalog import INTAKE_ROW_BYTES, Catalog
 
 INTAKE_BLOCK_BYTES_MAX = 16 * 1024
 """The largest block that is taken in. Beyond, writing the bytes three times costs what the syncs do."""
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 class IntakeBlocks(BlockStore):
     """Blocks in files, and those that are still in the intake of the catalog.
 
-    Only uploads put blocks there, with Draft.take_in; whatever is put here becomes a file at once.
+    Blocks come there with Draft.take_in alone; whatever is put here becomes a file at once.
     """
 
     def __init__(self, files: BlockStore, catalog: Catalog) -> None:
@@ -122,12 +123,24 @@ class Intake:
 
         A block that has a file belongs there: the store knows whether the file is whole and durable.
         """
-        if self._on_more is None or not 0 < len(data) <= INTAKE_BLOCK_BYTES_MAX:
-            return None
-        if self._size_bytes >= INTAKE_FULL_BYTES:
+        if not self._has_room(len(data)):
             return None
         digest = Digest.of(data)
         return None if self._files.has(digest) else digest
+
+    def share(self, blocks: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
+        """The same for many: those that are to be taken in, as far as there is room for them."""
+        taken, taken_bytes = {}, 0
+        for digest, data in blocks.items():
+            if self._has_room(len(data), taken_bytes) and not self._files.has(digest):
+                taken[digest] = data
+                taken_bytes += len(data) + INTAKE_ROW_BYTES
+        return taken
+
+    def _has_room(self, size_bytes: int, taken_bytes: int = 0) -> bool:
+        """For a block of this size, beside others that are to be taken in together with it."""
+        small = self._on_more is not None and 0 < size_bytes <= INTAKE_BLOCK_BYTES_MAX
+        return small and self._size_bytes + taken_bytes < INTAKE_FULL_BYTES
 
     def note(self, size_bytes: int, newest: int) -> None:
         """Somebody has looked: the intake takes up so much, up to this position."""
@@ -135,7 +148,7 @@ class Intake:
         self._grown(size_bytes)
 
     def came(self, position: int) -> None:
-        """A block was taken in there; 0 when it was there before."""
+        """Blocks were taken in, up to there; 0 when all were there before."""
         if position:
             self._grown(position - self._begin)
 

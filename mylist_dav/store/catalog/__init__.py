@@ -33,9 +33,10 @@ from mylist_dav.store.catalog.states import States
 from mylist_dav.store.catalog.transactions import Catalog, Pulse, Writes
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
-from mylist_dav.store.catalog.views import IntakeRow, View
+from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 
 __all__ = [
+    "INTAKE_ROW_BYTES",
     "WALK_PAGE",
     "Ahead",
     "Catalog",

@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
-from mylist_dav.store.catalog.holdings import array
-from mylist_dav.store.catalog.rows import Statements, unpack_blocks
+from mylist_dav.store.catalog.rows import Statements, array, unpack_blocks
 
 LEASE_NS = 3600 * 1_000_000_000
 """How long a lease lasts unless it is kept."""

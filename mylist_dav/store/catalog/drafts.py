@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from mylist_dav.errors import BlocksGone, Exists, NotFound, OutOfQuota
 from mylist_dav.model.actors import Actor
@@ -19,7 +19,7 @@ from mylist_dav.store.catalog.figures import Upkept, note_upkept
 from mylist_dav.store.catalog.holdings import add_uploads, end_uploads
 from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
-from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, pack_blocks, to_flist
+from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, array, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
 from mylist_dav.store.catalog.trees import ROOT_PARENT
 from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
@@ -276,35 +276,32 @@ class Draft(View, AccountWrites):
 
     def revive_blocks(self, blocks: Iterable[BlockRef]) -> list[BlockRef]:
         """Let these blocks stay, condemned ones too; returns those that are not here any more, or of another size."""
-        missing: list[BlockRef] = []
-        for ref in blocks:
-            rows = self._sql.execute(
-                "SELECT size_bytes, state FROM block WHERE digest = ?", (ref.digest,)
-            ).fetchall()
-            if not rows or rows[0][0] != ref.size_bytes or rows[0][1] not in ("stored", "condemned"):
-                missing.append(ref)
-            elif rows[0][1] == "condemned":
-                self._sql.execute(
-                    "UPDATE block SET state = 'stored', since_ns = NULL WHERE digest = ?", (ref.digest,)
-                )
+        wanted = list(blocks)
+        there = self.blocks_bytes(ref.digest for ref in wanted)
+        missing = [ref for ref in wanted if there.get(ref.digest) != ref.size_bytes]
+        self._sql.execute(
+            "UPDATE block SET state = 'stored', since_ns = NULL"
+            " WHERE digest IN (SELECT value FROM carray(?)) AND state = 'condemned'",
+            (array(ref.digest for ref in wanted if there.get(ref.digest) == ref.size_bytes),),
+        )
         return missing
 
     # -- intake ------------------------------------------------------------------------------------------------
 
-    def take_in(self, digest: Digest, data: bytes) -> int:
-        """Store a block right here, until it is filed; returns its position, 0 when the intake has had it.
+    def take_in(self, blocks: Mapping[Digest, bytes]) -> int:
+        """Store blocks right here, until they are filed; returns the newest position, 0 when the intake has had all.
 
         What is there already is written anew only when its bytes are not these.
         """
-        rows = self._sql.execute(
+        rows = self._sql.executemany(
             "INSERT INTO intake (position, digest, data, added_ns)"
             " VALUES (max(coalesce((SELECT max(position) FROM intake), 0), 0) + ?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
             " WHERE data <> excluded.data RETURNING position",
-            (len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns),
+            [(len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns) for digest, data in blocks.items()],
         ).fetchall()
-        self._taken_in.add(digest)
-        return int(rows[0][0]) if rows else 0
+        self._taken_in.update(blocks)
+        return int(rows[-1][0]) if rows else 0
 
     def drop_intake(self, rows: Iterable[IntakeRow]) -> None:
         """Remove blocks that have been filed; one that was dropped and has come again since stays."""

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import apsw
-
 from mylist_dav.model.actors import Reach
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
-from mylist_dav.store.catalog.rows import Statements
+from mylist_dav.store.catalog.rows import Statements, array
 
 _READABLE = (
     "(?4 OR NOT f.private OR f.account_id = ?2"
@@ -56,11 +54,6 @@ class Pending(NamedTuple):
 
     quota_bytes: int | None
     held_bytes: int
-
-
-def array(values: Iterable[bytes]) -> object:
-    """Values for carray(), which takes at least one: digests of 32 bytes never equal the empty one."""
-    return apsw.carray(tuple(values) or (b"",))
 
 
 class Holdings:

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+import apsw
+
 from mylist_dav.model.contents import BlockRef, Recipe
 from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import Entry, Flist, Kind
@@ -32,6 +34,11 @@ class Statements(Protocol):
     def executemany(self, statements: str, sequenceofbindings: Iterable[Sequence[Any]]) -> Rows: ...
 
     def changes(self) -> int: ...
+
+
+def array(values: Iterable[bytes]) -> object:
+    """Values for carray(), which takes at least one: digests of 32 bytes never equal the empty one."""
+    return apsw.carray(tuple(values) or (b"",))
 
 
 ENTRY_COLUMNS = (

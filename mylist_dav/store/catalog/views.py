@@ -27,6 +27,7 @@ from mylist_dav.store.catalog.rows import (
     FLIST_COLUMNS,
     LOCK_COLUMNS,
     Statements,
+    array,
     to_entry,
     to_exposure,
     to_flist,
@@ -212,12 +213,14 @@ class View(AccountReads):
         ).fetchall()
         return to_recipe(rows[0]) if rows else None
 
-    def block_bytes(self, digest: Digest) -> int | None:
-        """The size of a block that is here and stays unless nobody needs it; None when it is not, or going."""
+    def blocks_bytes(self, digests: Iterable[Digest]) -> dict[Digest, int]:
+        """The sizes of those of these blocks that are here and stay unless nobody needs them."""
         rows = self._sql.execute(
-            "SELECT size_bytes FROM block WHERE digest = ? AND state IN ('stored', 'condemned')", (digest,)
-        ).fetchall()
-        return int(rows[0][0]) if rows else None
+            "SELECT b.digest, b.size_bytes FROM carray(?) i CROSS JOIN block b ON b.digest = i.value"
+            " WHERE b.state IN ('stored', 'condemned')",
+            (array(digests),),
+        )
+        return {Digest(digest): size_bytes for digest, size_bytes in rows}
 
     def claims(self, reach: Reach, now_ns: int) -> Claims:
         """Which blocks and contents somebody may name."""

@@ -29,6 +29,8 @@ from mylist_dav.services.rights import may_read
 from mylist_dav.services.upkeep.collecting import Collected
 from mylist_dav.services.upkeep.leases import Lease
 from mylist_dav.store.blocks import BLOCK_BYTES_MAX
+from mylist_dav.store.blockstore.filer import Round
+from mylist_dav.store.blockstore.intake import INTAKE_BLOCK_BYTES_MAX
 from tests.services.libraries import GRACE_HOURS, OTHER, SITE, Store, store_at
 
 LONG = random.Random(5).randbytes(3 * 1024 * 1024)
@@ -322,6 +324,69 @@ def test_bringing_is_recorded(store: Store) -> None:
     bring(store, ROOT, b"abc")
     (row,) = store.library.audit.rows(OPERATOR, Wanted(action=Action.UPLOAD_BLOCKS))
     assert (row.account, row.size_bytes) == ("root", 3)
+
+
+# -- the intake -------------------------------------------------------------------------------------------------
+
+SMALL, ANOTHER = b"small", b"another"
+LARGE = LONG[: INTAKE_BLOCK_BYTES_MAX + 1]
+
+
+@pytest.fixture
+def taking(store: Store) -> Store:
+    """With an intake that nobody files from."""
+    store.library.intake.open(lambda size_bytes: None)
+    return store
+
+
+def has_file(store: Store, data: bytes) -> bool:
+    return store.library.files.has(Digest.of(data))
+
+
+def test_small_blocks_that_are_brought_wait_in_the_intake_and_are_there_at_once(taking: Store) -> None:
+    brought = bring(taking, ROOT, SMALL, LARGE, ANOTHER)
+    assert [one.state for one in brought] == [State.STORED] * 3
+    assert [has_file(taking, data) for data in (SMALL, LARGE, ANOTHER)] == [False, True, False]
+    assert present(taking, ROOT, *map(Digest.of, (SMALL, LARGE))) == [Digest.of(SMALL), Digest.of(LARGE)]
+    assert taking.library.blocks.get(Digest.of(SMALL)) == SMALL
+    assert [one.state for one in taking.library.holdings.verify(ROOT, [Digest.of(ANOTHER)])] == [State.OK]
+
+
+def test_a_small_block_that_has_a_file_stays_there_and_one_of_the_intake_is_taken_in_once(
+    store: Store,
+) -> None:
+    bring(store, ROOT, SMALL)
+    store.library.intake.open(lambda size_bytes: None)
+    assert [one.state for one in bring(store, ROOT, SMALL, ANOTHER)] == [State.PRESENT, State.STORED]
+    assert [one.state for one in bring(store, ROOT, SMALL, ANOTHER)] == [State.PRESENT, State.PRESENT]
+    with store.library.catalog.view() as view:
+        assert view.intake_digests() == [Digest.of(ANOTHER)]
+
+
+def test_what_is_in_the_intake_survives_a_restart_and_is_filed_then(tmp_path: Path) -> None:
+    path = tmp_path / "restarted"
+    with store_at(path) as before:
+        before.library.catalog.change(lambda draft: draft.add_account("root", Role.ADMIN))
+        before.library.intake.open(lambda size_bytes: None)
+        bring(before, ROOT, SMALL, ANOTHER)
+    with store_at(path) as after:
+        assert present(after, ROOT, Digest.of(SMALL)) == [Digest.of(SMALL)]
+        Round(after.library.catalog, after.library.files).file_slice()
+        assert has_file(after, SMALL)
+        assert has_file(after, ANOTHER)
+        assert after.library.blocks.get(Digest.of(ANOTHER)) == ANOTHER
+
+
+def test_blocks_of_the_intake_are_collected_and_deleted_like_others(taking: Store) -> None:
+    bring(taking, ROOT, SMALL, ANOTHER)
+    taking.clock.pass_hours(25)
+    assert taking.library.holdings.delete(ROOT, [Digest.of(SMALL)]).deleted == [Digest.of(SMALL)]
+    taking.collect()
+    taking.clock.pass_hours(GRACE_HOURS + 1)
+    taking.collect()
+    with taking.library.catalog.view() as view:
+        assert view.intake_digests() == []
+    assert present(taking, ROOT, Digest.of(SMALL), Digest.of(ANOTHER)) == []
 
 
 # -- verifying, deleting ----------------------------------------------------------------------------------------
