@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.load import Answer, Connection, Driven, Job, drive, single
+from bench.load import LOCAL, Answer, Connection, Driven, Job, Wrk, drive, single, wrk
 from bench.peers import Server
 from bench.scene import Scene, Unexpected, expect
 
@@ -89,11 +89,10 @@ def puts(scene: Scene) -> None:
         for turn in scene.rounds():
             for server in servers:
                 spent_seconds = server.cpu_seconds()
-                driven = drive(server.port, single(_new_files(server, turn)), CLIENTS, scene.seconds)
-                scene.cpu(measure.name, server, len(driven.waits_seconds), spent_seconds)
-                expect(f"{server.name} PUT", max(driven.statuses), 201)
-                measure.add(server.name, driven.per_second)
-                slowest.add(server.name, driven.wait_ms(0.99))
+                said = _put_new_files(server, f"{turn}-", scene)
+                scene.cpu(measure.name, server, said.answers, spent_seconds)
+                measure.add(server.name, said.per_second)
+                slowest.add(server.name, said.p99_ms)
             measure.add("the disk itself", disk.files_per_second(scene.seconds))
     if not scene.one_core:
         measure.at_least(1.5, "wsgidav")
@@ -236,9 +235,19 @@ def _timed(
     return 1000 * seconds
 
 
-def _new_files(server: Server, turn: int) -> Iterator[bytes]:
-    for number in itertools.count():
-        yield server.request("PUT", f"/new/{turn}-{number}.bin", os.urandom(FILE_BYTES))
+def _put_new_files(server: Server, names: str, scene: Scene) -> Wrk:
+    """Load a server with new files. Raises Unexpected unless it says that all were made, and has some of them."""
+    path = f"{server.prefix}/new/{names}"
+    script = ["new_files.lua", path]
+    url = f"http://{LOCAL}:{server.port}/"
+    said = wrk(url, server.headers, CLIENTS, scene.seconds, script=script, pinned=scene.one_core)
+    if said.failed:
+        raise Unexpected(f"{server.name}: {said.failed} PUTs failed")
+    for number in (said.answers // 4, said.answers // 2):  # wrk asks for the first one twice
+        answer = server.ask("GET", f"/new/{names}{number}")
+        if (answer.status, answer.body[:64].rstrip()) != (200, f"{path}{number}".encode()):
+            raise Unexpected(f"{server.name} has not stored {path}{number}")
+    return said
 
 
 def _as_rclone(server: Server, top: str, count: int, each: int) -> Iterator[Job]:

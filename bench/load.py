@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -323,11 +324,24 @@ class Wrk(NamedTuple):
     failed: int
 
 
-def wrk(url: str, headers: dict[str, str], connections: int, seconds: float) -> Wrk:
-    """Run wrk with one thread on the core of the clients."""
-    command = ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s"]
-    command += ["--latency", *(part for item in headers.items() for part in ("-H", f"{item[0]}: {item[1]}"))]
-    printed = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+def wrk(
+    url: str,
+    headers: dict[str, str],
+    connections: int,
+    seconds: float,
+    *,
+    script: list[str] | None = None,
+    pinned: bool = True,
+) -> Wrk:
+    """Run wrk with one thread; pinned: on the core of the clients. script: one of this folder, and its arguments."""
+    command = ["taskset", "-c", str(CLIENT_CORE)] if pinned else []
+    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    command += [part for item in headers.items() for part in ("-H", f"{item[0]}: {item[1]}")]
+    if script:
+        command += ["-s", str(Path(__file__).with_name(script[0])), url, "--", *script[1:]]
+    else:
+        command.append(url)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = re.search(r"Requests/sec: +([\d.]+)", printed)
     answers = re.search(r"(\d+) requests in ", printed)
     p99 = re.search(r"99% +([\d.]+)(us|ms|s)\b", printed)

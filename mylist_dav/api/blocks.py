@@ -32,7 +32,7 @@ from mylist_dav.wire.responder import Representation, file_response
 
 _TAG = "Blocks"
 _IDS_BYTES_MAX = 1024 * 1024
-_PIECE_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 _TAR = "application/x-tar"
 _LINES = "application/x-ndjson"
 _POLICY: Headers = [("Content-Security-Policy", "sandbox")]

@@ -18,7 +18,6 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
 from mylist_dav.model.paths import TreePath
 
-CONNECTIONS = 4
 IDS_MAX = 10_000
 """Block ids in one question."""
 

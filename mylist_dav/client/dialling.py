@@ -13,19 +13,24 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from ssl import SSLContext, create_default_context
 from typing import Any, NamedTuple
 
 import httpcore
 import httpx
 
-from mylist_dav.errors import Forbidden
+from mylist_dav.errors import Forbidden, MylistError
 
-CONNECTIONS = 4
+CONNECTIONS = 8
+"""To one server at most. Over a long way each begins slowly, so more of them carry more at first."""
+
 CONNECT_SECONDS = 15.0
 TIMEOUT_SECONDS = 60.0
 RATE_BYTES_MIN = 256
@@ -66,10 +71,7 @@ def plain_client(
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         return httpx.Client(base_url=url, timeout=timeout, limits=limits, follow_redirects=False)
     context = httpx.create_ssl_context() if url.startswith("https:") else None
-    transport = _Transport(url, dial_plainly, context, connections, patience.rate_bytes_min)
-    return httpx.Client(
-        base_url=url, transport=transport, timeout=timeout, follow_redirects=False, trust_env=False
-    )
+    return Client(url, _Transport(url, dial_plainly, context, connections, patience.rate_bytes_min), timeout)
 
 
 def pinned_client(
@@ -79,13 +81,8 @@ def pinned_client(
     patience = patience or Patience(rate_bytes_min=PINNED_RATE_BYTES_MIN)
     if context is None and url.startswith("https:"):
         context = create_default_context()
-    return httpx.Client(
-        base_url=url,
-        transport=_Transport(url, dial, context, CONNECTIONS, patience.rate_bytes_min),
-        timeout=httpx.Timeout(patience.timeout_seconds, connect=patience.connect_seconds),
-        follow_redirects=False,
-        trust_env=False,
-    )
+    transport = _Transport(url, dial, context, CONNECTIONS, patience.rate_bytes_min)
+    return Client(url, transport, httpx.Timeout(patience.timeout_seconds, connect=patience.connect_seconds))
 
 
 def dial_plainly(host: str, port: int, timeout_seconds: float | None) -> socket.socket:
@@ -125,6 +122,21 @@ class Pinned:
         raise refused
 
 
+class Client(httpx.Client):
+    """A client of one server, which can be dialled before there is anything to ask."""
+
+    def __init__(self, url: str, transport: _Transport, timeout: httpx.Timeout) -> None:
+        super().__init__(
+            base_url=url, transport=transport, timeout=timeout, follow_redirects=False, trust_env=False
+        )
+        self._dial_ahead = transport.dial_ahead
+
+    def dial_ahead(self, connections: int) -> None:
+        """Begin to open so many connections, which the next requests take that need new ones."""
+        assert self.timeout.connect is not None
+        self._dial_ahead(connections, self.timeout.connect)
+
+
 def _has_proxy(url: str) -> bool:
     """Whether the environment names a proxy for a server."""
     parts = httpx.URL(url)
@@ -140,13 +152,19 @@ class _Transport(httpx.BaseTransport):
         self, url: str, dial: Dial, context: SSLContext | None, connections: int, rate_bytes_min: int
     ) -> None:
         self._origin = _origin(httpx.URL(url))
+        self._network = _Network(dial, rate_bytes_min)
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=_KEPT_SECONDS,
-            network_backend=_Network(dial, rate_bytes_min),
+            network_backend=self._network,
         )
+
+    def dial_ahead(self, connections: int, timeout_seconds: float) -> None:
+        _, host, port = self._origin
+        if port is not None:
+            self._network.dial_ahead(host.decode("ascii"), port, timeout_seconds, connections)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if _origin(request.url) != self._origin:
@@ -168,6 +186,7 @@ class _Transport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._pool.close()
+        self._network.close()
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
@@ -204,6 +223,17 @@ class _Network(httpcore.NetworkBackend):
     def __init__(self, dial: Dial, rate_bytes_min: int) -> None:
         self._dial = dial
         self._rate_bytes_min = rate_bytes_min
+        self._ahead = deque[_Ahead]()
+
+    def dial_ahead(self, host: str, port: int, timeout_seconds: float, connections: int) -> None:
+        """Begin to open connections. They are taken in this order, each within seconds or not at all."""
+        for _ in range(connections):
+            self._ahead.append(_Ahead(partial(self._dial, host, port, timeout_seconds)))
+
+    def close(self) -> None:
+        """Close what was opened and never needed."""
+        while self._ahead:
+            self._ahead.popleft().close()
 
     def connect_tcp(
         self,
@@ -214,9 +244,46 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         with _foreign(httpcore.ConnectTimeout, httpcore.ConnectError):
-            connection = self._dial(host, port, timeout)
+            connection = self._dialled_ahead() or self._dial(host, port, timeout)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Stream(connection, self._rate_bytes_min)
+
+    def _dialled_ahead(self) -> socket.socket | None:
+        with suppress(IndexError):
+            while True:
+                connection = self._ahead.popleft().take()
+                if connection is not None:
+                    return connection
+        return None
+
+
+class _Ahead:
+    """A connection that a thread of its own opens. Then exactly one of take and close is called."""
+
+    def __init__(self, dial: Callable[[], socket.socket]) -> None:
+        self._dial = dial
+        self._opened: socket.socket | None = None
+        self._opened_at = 0.0
+        self._thread = threading.Thread(target=self._open, name="dial-ahead", daemon=True)
+        self._thread.start()
+
+    def take(self) -> socket.socket | None:
+        """None when it could not be opened, or is too old: then it is dialled anew, and an error said."""
+        self._thread.join()
+        if self._opened is not None and time.monotonic() - self._opened_at > _KEPT_SECONDS:
+            self._opened.close()
+            return None
+        return self._opened
+
+    def close(self) -> None:
+        self._thread.join()
+        if self._opened is not None:
+            self._opened.close()
+
+    def _open(self) -> None:
+        with suppress(OSError, MylistError):
+            self._opened = self._dial()
+        self._opened_at = time.monotonic()
 
 
 class Stream(httpcore.NetworkStream):

@@ -21,7 +21,7 @@ from mylist_dav.client.answers import (
     refusal,
     retry_after_seconds,
 )
-from mylist_dav.client.dialling import CONNECTIONS, Patience, plain_client
+from mylist_dav.client.dialling import CONNECTIONS, Client, Patience, plain_client
 from mylist_dav.client.packing import Pieces, packed_body
 from mylist_dav.errors import Busy, Conflict, MylistError
 
@@ -122,6 +122,11 @@ class Link:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def dial_ahead(self, connections: int) -> None:
+        """Many questions will come soon: begin to open so many connections for them."""
+        if isinstance(self._http, Client):  # and no proxy is in between
+            self._http.dial_ahead(connections)
 
     def json(self, method: str, path: str, document: object = None, **more: Any) -> Fields:
         """The JSON object of an answer. more: of Asked. Raises what the status says, Unreachable, AnswerLost."""

@@ -19,6 +19,7 @@ from mylist_dav.client.link import TRIES, Link
 from mylist_dav.client.packing import packed_body
 from mylist_dav.errors import Busy, Conflict, Forbidden, MylistError
 from mylist_dav.model.names import FlistName
+from tests.server.small_peer import read_body
 
 DETAILS = {"head_jid": 3, "created_ns": 7, "exposures": []}
 Answer = tuple[int, dict[str, str], object]
@@ -32,7 +33,7 @@ class Scripted(BaseHTTPRequestHandler):
     seen: list[tuple[str, str, bytes]]
 
     def do_GET(self) -> None:
-        self.seen.append((self.command, self.path, self._body()))
+        self.seen.append((self.command, self.path, read_body(self)))
         answer = self.answers.pop(0)
         if answer is None:
             self.close_connection = True
@@ -46,17 +47,6 @@ class Scripted(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     do_POST = do_GET
-
-    def _body(self) -> bytes:
-        """As it was before it was packed and cut into chunks."""
-        if self.headers.get("transfer-encoding") != "chunked":
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        else:
-            body = b""
-            while size_bytes := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size_bytes + 2)[:-2]
-            self.rfile.readline()
-        return zstandard.decompress(body) if self.headers.get("content-encoding") == "zstd" else body
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests print nothing."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpcore
+import httpx
 import pytest
 
-from mylist_dav.client.dialling import Stream, plain_client
+from mylist_dav.client.dialling import Client, Stream, plain_client
 from tests.server.small_peer import small_peer
 
 
@@ -77,3 +80,86 @@ def test_a_user_behind_a_proxy_goes_by_way_of_it(monkeypatch: pytest.MonkeyPatch
             assert http.get("/b").status_code == 200
     assert [path for _, path in proxy.seen] == ["/a"]
     assert [path for _, path in near.seen] == ["/b"]
+
+
+# -- ahead of the first question -----------------------------------------------------------------------------------
+
+
+class Door:
+    """Accepts connections, and answers each request on them with the number of its connection."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.ended = threading.Semaphore(0)
+        self._opened = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def await_opened(self, connections: int) -> None:
+        for _ in range(connections):
+            assert self._opened.acquire(timeout=20)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        talks = []
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                talks.append(threading.Thread(target=self._talk, args=(connection, len(talks))))
+                talks[-1].start()
+                self._opened.release()
+        for talk in talks:
+            talk.join()
+
+    def _talk(self, connection: socket.socket, number: int) -> None:
+        with connection:
+            while connection.recv(65536):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+        self.ended.release()
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    made = Door()
+    yield made
+    made.close()
+
+
+def dialling(url: str) -> Client:
+    http = plain_client(url)
+    assert isinstance(http, Client)
+    return http
+
+
+def test_connections_that_were_dialled_ahead_are_the_first_that_are_used(door: Door) -> None:
+    with dialling(door.url) as http:
+        http.dial_ahead(2)
+        door.await_opened(2)
+        found = [http.get("/").content for _ in range(2)]
+        assert found in ([b"0", b"0"], [b"1", b"1"])
+    for _ in range(2):  # the one that nobody needed is closed, too
+        assert door.ended.acquire(timeout=20)
+
+
+def test_connections_that_were_opened_long_ago_are_not_used(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mylist_dav.client.dialling._KEPT_SECONDS", -1.0)
+    with dialling(door.url) as http:
+        http.dial_ahead(2)
+        door.await_opened(2)
+        assert http.get("/").content == b"2"
+
+
+def test_what_cannot_be_dialled_ahead_is_said_when_it_is_needed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with dialling(url) as http:
+        http.dial_ahead(2)
+        with pytest.raises(httpx.ConnectError):
+            http.get("/")

@@ -373,7 +373,7 @@ class Asking(Calls):
 def asking(monkeypatch: pytest.MonkeyPatch) -> type[Asking]:
     """Questions about two blocks at first, and about any."""
     monkeypatch.setattr("mylist_dav.client.folders.sending._ASK_FIRST", 2)
-    monkeypatch.setattr("mylist_dav.client.folders.sending._UNASKED_BYTES", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.sending.UNASKED_BYTES", 0)
     monkeypatch.setattr(Asking, "asked", [], raising=False)
     return Asking
 

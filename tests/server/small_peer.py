@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import zstandard
 from nacl.signing import SigningKey
 
 from mylist_dav.model.digest import Digest
@@ -163,6 +164,20 @@ class SmallPeer:
 _BLANK = {"size_bytes": 0, "digest": None, "target": None, "content_type": None}
 
 
+def read_body(handler: BaseHTTPRequestHandler) -> bytes:
+    """The body of a request, as it was before it was packed and cut into chunks."""
+    file, headers = handler.rfile, handler.headers
+    if headers.get("transfer-encoding") != "chunked":
+        body = file.read(int(headers.get("content-length") or 0))
+    else:
+        body = b""
+        while size_bytes := int(file.readline(), 16):
+            body += file.read(size_bytes)
+            file.readline()
+        file.readline()
+    return zstandard.decompress(body) if headers.get("content-encoding") == "zstd" else body
+
+
 @contextmanager
 def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPeer]:
     """A peer that answers until the block ends. certificate: its file, and that of its key, for TLS."""
@@ -184,18 +199,8 @@ def small_peer(certificate: tuple[Path, Path] | None = None) -> Iterator[SmallPe
         def do_PUT(self) -> None:
             self._answer()
 
-        def _body(self) -> bytes:
-            if self.headers.get("transfer-encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("content-length", "0")))
-            pieces = []
-            while size_bytes := int(self.rfile.readline(), 16):
-                pieces.append(self.rfile.read(size_bytes))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(pieces)
-
         def _answer(self) -> None:
-            body = self._body()
+            body = read_body(self)
             parts = urlsplit(self.path)
             peer.seen.append((self.command, parts.path))
             peer.asked.append((dict(self.headers), body))

@@ -6,7 +6,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
-from mylist_dav.client.calls import CONNECTIONS, Calls
+from mylist_dav.client.calls import Calls
+from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.caches import Hashes, Trees
 from mylist_dav.client.folders.crew import Crew
 from mylist_dav.client.folders.fetching import Fetching

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from mylist_dav.client.calls import CONNECTIONS, Calls, Committed, Details, Lost, Missing
+from mylist_dav.client.calls import Calls, Committed, Details, Lost, Missing
+from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.caches import Hashes, Trees
 from mylist_dav.client.folders.crew import Crew
 from mylist_dav.client.folders.ignoring import Ignoring
@@ -21,7 +22,7 @@ from mylist_dav.client.folders.nodes import FILE, Tree, above
 from mylist_dav.client.folders.operations import Recipes, is_large, operations, tree_lines
 from mylist_dav.client.folders.planning import IsOut, Plan, changed_between, listed, plan, touching
 from mylist_dav.client.folders.progress import Show
-from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, Sending
+from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, UNASKED_BYTES, Sending
 from mylist_dav.client.folders.walking import Stamp, Walked, walk
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
 
@@ -98,7 +99,8 @@ class Push:
             crew.progress.entries = len(walked.tree)
             kept_bytes_max = 0 if self._wishes.dry_run else KEPT_BYTES_MAX
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
-            sending.read(walked.tree, walked.unread)
+            if sending.read(walked.tree, walked.unread) > UNASKED_BYTES and not self._wishes.dry_run:
+                self._calls.link.dial_ahead(CONNECTIONS - 1)
             remote = asked.result()
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")

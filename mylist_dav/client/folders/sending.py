@@ -14,7 +14,8 @@ from itertools import islice
 from threading import Lock
 from typing import NamedTuple
 
-from mylist_dav.client.calls import CONNECTIONS, Calls
+from mylist_dav.client.calls import Calls
+from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.bundles import BUNDLE_BYTES, Bundle, Source
 from mylist_dav.client.folders.caches import Hashes
 from mylist_dav.client.folders.crew import Crew
@@ -34,7 +35,7 @@ after one round trip: over a fresh connection a long question takes several."""
 _ASK_AT_ONCE = 2
 """Questions that are under way: the other connections are for blocks."""
 
-_UNASKED_BYTES = 32 * 1024
+UNASKED_BYTES = 32 * 1024
 """What is no more than that is sent without asking: it takes no longer than the question."""
 
 _TRUST = 4
@@ -108,8 +109,11 @@ class Sending:
         self._refused: dict[str, str] = {}
         self.sent_blocks = self.sent_bytes = 0
 
-    def read(self, tree: Tree, stamps: dict[str, Stamp]) -> None:
-        """Begin with the files of a tree that was walked: hashes that are remembered are used, other files are read."""
+    def read(self, tree: Tree, stamps: dict[str, Stamp]) -> int:
+        """Begin with the files of a tree that was walked: hashes that are remembered are used, other files are read.
+
+        Returns how many bytes are to be read.
+        """
         unread = []
         for path, stamp in stamps.items():
             hashed = self._hashes.get(path, stamp)
@@ -120,6 +124,7 @@ class Sending:
                 self.contents[path] = hashed
         self._crew.progress.to_read_bytes = sum(stamps[path].size_bytes for path in unread)
         self._hash(unread, stamps)
+        return self._crew.progress.to_read_bytes
 
     def run(
         self, calls: Calls | None, known: Iterable[str], ready: Callable[[], object] = lambda: None
@@ -231,7 +236,7 @@ class Sending:
         calls = self._calls
         self._add_trusted()
         while calls is not None and self._waiting and self._asking < _ASK_AT_ONCE:
-            if not self._hashing and not self._asking and self._waiting_bytes <= _UNASKED_BYTES:
+            if not self._hashing and not self._asking and self._waiting_bytes <= UNASKED_BYTES:
                 sources = self._next_sources(len(self._waiting))
                 self._add(sources, set(sources))
                 return
