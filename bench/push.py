@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -69,6 +70,7 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
                 if step == "changed":
                     changed, _ = (_change(each, turn) for each in trees)
                 for client in clients:
+                    ours.settle()
                     spent_seconds = _spent_seconds()
                     measures[step].add(client.name, client.push(tree, turn))
                     cpu = scene.measure(f"{measures[step].name}: CPU time of the client", "s")
@@ -148,6 +150,20 @@ class Mylist:
         seconds, printed = _timed(self._command("push", str(tree), f"admin/push-{turn}"), self._environ(turn))
         self.requests = json.loads(printed)["round_trips"]
         return seconds
+
+    def settle(self) -> None:
+        """Until the server has filed the small blocks: nobody else is measured meanwhile. Raises Unexpected."""
+        address = f"http://{self._place.address}:{self._port}/metrics"
+        ask = f"import urllib.request as r; print(r.urlopen(r.Request({address!r}, headers={{'Authorization':"
+        ask += f" 'Bearer {self._token}'}})).read().decode())"
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            told = _timed([*self._place.near, sys.executable, "-c", ask])[1]
+            found = re.search(r"^mylist_intake_bytes ([\d.e+]+)$", told, re.MULTILINE)
+            if found and float(found[1]) == 0:
+                return
+            time.sleep(0.5)
+        raise Unexpected("the server does not file what it has taken in")
 
     def replay(self, tree: Path, turn: int, step: str, changed: list[str], files: int) -> float:
         """Seconds of what rclone would ask for, in other flists of the same server.

@@ -21,8 +21,8 @@ from mylist_dav.model.chunking import CHUNK_BYTES_MAX
 from mylist_dav.model.digest import Digest
 
 BUNDLE_BYTES = 8 * 1024 * 1024
-BUNDLE_BLOCKS = 2_000
-"""What is sent before a connection waits for an answer. The server makes it durable bit by bit, as it comes."""
+BUNDLE_BLOCKS = 1_000
+"""What a server makes durable together, and what is sent before a connection waits for an answer."""
 
 _PIECE_BYTES = 256 * 1024
 

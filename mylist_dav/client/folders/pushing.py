@@ -129,8 +129,10 @@ class Push:
         contents = _Contents(sending, self._hashes, walked.stamps)
         race = _Race(self._calls, tree, self._wishes.delete, is_out, remote, contents)
         jid = remote.details.head_jid if remote.details else None
+        saved = crew.local.submit(self._hashes.save, walked.stamps)  # while the server works
         if race.plan and remote.details is not None and not self._wishes.dry_run:
             jid = race.run(remote.details.head_jid)
+        saved.result()
         if remote.details is not None and jid is not None and not self._wishes.dry_run:
             self._trees.keep(remote.details.moment, jid, race.result)
         return Pushed(
@@ -167,12 +169,11 @@ class Push:
     def _send(
         self, sending: Sending, walked: Walked, known: set[str], ready: Callable[[], object] = lambda: None
     ) -> None:
-        there = None
         try:
             sending.run(None if self._wishes.dry_run else self._calls, known, ready)
-            there = walked.stamps
-        finally:
-            self._hashes.save(there)
+        except BaseException:
+            self._hashes.save()
+            raise
 
     def _exposures(self, details: Details | None) -> tuple[str, ...]:
         """Where the flist is shown. A place that shows it already is left as it is, with its pass phrase or list."""

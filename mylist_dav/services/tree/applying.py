@@ -307,7 +307,9 @@ class Applying:
         return parent
 
     def _insert(self, path: TreePath, new: NewEntry) -> None:
-        self._tree.insert(self._parent(path).entry_id, path.name, new)
+        """Make an entry where _place has found that something can be made."""
+        folder = self._tree.chain(path)[len(path) - 1]
+        self._tree.insert(folder.entry_id, path.name, new)
 
     def _refuse_root(self, path: TreePath) -> None:
         if not path:
