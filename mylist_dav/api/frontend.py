@@ -25,7 +25,7 @@ from mylist_dav.wire.clear import InClear
 from mylist_dav.wire.documents import read_document, read_query
 from mylist_dav.wire.documents.changes import refusal_members
 from mylist_dav.wire.messages import BodySink, FinishedSink, Request, Response, WholeBody
-from mylist_dav.wire.packed import coding_of, unpacked
+from mylist_dav.wire.packed import coding_of, require_coding, unpacked
 from mylist_dav.wire.targets import decode_path
 
 
@@ -91,8 +91,9 @@ class ApiFrontEnd:
 
     def _run(self, operation: Operation, call: Call) -> Response | BodySink:
         request, body = call.request, operation.body
+        if request.has_body:
+            _check_coding(request, body)
         if isinstance(body, Media):
-            _require_unpacked(request, body)
             found = self._finished(operation, call, operation.run(call))
         elif not request.has_body:
             return self._with_body(operation, call, b"")
@@ -155,10 +156,11 @@ def _method(request: Request) -> str:
     return "GET" if request.method == "HEAD" else request.method
 
 
-def _require_unpacked(request: Request, body: Media) -> None:
-    """Raises UnsupportedMedia for a coding of what is kept as it comes."""
-    if not body.packable and coding_of(request):
+def _check_coding(request: Request, body: type[BaseModel] | Media | None) -> None:
+    """Raises UnsupportedMedia for a coding that is not read, and for any of what is kept as it comes."""
+    if isinstance(body, Media) and not body.packable and coding_of(request):
         raise UnsupportedMedia(f"send {body.what} as it is, without a Content-Encoding")
+    require_coding(request)
 
 
 def _methods(found: Found) -> list[str]:

@@ -33,12 +33,15 @@ def coding_of(request: Request) -> str:
     return "" if coding == "identity" else coding
 
 
-def unpacked(request: Request, sink: BodySink) -> BodySink:
-    """The sink, or one before it that unpacks what comes. Raises UnsupportedMedia for another coding than zstd."""
-    coding = coding_of(request)
-    if coding not in ("", CODING):
+def require_coding(request: Request) -> None:
+    """Raises UnsupportedMedia for another coding than zstd."""
+    if coding_of(request) not in ("", CODING):
         raise UnsupportedMedia(f"a body comes as it is, or with Content-Encoding: {CODING}")
-    return Unpacking(sink) if coding else sink
+
+
+def unpacked(request: Request, sink: BodySink) -> BodySink:
+    """The sink, or one before it that unpacks what comes. The coding has been looked at."""
+    return Unpacking(sink) if coding_of(request) else sink
 
 
 class Unpacking:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from threading import Lock
 from typing import NamedTuple
 
@@ -262,15 +262,12 @@ class Sending:
         self._add(sources, missing)
 
     def _add_trusted(self) -> None:
-        """Those that wait, while the server is not to be asked for them."""
-        small = (
-            each for each, source in self._waiting.items() if source.block.size_bytes <= _TRUSTED_BYTES_MAX
-        )
-        sources = {each: self._waiting[each] for each in list(islice(small, self._trusted))}
-        for each, source in sources.items():
-            del self._waiting[each]
-            self._waiting_bytes -= source.block.size_bytes
-        self._trusted -= len(sources)
+        """The small ones that come first, while the server is not to be asked for them."""
+        first = islice(self._waiting.items(), self._trusted)
+        small = takewhile(lambda waiting: waiting[1].block.size_bytes <= _TRUSTED_BYTES_MAX, first)
+        count = len(list(small))
+        self._trusted -= count
+        sources = self._next_sources(count)
         self._add(sources, set(sources))
 
     def _add(self, sources: dict[str, Source], missing: set[str]) -> None:

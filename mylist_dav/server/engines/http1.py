@@ -27,7 +27,7 @@ from mylist_dav.server.exchanges.exchange import Asked
 from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, framing_of, head_bytes
 from mylist_dav.server.exchanges.runtime import log, new_request_id
 from mylist_dav.server.exchanges.stall import Stall, unsent_bytes
-from mylist_dav.server.exchanges.streams import Gone
+from mylist_dav.server.exchanges.streams import Gone, Pouring
 from mylist_dav.wire.messages import Request, Response
 
 _BODY_AHEAD_BYTES = 64 * 1024
@@ -368,6 +368,15 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             self._transport.write(bytes(piece[at : at + _WRITE_HIGH_BYTES]))
         return min(at + _WRITE_HIGH_BYTES, size)
 
+    def pouring(self) -> Pouring | None:
+        """See Stream.pouring."""
+        if self._closed or self._transport.is_closing() or self._transport.get_write_buffer_size():
+            return None
+        try:
+            return _Poured(os.dup(self._descriptor))
+        except OSError:
+            return None  # no descriptor is left
+
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""
         if self._write_paused and not self._closed:
@@ -430,3 +439,19 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         with contextlib.suppress(OSError, AttributeError):
             reset_at_close(raw)
         self._transport.abort()
+
+
+class _Poured:
+    """See Pouring. By a descriptor of its own: that of the connection may be another's by the time of a call."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def pour(self, piece: Slice) -> int:
+        try:
+            return os.write(self._descriptor, piece)
+        except OSError:
+            return 0  # it is full, or broken: the transport finds out
+
+    def close(self) -> None:
+        os.close(self._descriptor)

@@ -10,7 +10,7 @@ from mylist_dav.errors import TooSlow
 from mylist_dav.server.exchanges.body_out import Slice
 from mylist_dav.server.exchanges.exchange import expects_continue
 from mylist_dav.server.exchanges.heads import ONE_WRITE_BYTES, Framing, head_bytes
-from mylist_dav.server.exchanges.streams import Pace
+from mylist_dav.server.exchanges.streams import Pace, Pouring
 from mylist_dav.wire.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -170,6 +170,10 @@ class Http1Stream:
         else:
             return self._connection.write_large(head, piece)
         return size
+
+    def pouring(self) -> Pouring | None:
+        """See Stream.pouring."""
+        return None if self._chunked or self._head else self._connection.pouring()
 
     async def flushed(self, within_seconds: float | None) -> bool:
         """See Stream.flushed."""

@@ -21,10 +21,13 @@ from mylist_dav.server.exchanges.body_out import BodyReader, Slice
 from mylist_dav.server.exchanges.budget import BodyBudget, HeldBytes
 from mylist_dav.server.exchanges.heads import Framing, framing_of
 from mylist_dav.server.exchanges.runtime import Runtime, log, new_request_id
-from mylist_dav.server.exchanges.streams import Gone, Stream
+from mylist_dav.server.exchanges.streams import Gone, Pouring, Stream
 from mylist_dav.server.exchanges.threads import CallThreads
 from mylist_dav.server.watching.measures import Notes
 from mylist_dav.wire.messages import BodySink, Piece, Request, Response
+
+_POURED_BYTES_MAX = 8 * 1024 * 1024
+"""What a thread sends of one body before others have their turn."""
 
 _QUICK_SECONDS = 0.05
 """A client that has not taken a slice after so long is slow: its block is let go, and the next slice is not kept."""
@@ -329,7 +332,7 @@ class _Sender:
             piece = self._send(piece)
             ahead = None
             if quick and not piece and not (piece := reader.at_hand()):
-                ahead = self._threads.start(reader.next_slice)
+                ahead = self._threads.start(self._go_on, reader, self._stream.pouring())
             try:
                 quick = await self._stream.flushed(_QUICK_SECONDS)
                 if not quick:
@@ -344,10 +347,35 @@ class _Sender:
             if not piece:
                 piece = await (ahead or self._threads.start(reader.next_slice))
 
+    def _go_on(self, reader: BodyReader, pouring: Pouring | None) -> Slice:
+        """In a thread: read and send as long as the kernel takes it; returns the first slice that is to be sent.
+
+        A quick client takes it as fast as it is read. So it costs few changes of thread.
+        """
+        if pouring is None:
+            return reader.next_slice()
+        try:
+            poured_bytes = 0
+            while (piece := reader.next_slice()) and poured_bytes < _POURED_BYTES_MAX:
+                if not self._fits(piece):
+                    break
+                taken = pouring.pour(piece)
+                poured_bytes += taken
+                self.sent_bytes += taken
+                if taken < len(piece):
+                    return memoryview(piece)[taken:]
+            return piece
+        finally:
+            pouring.close()
+
+    def _fits(self, piece: Slice) -> bool:
+        length = self._framing.length
+        return length is None or self.sent_bytes + len(piece) <= length
+
     def _send(self, piece: Slice) -> Slice:
         """Send of a piece what can be sent; returns the rest."""
         size, length = len(piece), self._framing.length
-        if length is not None and self.sent_bytes + size > length:
+        if length is not None and not self._fits(piece):
             raise _short_of(length, self.sent_bytes + size)
         taken = self._stream.send(piece)
         self.sent_bytes += taken

@@ -15,8 +15,18 @@ class Gone(Exception):
     """The client has left, or was cut off: there is nobody to answer."""
 
 
+class Pouring(Protocol):
+    """Bytes of a body on their way from a thread to the kernel. To be closed there."""
+
+    def pour(self, piece: Slice) -> int:
+        """How much of it the kernel has taken; 0 also when the client has left. Never waits."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Stream(Protocol):
-    """One request being received and its response being sent. Used on the event loop only."""
+    """One request being received and its response being sent. Used on the event loop only, but for what it pours."""
 
     async def read(self) -> bytes:
         """The next bytes of the request body, as many as are there; b'' at its end.
@@ -32,6 +42,10 @@ class Stream(Protocol):
 
     def send(self, piece: Slice) -> int:
         """Send bytes of the body, or queue a copy of them; returns how many. The rest is for after flushed()."""
+        ...
+
+    def pouring(self) -> Pouring | None:
+        """A way to send from a thread, for the time of one call there; None while something waits to be sent."""
         ...
 
     async def flushed(self, within_seconds: float | None) -> bool:
