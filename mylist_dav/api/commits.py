@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from mylist_dav.api.conditions import conditions_of
+from mylist_dav.api.conditions import conditions_of, require_none
 from mylist_dav.api.flists import ADDRESS
 from mylist_dav.api.operations import Call, Operation
-from mylist_dav.errors import Invalid
 from mylist_dav.wire.cursors import cursor, read_cursor
 from mylist_dav.wire.documents import Paged, changes, flists
 
 COMMIT_BYTES_MAX = 32 * 1024 * 1024
 _TAG = "Commits"
-_PRECONDITIONS = ("if-match", "if-none-match", "if-unmodified-since")
 
 
 def operations() -> list[Operation]:
@@ -54,8 +52,7 @@ def log(call: Call) -> flists.Commits:
 
 def commit(call: Call) -> changes.CommitTold:
     asked: changes.CommitAsked = call.body
-    if any(call.request.header(name) is not None for name in _PRECONDITIONS):
-        raise Invalid("a commit has its conditions in the body: base_jid, and the 'if' of a put")
+    require_none(call.request, "a commit has its conditions in the body: base_jid, and the 'if' of a put")
     done = call.library.changes.commit(
         call.actor,
         call.flist_name,

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from mylist_dav.errors import Invalid
 from mylist_dav.model.conditions import UNCONDITIONAL, Conditions, StateList
 from mylist_dav.wire.dates import parse_http_date
 from mylist_dav.wire.ifheader import TaggedList, parse_if, submitted_tokens
 from mylist_dav.wire.messages import Request
 from mylist_dav.wire.preconditions import parse_entity_tags
+
+_PRECONDITIONS = ("if-match", "if-none-match", "if-unmodified-since")
+
+
+def require_none(request: Request, instead: str = "nothing here has an entity tag") -> None:
+    """For what looks at no condition in a header: a change goes ahead on none that is not kept. Raises Invalid."""
+    for name in _PRECONDITIONS:
+        if request.header(name) is not None:
+            raise Invalid(f"{name.title()} is not looked at here: {instead}")
 
 
 def conditions_of(request: Request) -> Conditions:

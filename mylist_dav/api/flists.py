@@ -6,6 +6,7 @@ from itertools import groupby
 from urllib.parse import quote
 
 from mylist_dav.api.bodies import model_response
+from mylist_dav.api.conditions import require_none
 from mylist_dav.api.operations import Call, Operation
 from mylist_dav.model.entries import Flist
 from mylist_dav.model.names import FlistName
@@ -93,6 +94,7 @@ def get(call: Call) -> documents.FlistDetails:
 
 def change(call: Call) -> documents.FlistDetails:
     """Both settings at once, or neither."""
+    require_none(call.request)
     asked: documents.FlistSettings = call.body
     name = call.flist_name
     new_name = name if asked.name is None else FlistName.parse(asked.name)
@@ -104,6 +106,7 @@ def change(call: Call) -> documents.FlistDetails:
 
 
 def delete(call: Call) -> Response:
+    require_none(call.request)
     call.library.flists.delete(call.actor, call.flist_name)
     return empty()
 
@@ -114,12 +117,14 @@ def labels(call: Call) -> documents.LabelsTold:
 
 
 def set_label(call: Call) -> documents.LabelTold:
+    require_none(call.request)
     asked: documents.RevisionAsked = call.body
     label = call.library.labels.set(call.actor, call.flist_name, call.names["label"], asked.jid)
     return documents.LabelTold.of(label)
 
 
 def remove_label(call: Call) -> Response:
+    require_none(call.request)
     call.library.labels.remove(call.actor, call.flist_name, call.names["label"])
     return empty()
 

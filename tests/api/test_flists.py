@@ -178,6 +178,22 @@ def test_what_may_not_be_read_is_not_there_and_what_may_not_be_written_is_forbid
     assert bert.http.post("/flist/upload", params={"name": admin.name}, content=b"x").status_code == 403
 
 
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
+def test_no_change_goes_ahead_on_a_condition_that_is_not_looked_at(admin: Asking, name: str) -> None:
+    admin.put("a", b"a")
+    before = admin.ask("GET", "")
+    for method, path, body in (
+        ("PATCH", "", {"private": True}),
+        ("DELETE", "", None),
+        ("PUT", "labels/one", {"jid": 1}),
+        ("DELETE", "labels/one", None),
+        ("POST", "commits", {"operations": [{"op": "delete", "path": "a"}]}),
+    ):
+        told = admin.ask(method, path, body, 400, headers={name: '"1"'})
+        assert told["detail"].startswith(f"{name} is not looked at here")
+    assert admin.ask("GET", "") == before
+
+
 def test_labels_and_rollback(admin: Asking) -> None:
     admin.put("a", b"a")
     admin.put("b", b"b")
