@@ -18,7 +18,7 @@ from mylist_dav.client.folders.hashing import Hashed, Unsteady, hash_short, read
 from mylist_dav.client.folders.ignoring import PATTERNS_MAX, Ignoring
 from mylist_dav.client.folders.inside import Inside, Near
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK, Block, Node
-from mylist_dav.client.folders.walking import Walked, stamp_of, walk
+from mylist_dav.client.folders.walking import Stamp, Walked, stamp_of, walk
 from mylist_dav.errors import Invalid, NotFound
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
 from mylist_dav.model.digest import EMPTY
@@ -294,6 +294,25 @@ def test_files_that_are_gone_are_forgotten(folder: Path, tmp_path: Path) -> None
     hashes.save({"one": stamp_of((folder / "one").lstat())})
     assert remembered(tmp_path, folder, "one") is not None
     assert remembered(tmp_path, folder, "two") is None
+
+
+def test_files_may_be_read_while_others_are_written_down(folder: Path, tmp_path: Path) -> None:
+    class Reading(dict[str, Stamp]):
+        """Whenever it is asked for a file, another one is read."""
+
+        def __contains__(self, path: object) -> bool:
+            hashes.keep(f"new {path}", stamp, LONG, stamp.ctime_ns + GRAIN_NS)
+            return super().__contains__(path)
+
+    write(folder, "one", "two")
+    for path, hashed in (("one", hash_short(b"x")), ("two", LONG)):
+        remember(tmp_path, folder, path, hashed)
+    stamp = stamp_of((folder / "one").lstat())
+    hashes = Hashes(tmp_path, folder)
+    hashes.keep("three", stamp, LONG, stamp.ctime_ns + GRAIN_NS)
+    hashes.save(Reading(one=stamp, two=stamp, three=stamp))
+    assert hashes.get("new one", stamp) == LONG
+    assert set(Hashes(tmp_path, folder).known) == {"one", "two", "three"}
 
 
 def test_a_damaged_cache_is_no_cache(folder: Path, tmp_path: Path) -> None:

@@ -86,8 +86,11 @@ class Hashes:
         self._changed |= certain or was == stamp  # a row of another stamp misleads nobody
 
     def save(self, there: Mapping[str, Stamp] | None = None) -> None:
-        """Write it down, if it is new. there: all the files there are, others are forgotten; None: it is not known."""
-        known, long = self._remembered
+        """Write it down, if it is new. there: all the files there are, others are forgotten; None: it is not known.
+
+        Files may be read meanwhile, by another thread: they are written down the next time.
+        """
+        known, long = self._remembered.known.copy(), self._remembered.long.copy()
         if not self._changed and (there is None or known.keys() <= there.keys()):
             return
         files = known if there is None else {path: row for path, row in known.items() if path in there}
