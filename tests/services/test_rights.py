@@ -508,7 +508,7 @@ def test_contents_may_be_named_by_those_who_may_read_them(
     with library.catalog.view() as view:
         claims = view.claims(reach(actor), library.clock())
         assert claims.may_name_content(Digest.of(content)) == there
-        assert claims.may_name_block(Digest.of(content)) == there
+        assert list(claims.blocks_named([Digest.of(content)])) == [Digest.of(content)] * there
         assert not claims.may_name_content(Digest.of(b"unknown"))
 
 
