@@ -167,6 +167,7 @@ class Catalog:
         self._readers.close()
         self._writer.close(True)
         self._turn.close()
+        self._pen.close()
 
     def _connect(self, busy: Callable[[int], bool] | None) -> apsw.Connection:
         return connect(self._path, durability=self._durability, busy=busy, readonly=True)

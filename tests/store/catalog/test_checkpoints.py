@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -107,3 +108,18 @@ def test_the_log_is_not_copied_again_before_it_has_grown(catalogs: list[Catalog]
     assert woken == [100, 200, 301, 100]
     del checkpointer._wake.set
     checkpointer.close()
+
+
+def test_a_catalog_that_was_closed_keeps_no_file_open(path: Path) -> None:
+    def opened() -> list[str]:
+        names = []
+        for link in list(Path("/proc/self/fd").iterdir()):
+            with suppress(FileNotFoundError):  # it was that of the folder
+                names.append(str(link.readlink()))
+        return [name for name in names if name.startswith(str(path.parent))]
+
+    catalog = Catalog(path, clock=Clock(), durability="os")
+    write(catalog, b"something")
+    assert opened()
+    catalog.close()
+    assert opened() == []
