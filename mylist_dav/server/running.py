@@ -13,13 +13,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mylist_dav.errors import BadSettings
 from mylist_dav.server.app import App
+from mylist_dav.server.balance import Balance, Share
 from mylist_dav.server.cores import keep_to_one_core
 from mylist_dav.server.doors.doors import Door
 from mylist_dav.server.engines.sockets import Address, listen
@@ -92,19 +93,27 @@ def _serve(
     """One worker for each share of the sockets, or this process if that is all; the first one has the doors too."""
     first_core = os.getpid()  # servers that run side by side begin at different ones
 
-    def begin(number: int, told: Callable[[], None]) -> None:
+    def begin(number: int, told: Callable[[], None], share: Share | None = None) -> None:
         if service.one_core_each:
             keep_to_one_core(first_core + number)
-        work(service, shares[number], told, doors if number == 0 else [])
+        work(service, shares[number], told, doors if number == 0 else [], share)
 
     if service.workers == 1:
         begin(0, ready)
         return 0
-    return Workers(service.limits, begin).run(service.workers, ready)
+    with closing(Balance(service.workers)) as balance:
+        workers = Workers(
+            service.limits, lambda number, told: begin(number, told, balance.share_of(number)), balance.ended
+        )
+        return workers.run(service.workers, ready)
 
 
 def work(
-    service: Service, sockets: list[socket.socket], ready: Callable[[], None], doors: Sequence[Door] = ()
+    service: Service,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    doors: Sequence[Door] = (),
+    share: Share | None = None,
 ) -> None:
     """Be a worker: make the app, run the engine until it is stopped, close the app."""
     give_back_freed_blocks()
@@ -118,7 +127,7 @@ def work(
         if app.board is not None:
             app.measures.begin(app.board(service.run))
         with holes_given_back(), _doors_served(app, doors, service.limits, access_log):
-            engine(Runtime(app, service.limits, access_log), sockets, ready)
+            engine(Runtime(app, service.limits, access_log, share=share), sockets, ready)
     finally:
         app.measures.end()
         app.close()

@@ -38,9 +38,13 @@ class _Worker:
 class Workers:
     """The parent of worker processes. It must have no other threads, and be the main thread."""
 
-    def __init__(self, limits: EngineLimits, work: Work) -> None:
+    def __init__(
+        self, limits: EngineLimits, work: Work, ended: Callable[[int], None] = lambda number: None
+    ) -> None:
+        """ended: called here with the number of a worker that has ended."""
         self._limits = limits
         self._work = work
+        self._ended = ended
         self._workers: list[_Worker] = []
         self._signals = 0
         self._ready_out, self._ready_in = os.pipe()
@@ -120,6 +124,7 @@ class Workers:
                 continue
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
+                self._ended(worker.number)
                 codes.append(os.waitstatus_to_exitcode(status))
                 self._plan_restart(worker, codes[-1])
         return codes

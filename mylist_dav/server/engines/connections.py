@@ -38,6 +38,7 @@ class Connections:
         self.runtime = exchanges.runtime
         self.front_end = exchanges.runtime.front_end
         self.limits = exchanges.runtime.limits
+        self.share = exchanges.runtime.share
         self.loop = asyncio.get_running_loop()
         self.stopping = False
         self.open: set[Connection] = set()
@@ -63,13 +64,20 @@ class Connections:
         if len(self.open) >= self.limits.connections or self.stopping:
             return False
         self.open.add(connection)
+        self._count()
         return True
 
     def leave(self, connection: Connection) -> None:
         """A connection has ended."""
         self.open.discard(connection)
+        self._count()
         if self.stopping and not self.open and not self._emptied.done():
             self._emptied.set_result(None)
+
+    def _count(self) -> None:
+        """Tell the other workers how many there are."""
+        if self.share is not None and not self.stopping:
+            self.share.has_open(len(self.open))
 
     async def stop(self) -> None:
         """Close idle connections, and let running exchanges end within stop_seconds."""

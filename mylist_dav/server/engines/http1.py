@@ -43,9 +43,11 @@ class Http1Connection(RequestParser, asyncio.Protocol):
     parser bounds. A deaf connection parses nothing more; it closes when what it has accepted is answered.
     """
 
-    def __init__(self, shared: Connections, scheme: str = "http") -> None:
+    def __init__(self, shared: Connections, scheme: str = "http", stays: bool = False) -> None:
+        """stays: it was passed to this worker by another, and is not passed on again."""
         super().__init__(shared.limits, scheme)
         self.shared = shared
+        self._stays = stays
         self._transport: asyncio.Transport
         self._descriptor = -1
         self._current: Http1Stream | None = None
@@ -70,6 +72,12 @@ class Http1Connection(RequestParser, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # that of uvloop is no subclass
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        share = self.shared.share
+        if share is not None and not self._stays and share.pass_on(self._descriptor):
+            self._deaf = self._closing = True
+            transport.abort()  # which closes it here, and tells the client nothing
+            return
         if not self.shared.admit(self):
             self._deaf = self._closing = True
             transport.write(_TOO_MANY)
@@ -78,7 +86,6 @@ class Http1Connection(RequestParser, asyncio.Protocol):
         transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES, low=_WRITE_LOW_BYTES)
         peer = transport.get_extra_info("peername")
         self._client = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._descriptor = transport.get_extra_info("socket").fileno()
         self._idle_since = self.shared.now
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 import uvloop
 
+from mylist_dav.server.balance import Share
 from mylist_dav.server.engines.connections import Connections
 from mylist_dav.server.engines.http1 import Http1Connection
 from mylist_dav.server.exchanges.exchange import Exchanges
-from mylist_dav.server.exchanges.runtime import Runtime
+from mylist_dav.server.exchanges.runtime import Runtime, log
 
 _LAST_SECONDS = 2.0
 """For sinks to abort after their connections were cut."""
@@ -47,17 +48,58 @@ async def _serve(runtime: Runtime, sockets: Sequence[socket.socket], ready: Call
         )
         for each in sockets
     ]
+    arrivals = _Arrivals(connections, runtime.share) if runtime.share is not None else None
+    if arrivals is not None:
+        arrivals.begin()
     ready()
     await stopped.wait()
     exchanges.stop_waiting()
     for server in servers:
         server.close()
+    if arrivals is not None:
+        arrivals.end()
     stopping = asyncio.ensure_future(connections.stop())
     await asyncio.wait([stopping, asyncio.ensure_future(at_once.wait())], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     connections.cut()
     await exchanges.wait_idle(_LAST_SECONDS)
     exchanges.close()
+
+
+class _Arrivals:
+    """Connections that other workers have passed on."""
+
+    def __init__(self, connections: Connections, share: Share) -> None:
+        self._connections = connections
+        self._share = share
+        self._beginning: set[asyncio.Task[object]] = set()
+
+    def begin(self) -> None:
+        """Have them passed to this worker from here on."""
+        self._share.has_open(0)
+        self._connections.loop.add_reader(self._share.incoming, self._take)
+
+    def end(self) -> None:
+        """Take no more."""
+        self._share.takes_no_more()
+        self._connections.loop.remove_reader(self._share.incoming)
+
+    def _take(self) -> None:
+        try:
+            while (passed := self._share.take()) is not None:
+                task = self._connections.loop.create_task(self._go_on(passed))
+                self._beginning.add(task)
+                task.add_done_callback(self._beginning.discard)
+        except OSError as error:
+            log.error("a connection that another worker has passed on is lost: %s", error)
+
+    async def _go_on(self, passed: socket.socket) -> None:
+        try:
+            await self._connections.loop.connect_accepted_socket(
+                lambda: Http1Connection(self._connections, stays=True), passed
+            )
+        except OSError:  # it has ended meanwhile
+            passed.close()
 
 
 def _stop(stopped: asyncio.Event, at_once: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from random import SystemRandom
 from mylist_dav.errors import MylistError
 from mylist_dav.outcomes import outcome
 from mylist_dav.server.app import App
+from mylist_dav.server.balance import Share
 from mylist_dav.server.exchanges.heads import plain_refusal
 from mylist_dav.server.exchanges.limits import EngineLimits
 from mylist_dav.server.watching.access_log import AccessLog, Visit, without_secrets
@@ -28,6 +29,7 @@ class Runtime:
     """The app, the limits and the access log of a worker, and how errors become answers.
 
     monotonic: seconds from any origin; wall: seconds since the epoch.
+    share: of the balance among several workers.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Runtime:
         access_log: AccessLog | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        share: Share | None = None,
     ) -> None:
         self.app = app
         self.front_end = app.front_end
@@ -45,6 +48,7 @@ class Runtime:
         self.access_log = access_log
         self.monotonic = monotonic
         self.wall = wall
+        self.share = share
 
     def render(self, request: Request, error: Exception) -> Response:
         """The answer for an error: of the front end for ours, without any detail for a foreign one, which is logged."""
