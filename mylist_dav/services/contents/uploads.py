@@ -24,7 +24,7 @@ from mylist_dav.store.contents import ContentWriter
 
 
 class Stored(NamedTuple):
-    """A file that has been committed; created: there was none before. jid: of the head after it."""
+    """A file that has been committed; created: there was none before."""
 
     entry: Entry
     created: bool
@@ -124,6 +124,7 @@ class Uploads:
         draft.register(recipe)
         tree.action, tree.note = Action.UPLOAD, f"put /{place.path}"
         tree.brought_bytes = recipe.size_bytes
+        draft.leave(tree)
         mtime_ns = draft.now_ns if upload.mtime_ns is None else upload.mtime_ns
         return put_content(tree, place, existing, recipe, mtime_ns, upload.content_type)
 

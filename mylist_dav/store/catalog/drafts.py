@@ -21,17 +21,55 @@ from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, array, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
-from mylist_dav.store.catalog.trees import ROOT_PARENT
+from mylist_dav.store.catalog.trees import ROOT_PARENT, Way
 from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
 
 _DRAFTED = (
     f"SELECT {FLIST_COLUMNS}, f.next_entry_id, EXISTS (SELECT 1 FROM lock l WHERE l.flist_id = f.flist_id)"
 )
 _FLIST = f"{_DRAFTED} FROM account a CROSS JOIN flist f USING (account_id)"
+_FLIST_BY_NAME = f"{_FLIST} WHERE a.name = ? AND f.name = ?"
 _FLIST_BY_ID = f"{_DRAFTED} FROM flist f CROSS JOIN account a USING (account_id)"
+_REGISTER = (
+    "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
+    " ON CONFLICT (digest) DO UPDATE SET state = 'stored', since_ns = NULL WHERE state <> 'stored'"
+)
+_NEWEST = "SELECT max(position) FROM intake"
+_TAKE_IN = (
+    "INSERT INTO intake (position, digest, data, added_ns) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
+    " WHERE data <> excluded.data"
+)
 _ALL_OF_A_FLIST = (
     "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "label", "flist",
 )  # fmt: skip
+
+
+class Handed:
+    """What a draft leaves to the next one in its transaction: a flist, and the folder in which something was changed.
+
+    Clients that write many small files write them into one flist, mostly into one folder. What is said here holds as
+    long as nothing has been written since, not even what was undone again: SQLite counts all of it.
+    """
+
+    __slots__ = ("_changes", "flist", "next_id", "unlocked", "way")
+
+    def __init__(self) -> None:
+        self._changes = -1
+        self.flist: Flist
+        self.next_id = 0
+        self.unlocked = False
+        self.way: Way
+
+    def leave(self, connection: Statements, tree: TreeDraft, unlocked: bool) -> None:
+        """Keep what is known of a tree after its commit; unlocked: the flist has no lock, expired or not."""
+        self.flist, self.next_id, self.way = tree.left()
+        self.unlocked = unlocked
+        self._changes = connection.total_changes()
+
+    def holds(self, connection: Statements) -> bool:
+        """Whether it is still so."""
+        return self._changes == connection.total_changes()
 
 
 class Draft(View, AccountWrites):
@@ -42,11 +80,17 @@ class Draft(View, AccountWrites):
         connection: Statements,
         now_ns: int,
         has_file: Callable[[Digest], bool] = lambda digest: True,
+        handed: Handed | None = None,
     ) -> None:
-        """has_file: whether a block has a file; asked about those that are registered anew."""
+        """has_file: whether a block has a file; asked about those that are registered anew.
+
+        handed: what the drafts of the transaction leave to each other.
+        """
         super().__init__(connection)
         self.now_ns = now_ns
         self._has_file = has_file
+        self._handed = handed or Handed()
+        self._leaves: TreeDraft | None = None
         self._trees: dict[int, TreeDraft] = {}
         self._next_ids: dict[int, tuple[Flist, int]] = {}
         self._unlocked: set[int] = set()  # the ids of flists that have no lock, expired or not
@@ -59,6 +103,12 @@ class Draft(View, AccountWrites):
         limited = [tree for tree in self._trees.values() if tree.flist.quota_bytes is not None]
         for account in {tree.flist.flist_name.account for tree in limited}:
             self._refuse_over_quota([tree for tree in limited if tree.flist.flist_name.account == account])
+        if self._leaves is not None:
+            self._handed.leave(self._sql, self._leaves, self._leaves.flist.flist_id in self._unlocked)
+
+    def leave(self, tree: TreeDraft) -> None:
+        """Leave what is known of a tree to the next draft. For one that has done nothing else but bring contents."""
+        self._leaves = tree
 
     def _finish(self, tree: TreeDraft) -> None:
         if tree.finish():
@@ -128,7 +178,10 @@ class Draft(View, AccountWrites):
 
     def flist(self, name: FlistName) -> Flist:
         """Raises NotFound."""
-        rows = self._sql.execute(f"{_FLIST} WHERE a.name = ? AND f.name = ?", name).fetchall()
+        handed = self._handed
+        if handed.holds(self._sql) and handed.flist.flist_name == name:
+            return self._know(handed.flist, handed.next_id, handed.unlocked)
+        rows = self._sql.execute(_FLIST_BY_NAME, name).fetchall()
         if not rows:
             raise NotFound(f"there is no flist {name}")
         return self._read(rows[0])
@@ -141,9 +194,11 @@ class Draft(View, AccountWrites):
         return self._read(rows[0])
 
     def _read(self, row: Row) -> Flist:
-        flist = to_flist(row[:-2])
-        self._next_ids[flist.flist_id] = flist, row[-2]
-        if not row[-1]:
+        return self._know(to_flist(row[:-2]), row[-2], not row[-1])
+
+    def _know(self, flist: Flist, next_id: int, unlocked: bool) -> Flist:
+        self._next_ids[flist.flist_id] = flist, next_id
+        if unlocked:
             self._unlocked.add(flist.flist_id)
         return flist
 
@@ -206,6 +261,8 @@ class Draft(View, AccountWrites):
                 self.flist_by_id(flist.flist_id)
             fresh, next_id = self._next_ids[flist.flist_id]
             tree = TreeDraft(self._sql, fresh, next_id, self.now_ns, actor, entries_max)
+            if self._handed.holds(self._sql) and self._handed.flist is fresh:
+                tree.know(self._handed.way)
             self._trees[flist.flist_id] = tree
         return tree
 
@@ -242,13 +299,11 @@ class Draft(View, AccountWrites):
         Between storing and this the collector may have deleted a block: of those that it could have, each is looked
         for. It removes files inside of its transactions only, so what is found here stays. Raises BlocksGone.
         """
-        uncertain = self._sql.executemany(
-            "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
-            " ON CONFLICT (digest) DO UPDATE SET state = 'stored', since_ns = NULL WHERE state <> 'stored'"
-            " RETURNING digest",
-            [(ref.digest, ref.size_bytes, self.now_ns) for ref in blocks],
-        ).fetchall()
-        gone = [Digest(row[0]) for row in uncertain if not self.is_there(Digest(row[0]))]
+        gone = []
+        for digest, size_bytes in blocks:
+            self._sql.execute(_REGISTER, (digest, size_bytes, self.now_ns))
+            if self._sql.changes() and not self.is_there(digest):
+                gone.append(digest)
         if gone:
             raise BlocksGone(gone)
 
@@ -293,15 +348,14 @@ class Draft(View, AccountWrites):
 
         What is there already is written anew only when its bytes are not these.
         """
-        rows = self._sql.executemany(
-            "INSERT INTO intake (position, digest, data, added_ns)"
-            " VALUES (max(coalesce((SELECT max(position) FROM intake), 0), 0) + ?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
-            " WHERE data <> excluded.data RETURNING position",
-            [(len(data) + INTAKE_ROW_BYTES, digest, data, self.now_ns) for digest, data in blocks.items()],
-        ).fetchall()
+        newest = began = max(self._sql.execute(_NEWEST).fetchall()[0][0] or 0, 0)
+        for digest, data in blocks.items():
+            position = newest + len(data) + INTAKE_ROW_BYTES
+            self._sql.execute(_TAKE_IN, (position, digest, data, self.now_ns))
+            if self._sql.changes():
+                newest = position
         self._taken_in.update(blocks)
-        return int(rows[-1][0]) if rows else 0
+        return newest if newest > began else 0
 
     def drop_intake(self, rows: Iterable[IntakeRow]) -> None:
         """Remove blocks that have been filed; one that was dropped and has come again since stays."""

@@ -35,6 +35,8 @@ class Statements(Protocol):
 
     def changes(self) -> int: ...
 
+    def total_changes(self) -> int: ...
+
 
 def array(values: Iterable[bytes]) -> object:
     """Values for carray(), which takes at least one: digests of 32 bytes never equal the empty one."""

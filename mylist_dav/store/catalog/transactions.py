@@ -21,7 +21,7 @@ from mylist_dav.model.spreads import SECONDS, SIZES, Spread
 from mylist_dav.store.catalog.checkpoints import RESTART_BUSY_SECONDS, Checkpointer
 from mylist_dav.store.catalog.commits import Group, GroupCommits, Waiting
 from mylist_dav.store.catalog.connections import connect, open_migrated, patience, sql_errors
-from mylist_dav.store.catalog.drafts import Draft
+from mylist_dav.store.catalog.drafts import Draft, Handed
 from mylist_dav.store.catalog.readers import Readers
 from mylist_dav.store.catalog.turns import Turn
 from mylist_dav.store.catalog.views import View
@@ -185,8 +185,9 @@ class Catalog:
                 self._writer.execute("BEGIN IMMEDIATE")
                 begun = time.monotonic()
                 self.writes.waited_seconds.add(begun - asked)
+                handed = Handed()
                 while (waiting := group.take()) is not None:
-                    if not self._make(waiting, alone=len(group.members) == 1):
+                    if not self._make(waiting, handed, alone=len(group.members) == 1):
                         return
                 self._commit()
                 self.writes.group_changes.add(len(group.members))
@@ -204,13 +205,13 @@ class Catalog:
         finally:
             self._turn.give()
 
-    def _make(self, waiting: Waiting[object], alone: bool) -> bool:
+    def _make(self, waiting: Waiting[object], handed: Handed, alone: bool) -> bool:
         """Run one change. The first of a group needs no savepoint: if it fails, it was the whole group (False)."""
         if not alone:
             self._writer.execute("SAVEPOINT one")
         try:
             with sql_errors():
-                draft = Draft(self._writer, self._clock(), self._has_file)
+                draft = Draft(self._writer, self._clock(), self._has_file, handed)
                 waiting.result = waiting.make(draft)
                 draft.finish()
         except Exception as error:  # whatever it is, it belongs to whoever asked for the change

@@ -16,7 +16,7 @@ from mylist_dav.model.digest import Digest
 from mylist_dav.model.entries import DIRECTORY_MODE, Entry, Flist, Kind
 from mylist_dav.model.paths import TreePath
 from mylist_dav.store.catalog.rows import Statements
-from mylist_dav.store.catalog.trees import BELOW, MEMBERS, ROOT_PARENT, STAGE_PARENT, TreeView
+from mylist_dav.store.catalog.trees import BELOW, MEMBERS, ROOT_PARENT, STAGE_PARENT, TreeView, Way
 
 _COLUMNS = (
     "flist_id, parent_id, name, entry_id, kind, mode, mtime_ns, created_ns, size_bytes, digest, target,"
@@ -96,6 +96,15 @@ class TreeDraft(TreeView):
         """By how much this commit makes the flist larger; below 0 when it makes it smaller."""
         return self._size_bytes - self.flist.size_bytes
 
+    def left(self) -> tuple[Flist, int, Way]:
+        """The flist after the commit, the id of its next entry, and what is known of a way in it. After finish."""
+        flist = self.flist
+        if self._dirty:
+            flist = flist._replace(
+                head_jid=self.jid, entries=self._entries, size_bytes=self._size_bytes, changed_ns=self.now_ns
+            )
+        return flist, self._next_id, (self._asked, self._way)
+
     # -- single entries ----------------------------------------------------------------------------------------
 
     def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:
@@ -105,7 +114,7 @@ class TreeDraft(TreeView):
         self._open(entry)
         self._count(1, entry.size_bytes)
         if way:  # nothing above has changed, and the next entry is mostly made beside this one
-            self._asked, self._way = TreePath(one.name for one in way[1:]), way
+            self.know((TreePath(one.name for one in way[1:]), way))
         return entry
 
     def _way_to(self, folder_id: int) -> list[Entry]:

@@ -80,6 +80,9 @@ WALK_PAGE = 1000
 Ahead = list[tuple[TreePath, int, str]]
 """What a walk has before it: folders as (path, entry id, the name after which to go on)."""
 
+Way = tuple[TreePath | None, list[Entry]]
+"""A path that was looked up, and the entries along it as far as they exist, the root first; None and none: no path."""
+
 
 class TreeView:
     """One flist at one revision; at_jid None is the head."""
@@ -170,6 +173,10 @@ class TreeView:
                 break
             shared += 1
         return self._way[: shared + 1]
+
+    def know(self, way: Way) -> None:
+        """Take this for what is there along a path."""
+        self._asked, self._way = way
 
     def _forget(self) -> None:
         """The tree has changed."""
