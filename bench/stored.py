@@ -62,14 +62,22 @@ def imports(scene: Scene) -> None:
     _write_archive(archive, files)
     folder = scene.folder("large")
     _write_large(folder / "file", large)
-    for _ in scene.rounds():
-        ran = _import(scene, archive)
+    copy = scene.folder("copied") / "copy"
+    _copied_seconds(folder / "file", copy)
+    for number in scene.rounds():
+        ran = _import(
+            scene.folder(f"imported-{number}"), archive
+        )  # a new one: see README.md on deleted files
         small_rate.add("mylist", files / ran.seconds)
         memory.add(f"{files:,} files", ran.rss_mib)
-        ran = _import(scene, folder)
+        # Both write into memory that has just been freed: a virtual machine may have to get other memory from its host.
+        _remove(copy)
+        data = scene.folder(f"imported-{number}-large")
+        ran = _import(data, folder)
         large_rate.add("mylist", large / ran.seconds / 1e6)
         memory.add("one large file", ran.rss_mib)
-        large_rate.add("cp and sync", large / _copied_seconds(folder / "file", scene.folder("copied")) / 1e6)
+        _remove(data)
+        large_rate.add("cp and sync", large / _copied_seconds(folder / "file", copy) / 1e6)
     small_rate.at_least(2_500)
     large_rate.at_least(0.5, "cp and sync")
     for who in memory.rounds:
@@ -134,12 +142,18 @@ def _long_archive(entries: int) -> Iterator[bytes]:
     yield bytes(2 * _BLOCK)
 
 
-def _import(scene: Scene, source: Path) -> Ran:
-    """Import into a new data directory."""
-    data = scene.folder("imported")
-    shutil.rmtree(data)
-    os.sync()
+def _import(data: Path, source: Path) -> Ran:
+    """Import into a data directory."""
     return _run(_command(data, str(source), "bench/imported"))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, and have that done."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    os.sync()
 
 
 def _command(data: Path, source: str, flist: str) -> list[str]:
@@ -172,8 +186,5 @@ def _run(command: list[str], given: Iterable[bytes] = ()) -> Ran:
     return Ran(seconds, most)
 
 
-def _copied_seconds(source: Path, folder: Path) -> float:
-    target = folder / "copy"
-    target.unlink(missing_ok=True)
-    os.sync()
+def _copied_seconds(source: Path, target: Path) -> float:
     return _run(["sh", "-c", 'cp "$0" "$1" && sync -f "$1"', str(source), str(target)]).seconds

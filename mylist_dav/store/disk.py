@@ -72,6 +72,15 @@ class Disk:
         if self._sync_range is not None:
             self._sync_range(descriptor, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
+    def forget(self, path: Path | str) -> None:
+        """Drop what the system has in memory of a file that was synced. Promises nothing."""
+        if hasattr(os, "posix_fadvise"):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
     def rename(self, source: Path | str, target: Path | str) -> None:
         """Give a file another name on the same file system; atomically replaces what has that name."""
         os.rename(source, target)

@@ -5,14 +5,17 @@ One story is told again and again; each time a later call fails, until a telling
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
+import threading
 from pathlib import Path
 
 import pytest
 
 from mylist_dav.errors import MylistError, OutOfSpace, WritesStopped
 from mylist_dav.model.digest import Digest
+from mylist_dav.store.blockstore import groups
 from mylist_dav.store.blockstore.files import FileBlocks
 from mylist_dav.store.disk import Disk
 from mylist_dav.store.processes.stopping import StopSign
@@ -87,6 +90,55 @@ def test_whichever_call_fails_no_promise_is_broken(tmp_path: Path, number: int, 
         if disk.calls < fail_at:
             break
     assert disk.calls == CALLS_OF_THE_STORY
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=errno.errorcode.get)
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+def test_nor_when_it_fails_for_a_group_while_the_next_is_written(
+    tmp_path: Path, number: int, lasting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "GROUP_BYTES_MAX", 12)
+    for fail_at in itertools.count(1):
+        root = tmp_path / str(fail_at)
+        prepare(root)
+        disk = FailingDisk(fail_at, number, lasting)
+        acknowledged: dict[Digest, bytes] = {}
+        with contextlib.suppress(MylistError):
+            tell(root, disk, acknowledged)
+        check(root, acknowledged)
+        if disk.calls < fail_at:
+            break
+    assert disk.calls > CALLS_OF_THE_STORY
+
+
+def test_a_batch_that_has_lost_a_group_never_says_that_it_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "GROUP_BLOCKS_MAX", 3)
+    disk = DiskWithFailingRename()
+    with FileBlocks(tmp_path, disk=disk).batch() as batch:
+        for number in range(3):
+            batch.put(b"%d" % number)
+        assert disk.failed.wait(10)
+        batch.put(b"one more")
+        for _ in range(2):
+            with pytest.raises(OutOfSpace):
+                batch.commit()
+    assert temporary_files(tmp_path) == []
+
+
+class DiskWithFailingRename(Disk):
+    """The first rename finds the disk full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = threading.Event()
+
+    def rename(self, source: Path | str, target: Path | str) -> None:
+        if not self.failed.is_set():
+            self.failed.set()
+            raise OSError(errno.ENOSPC, "full")
+        super().rename(source, target)
 
 
 @pytest.mark.parametrize("fail_at", [1, 2, 3, 4], ids=["mkdir", "create", "write", "fsync"])

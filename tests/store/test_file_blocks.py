@@ -153,7 +153,7 @@ def test_a_batch_keeps_few_unfinished_files(
             batch.put(b"%02d" % number)
             waiting = max(waiting, len(temporary_files(tmp_path)))
         batch.commit()
-    assert 0 < waiting < 10
+    assert 0 < waiting < 20, "of two groups: one is brought to its place while the other is written"
     assert temporary_files(tmp_path) == []
     assert len(list(store.digests())) == 100
 
