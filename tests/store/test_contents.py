@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from mylist_dav.store.blockstore.memory import MemoryBlocks
 from mylist_dav.store.contents import ContentWriter, read_slices, store_whole
 from tests.store.disks import temporary_files
 
+T = TypeVar("T")
 LONG = random.Random(3).randbytes(11_000_000)
 SIZES = [1, 1000, WHOLE_BYTES_MAX - 1, WHOLE_BYTES_MAX, WHOLE_BYTES_MAX + 1, 5_000_000, len(LONG)]
 
@@ -162,6 +165,43 @@ def test_more_writers_than_threads_all_come_to_their_end() -> None:
             for writer in writers:
                 writer.write(LONG[start : start + 1_000_000])
         assert {writer.finish().digest for writer in writers} == {Digest.of(LONG)}
+
+
+class Later(Executor):
+    """Keeps what is to be done until it is told to do it."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Callable[[], object]] = deque()
+
+    def submit(self, work: Callable[..., T], /, *args: object, **more: object) -> Future[T]:
+        self.waiting.append(work)
+        return Future()
+
+
+def test_a_writer_that_has_more_to_do_queues_behind_others() -> None:
+    later = Later()
+    ours, others = ContentWriter(MemoryBlocks(), later), ContentWriter(MemoryBlocks(), later)
+    long = ours._long
+    while long is None or len(long._steps) < 2:
+        ours.write(LONG[:1_000_000])
+        long = ours._long
+    others.write(LONG)
+    assert len(later.waiting) == 2, "one for each, though one has two steps"
+    later.waiting.popleft()()
+    assert len(long._steps) == 1
+    assert len(later.waiting) == 2
+    while later.waiting:
+        later.waiting.popleft()()
+    ours.abort()
+    others.abort()
+
+
+def test_a_writer_whose_threads_have_gone_says_so_and_ends() -> None:
+    storing = ThreadPoolExecutor(1)
+    storing.shutdown()
+    with pytest.raises(RuntimeError), ContentWriter(MemoryBlocks(), storing) as writer:
+        writer.write(LONG)
+        writer.finish()
 
 
 RECIPE = Recipe(EMPTY, 30, CHUNKER, tuple(BlockRef(Digest.of(bytes([size])), size) for size in (10, 5, 15)))
