@@ -65,9 +65,8 @@ def imports(scene: Scene) -> None:
     copy = scene.folder("copied") / "copy"
     _copied_seconds(folder / "file", copy)
     for number in scene.rounds():
-        ran = _import(
-            scene.folder(f"imported-{number}"), archive
-        )  # a new one: see README.md on deleted files
+        # Into a new directory each time: README.md says what new files cost after many were deleted.
+        ran = _import(scene.folder(f"imported-{number}"), archive)
         small_rate.add("mylist", files / ran.seconds)
         memory.add(f"{files:,} files", ran.rss_mib)
         # Both write into memory that has just been freed: a virtual machine may have to get other memory from its host.

@@ -32,7 +32,6 @@ class Balance:
     """
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
         self._width = 2 + workers
         self._shared = mmap.mmap(-1, workers * self._width * _NUMBER_BYTES)
         self._numbers = memoryview(self._shared).cast("q")
@@ -78,13 +77,16 @@ class Share:
         self._number = number
         self._outgoing = outgoing
         self._row = number * width
+        self._has_left = False
 
     def has_open(self, connections: int) -> None:
-        """So many are open here now."""
-        self._numbers[self._row] = connections
+        """So many are open here now. After takes_no_more nobody cares."""
+        if not self._has_left:
+            self._numbers[self._row] = connections
 
     def takes_no_more(self) -> None:
-        """Have nothing passed to this worker from here on."""
+        """Have nothing passed to this worker from here on, whatever becomes of those that it has."""
+        self._has_left = True
         self._numbers[self._row] = _AWAY
 
     def pass_on(self, descriptor: int) -> bool:

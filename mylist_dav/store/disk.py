@@ -6,6 +6,7 @@ what they mean to the layers above.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -74,7 +75,9 @@ class Disk:
 
     def forget(self, path: Path | str) -> None:
         """Drop what the system has in memory of a file that was synced. Promises nothing."""
-        if hasattr(os, "posix_fadvise"):
+        if not hasattr(os, "posix_fadvise"):
+            return
+        with contextlib.suppress(OSError):  # no descriptor is left: then it stays in memory
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -98,6 +98,7 @@ def test_who_is_away_gets_nothing(connection: socket.socket) -> None:
         with closing(other.take() or socket.socket()) as taken:
             assert taken.recv(100) == b"from the client"
         other.takes_no_more()
+        other.has_open(0)  # its last connection has ended
         assert not mine.pass_on(connection.fileno())
 
 
@@ -147,6 +148,13 @@ def test_the_connections_of_a_worker_that_died_go_to_its_successor_too() -> None
             found = Counter(_asked(stack.enter_context(server.wire())) for _ in range(8))
         assert dead not in found
         _stops_in_order(server)
+
+
+def test_a_server_that_stops_leaves_no_connection_waiting() -> None:
+    with running(workers=2, factory=PID) as server, ExitStack() as stack:
+        wires = [stack.enter_context(server.wire()) for _ in range(40)]
+        _stops_in_order(server)
+        assert all(wire.closed() for wire in wires)
 
 
 def test_cheroot_keeps_what_the_kernel_gives_it() -> None:

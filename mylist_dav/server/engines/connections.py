@@ -76,7 +76,7 @@ class Connections:
 
     def _count(self) -> None:
         """Tell the other workers how many there are."""
-        if self.share is not None and not self.stopping:
+        if self.share is not None:
             self.share.has_open(len(self.open))
 
     async def stop(self) -> None:

@@ -80,9 +80,10 @@ class _Arrivals:
         self._connections.loop.add_reader(self._share.incoming, self._take)
 
     def end(self) -> None:
-        """Take no more."""
+        """Take no more but what is here already, which would else wait for the worker that comes after this one."""
         self._share.takes_no_more()
         self._connections.loop.remove_reader(self._share.incoming)
+        self._take()
 
     def _take(self) -> None:
         try:
