@@ -60,7 +60,7 @@ class Connections:
         self._timer = self.loop.call_later(self.limits.sweep_seconds, self.look)
 
     def admit(self, connection: Connection) -> bool:
-        """Count a new connection; False when there are too many, and then it is not counted."""
+        """Count a new connection; False when there are too many, or the worker stops: then it is not counted."""
         if len(self.open) >= self.limits.connections or self.stopping:
             return False
         self.open.add(connection)

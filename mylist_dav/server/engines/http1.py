@@ -80,7 +80,8 @@ class Http1Connection(RequestParser, asyncio.Protocol):
             return
         if not self.shared.admit(self):
             self._deaf = self._closing = True
-            transport.write(_TOO_MANY)
+            if not self.shared.stopping:
+                transport.write(_TOO_MANY)
             transport.close()
             return
         transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES, low=_WRITE_LOW_BYTES)
