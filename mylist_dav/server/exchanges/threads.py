@@ -1,15 +1,18 @@
 """A bounded pool of threads that an event loop hands calls to.
 
-The executor of the standard library costs about twice as much for each call and queues without a bound.
+The executor of the standard library costs about twice as much for each call and queues without a bound. A queue that
+the idle threads share wakes one of them in vain for each call (so does queue.SimpleQueue: whoever takes something tells
+the next one to look). So each has a lock of its own that it sleeps for. The one that has been idle for the shortest
+time is given the next call: what it needs is in the caches still, those of its connection to the catalog too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from mylist_dav.errors import Busy
@@ -21,12 +24,37 @@ Settle = Callable[[Any, BaseException | None], None]
 _Call = tuple[Settle, Callable[..., Any], tuple[Any, ...]]
 
 
+class _Idle:
+    """A thread that waits for its next call."""
+
+    __slots__ = ("_call", "_given")
+
+    def __init__(self) -> None:
+        self._given = threading.Lock()
+        self._given.acquire()
+        self._call: _Call | None = None
+
+    def give(self, call: _Call | None) -> None:
+        """Let it go on; None: it is to end."""
+        self._call = call
+        self._given.release()
+
+    def wait(self) -> _Call | None:
+        """What it is given."""
+        self._given.acquire()
+        call, self._call = self._call, None
+        return call
+
+
 class CallThreads:
     """threads threads; at most queued_calls calls wait for one. Used from one event loop."""
 
     def __init__(self, threads: int, queued_calls: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Call | None] = SimpleQueue()
+        self._mutex = threading.Lock()
+        self._waiting: deque[_Call] = deque()
+        self._idle: list[_Idle] = []
+        self._closed = False
         self._calls_max = threads + queued_calls
         self._calls = 0
         self._threads = [
@@ -63,15 +91,35 @@ class CallThreads:
 
     def _begin(self, settle: Settle, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._calls += 1
-        self._queue.put((settle, function, arguments))
+        call = settle, function, arguments
+        with self._mutex:
+            if self._idle:
+                idle = self._idle.pop()
+            else:
+                self._waiting.append(call)
+                return
+        idle.give(call)
 
     def close(self) -> None:
         """Let the threads end after the calls that wait. Does not wait for them."""
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._mutex:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for one in idle:
+            one.give(None)
+
+    def _next(self, idle: _Idle) -> _Call | None:
+        with self._mutex:
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._closed:
+                return None
+            self._idle.append(idle)
+        return idle.wait()
 
     def _work(self) -> None:
-        while (call := self._queue.get()) is not None:
+        idle = _Idle()
+        while (call := self._next(idle)) is not None:
             settle, function, arguments = call
             del call
             try:
