@@ -10,6 +10,8 @@ views.py         View: everything that is read
 accounts.py      what both say of accounts, keys, tokens and grants
 trees.py         TreeView: the temporal tree of one flist
 treedrafts.py    TreeDraft: a commit of it
+handed.py        what the changes of one transaction leave to each other
+intake.py        small blocks that wait to be filed
 holdings.py      which blocks somebody may know of, and what was brought and not committed
 collecting.py    what no flist needs any more; leases
 spans.py         what changed between two revisions
@@ -27,13 +29,14 @@ from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.figures import Upkept
 from mylist_dav.store.catalog.holders import Shown
+from mylist_dav.store.catalog.intake import INTAKE_ROW_BYTES, IntakeRow
 from mylist_dav.store.catalog.records import Detail
 from mylist_dav.store.catalog.spans import Span
 from mylist_dav.store.catalog.states import States
 from mylist_dav.store.catalog.transactions import Catalog, Pulse, Writes
 from mylist_dav.store.catalog.treedrafts import NewEntry, TreeDraft
 from mylist_dav.store.catalog.trees import WALK_PAGE, Ahead, TreeView
-from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
+from mylist_dav.store.catalog.views import View
 
 __all__ = [
     "INTAKE_ROW_BYTES",

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from mylist_dav.model.contents import BlockRef
 from mylist_dav.model.digest import Digest
+from mylist_dav.store.catalog.intake import remove_from_intake
 from mylist_dav.store.catalog.rows import Statements, array, unpack_blocks
 
 LEASE_NS = 3600 * 1_000_000_000
@@ -132,7 +133,6 @@ class Finder:
         """Those of these blocks that the catalog does not know, and that no flist may need all the same."""
         rows = self._sql.execute(
             "SELECT value FROM carray(?1) i WHERE NOT EXISTS (SELECT 1 FROM block b WHERE b.digest = i.value)"
-            " AND NOT EXISTS (SELECT 1 FROM intake n WHERE n.digest = i.value)"
             " AND NOT EXISTS (SELECT 1 FROM held h WHERE h.digest = i.value)"
             " AND NOT EXISTS (SELECT 1 FROM recipe_block r WHERE r.block_digest = i.value)",
             (array(digests),),
@@ -316,7 +316,7 @@ class Reaper(Finder):
         for name, size_bytes in rows:
             digest = Digest(name)
             if remove(digest):
-                self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
+                remove_from_intake(self._sql, digest)
                 self._sql.execute("DELETE FROM block WHERE digest = ?", (digest,))
                 removed.append(BlockRef(digest, size_bytes))
             if not go_on():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from mylist_dav.errors import BlocksGone, Exists, NotFound, OutOfQuota
 from mylist_dav.model.actors import Actor
@@ -16,13 +16,15 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
 from mylist_dav.store.catalog.collecting import Reaper
 from mylist_dav.store.catalog.figures import Upkept, note_upkept
+from mylist_dav.store.catalog.handed import Handed
 from mylist_dav.store.catalog.holdings import add_uploads, end_uploads
+from mylist_dav.store.catalog.intake import REGISTER, IntakeWrites
 from mylist_dav.store.catalog.jobs import JobWrites
 from mylist_dav.store.catalog.records import Detail, Recorder
 from mylist_dav.store.catalog.rows import FLIST_COLUMNS, Row, Statements, array, pack_blocks, to_flist
 from mylist_dav.store.catalog.treedrafts import TreeDraft, empty_root
-from mylist_dav.store.catalog.trees import ROOT_PARENT, Way
-from mylist_dav.store.catalog.views import INTAKE_ROW_BYTES, IntakeRow, View
+from mylist_dav.store.catalog.trees import ROOT_PARENT
+from mylist_dav.store.catalog.views import View
 
 _DRAFTED = (
     f"SELECT {FLIST_COLUMNS}, f.next_entry_id, EXISTS (SELECT 1 FROM lock l WHERE l.flist_id = f.flist_id)"
@@ -30,49 +32,12 @@ _DRAFTED = (
 _FLIST = f"{_DRAFTED} FROM account a CROSS JOIN flist f USING (account_id)"
 _FLIST_BY_NAME = f"{_FLIST} WHERE a.name = ? AND f.name = ?"
 _FLIST_BY_ID = f"{_DRAFTED} FROM flist f CROSS JOIN account a USING (account_id)"
-_REGISTER = (
-    "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
-    " ON CONFLICT (digest) DO UPDATE SET state = 'stored', since_ns = NULL WHERE state <> 'stored'"
-)
-_NEWEST = "SELECT max(position) FROM intake"
-_TAKE_IN = (
-    "INSERT INTO intake (position, digest, data, added_ns) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (digest) DO UPDATE SET position = excluded.position, data = excluded.data"
-    " WHERE data <> excluded.data"
-)
 _ALL_OF_A_FLIST = (
     "entry", "entry_past", "commit_", "property", "lock", "exposure", "grant_", "token", "label", "flist",
 )  # fmt: skip
 
 
-class Handed:
-    """What a draft leaves to the next one in its transaction: a flist, and the folder in which something was changed.
-
-    Clients that write many small files write them into one flist, mostly into one folder. What is said here holds as
-    long as nothing has been written since, not even what was undone again: SQLite counts all of it.
-    """
-
-    __slots__ = ("_changes", "flist", "next_id", "unlocked", "way")
-
-    def __init__(self) -> None:
-        self._changes = -1
-        self.flist: Flist
-        self.next_id = 0
-        self.unlocked = False
-        self.way: Way
-
-    def leave(self, connection: Statements, tree: TreeDraft, unlocked: bool) -> None:
-        """Keep what is known of a tree after its commit; unlocked: the flist has no lock, expired or not."""
-        self.flist, self.next_id, self.way = tree.left()
-        self.unlocked = unlocked
-        self._changes = connection.total_changes()
-
-    def holds(self, connection: Statements) -> bool:
-        """Whether it is still so."""
-        return self._changes == connection.total_changes()
-
-
-class Draft(View, AccountWrites):
+class Draft(View, AccountWrites, IntakeWrites):
     """A change that is being made. Reads see its own writes. now_ns: the time of the change."""
 
     def __init__(
@@ -301,7 +266,9 @@ class Draft(View, AccountWrites):
         """
         gone = []
         for digest, size_bytes in blocks:
-            self._sql.execute(_REGISTER, (digest, size_bytes, self.now_ns))
+            if digest in self._taken_in:
+                continue
+            self._sql.execute(REGISTER, (digest, size_bytes, self.now_ns))
             if self._sql.changes() and not self.is_there(digest):
                 gone.append(digest)
         if gone:
@@ -340,41 +307,6 @@ class Draft(View, AccountWrites):
             (array(ref.digest for ref in wanted if there.get(ref.digest) == ref.size_bytes),),
         )
         return missing
-
-    # -- intake ------------------------------------------------------------------------------------------------
-
-    def take_in(self, blocks: Mapping[Digest, bytes]) -> int:
-        """Store blocks right here, until they are filed; returns the newest position, 0 when the intake has had all.
-
-        What is there already is written anew only when its bytes are not these.
-        """
-        newest = began = max(self._sql.execute(_NEWEST).fetchall()[0][0] or 0, 0)
-        for digest, data in blocks.items():
-            position = newest + len(data) + INTAKE_ROW_BYTES
-            self._sql.execute(_TAKE_IN, (position, digest, data, self.now_ns))
-            if self._sql.changes():
-                newest = position
-        self._taken_in.update(blocks)
-        return newest if newest > began else 0
-
-    def drop_intake(self, rows: Iterable[IntakeRow]) -> None:
-        """Remove blocks that have been filed; one that was dropped and has come again since stays."""
-        self._sql.executemany(
-            "DELETE FROM intake WHERE position = ? AND digest = ? AND added_ns = ?",
-            [(row.position, row.digest, row.added_ns) for row in rows],
-        )
-
-    def shelve_intake(self, rows: Iterable[IntakeRow]) -> None:
-        """Set aside blocks of the intake that are damaged: they stay there, and are not filed."""
-        self._sql.executemany(
-            "UPDATE OR REPLACE intake SET position = -position WHERE position = ? AND data = ?",
-            [(row.position, row.data) for row in rows],
-        )
-
-    def remove_intake(self, digest: Digest) -> bool:
-        """Remove a block from the intake; False when it was not there."""
-        self._sql.execute("DELETE FROM intake WHERE digest = ?", (digest,))
-        return self._sql.changes() > 0
 
     # -- locks, properties -------------------------------------------------------------------------------------
 

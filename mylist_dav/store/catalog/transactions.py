@@ -21,7 +21,8 @@ from mylist_dav.model.spreads import SECONDS, SIZES, Spread
 from mylist_dav.store.catalog.checkpoints import RESTART_BUSY_SECONDS, Checkpointer
 from mylist_dav.store.catalog.commits import Group, GroupCommits, Waiting
 from mylist_dav.store.catalog.connections import connect, open_migrated, patience, sql_errors
-from mylist_dav.store.catalog.drafts import Draft, Handed
+from mylist_dav.store.catalog.drafts import Draft
+from mylist_dav.store.catalog.handed import Handed
 from mylist_dav.store.catalog.readers import Readers
 from mylist_dav.store.catalog.turns import Turn
 from mylist_dav.store.catalog.views import View
@@ -44,6 +45,12 @@ class Writes:
         self.group_changes = Spread(SIZES)
         self.seconds = Spread(SECONDS)
         self.waited_seconds = Spread(SECONDS)
+
+    def add(self, changes: int, waited_seconds: float, seconds: float) -> None:
+        """Count one transaction."""
+        self.group_changes.add(changes)
+        self.waited_seconds.add(waited_seconds)
+        self.seconds.add(seconds)
 
 
 class Pulse:
@@ -184,18 +191,17 @@ class Catalog:
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 begun = time.monotonic()
-                self.writes.waited_seconds.add(begun - asked)
                 handed = Handed()
                 while (waiting := group.take()) is not None:
                     if not self._make(waiting, handed, alone=len(group.members) == 1):
                         return
                 self._commit()
-                self.writes.group_changes.add(len(group.members))
-                self.writes.seconds.add(time.monotonic() - begun)
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 self._pen.give()
+            self._may_write()
+            self.writes.add(len(group.members), begun - asked, time.monotonic() - begun)
 
     def _take_pen(self) -> None:
         """Be the next to write of all processes. Raises Busy."""
@@ -232,4 +238,3 @@ class Catalog:
             self._on_write_failure("the catalog could not be synced to disk")
             _log.error("the catalog could not be synced to disk: %s", error)
             raise
-        self._may_write()

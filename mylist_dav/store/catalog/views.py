@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from mylist_dav.errors import Corrupt, NotFound
 from mylist_dav.model.actors import Reach
@@ -19,6 +18,7 @@ from mylist_dav.store.catalog.collecting import Finder
 from mylist_dav.store.catalog.figures import Figures
 from mylist_dav.store.catalog.holders import Holders
 from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending, uploads_held
+from mylist_dav.store.catalog.intake import IntakeReads
 from mylist_dav.store.catalog.jobs import JobReads
 from mylist_dav.store.catalog.records import Records
 from mylist_dav.store.catalog.rows import (
@@ -41,20 +41,8 @@ from mylist_dav.store.catalog.trees import STAGE_PARENT, TreeView
 _FLIST = f"SELECT {FLIST_COLUMNS} FROM flist f JOIN account a USING (account_id)"
 _EXPOSURE = f"SELECT {EXPOSURE_COLUMNS} FROM exposure x JOIN flist f USING (flist_id) JOIN account a USING (account_id)"
 
-INTAKE_ROW_BYTES = 256
-"""What a block in the intake costs beside its bytes, about."""
 
-
-class IntakeRow(NamedTuple):
-    """A block in the intake; data is as it was found there."""
-
-    position: int
-    digest: Digest
-    data: bytes
-    added_ns: int
-
-
-class View(AccountReads):
+class View(AccountReads, IntakeReads):
     """Reads of one consistent state. Lists are in ascending order of name unless said otherwise."""
 
     def __init__(self, connection: Statements) -> None:
@@ -265,45 +253,6 @@ class View(AccountReads):
         """What no flist needs."""
         return Finder(self._sql)
 
-    # -- intake ------------------------------------------------------------------------------------------------
-
-    def intake_get(self, digest: Digest) -> bytes | None:
-        """The bytes of a block in the intake, as they are there; None when it is not."""
-        rows = self._sql.execute("SELECT data FROM intake WHERE digest = ?", (digest,)).fetchall()
-        return rows[0][0] if rows else None
-
-    def intake_has(self, digest: Digest) -> bool:
-        """Whether a block is in the intake, and not set aside."""
-        rows = self._sql.execute("SELECT 1 FROM intake WHERE digest = ? AND position > 0", (digest,))
-        return bool(rows.fetchall())
-
-    def intake_digests(self) -> list[Digest]:
-        """All blocks of the intake that are not set aside, in ascending order."""
-        rows = self._sql.execute("SELECT digest FROM intake WHERE position > 0 ORDER BY digest")
-        return [Digest(row[0]) for row in rows]
-
-    def intake_span(self) -> tuple[int, int]:
-        """(bytes, position): what the intake takes up, about and all costs counted; where its newest block is."""
-        low, high = self._sql.execute(
-            "SELECT (SELECT position FROM intake WHERE position > 0 ORDER BY position LIMIT 1),"
-            " (SELECT max(position) FROM intake)"
-        ).fetchall()[0]
-        return (0, 0) if low is None else (high - low + INTAKE_ROW_BYTES, high)
-
-    def intake_page(self, after: int, rows_max: int, bytes_max: int) -> list[IntakeRow]:
-        """Blocks of the intake in the order they came in, past a position; not more than the two limits, but one."""
-        found: list[IntakeRow] = []
-        size_bytes = 0
-        for row in self._sql.execute(
-            "SELECT position, digest, data, added_ns FROM intake WHERE position > ? ORDER BY position LIMIT ?",
-            (after, rows_max),
-        ):
-            size_bytes += len(row[2])
-            if found and size_bytes > bytes_max:
-                break
-            found.append(IntakeRow(row[0], Digest(row[1]), row[2], row[3]))
-        return found
-
     # -- upkeep ------------------------------------------------------------------------------------------------
 
     @property
@@ -435,7 +384,9 @@ class View(AccountReads):
 
     def generation(self, kind: str) -> int:
         """The generation number of a kind: a cache of that kind is fresh while its number stays."""
-        rows = self._sql.execute("SELECT number FROM generation WHERE kind = ?", (kind,)).fetchall()
+        rows = self._sql.execute(
+            "SELECT number FROM generation WHERE kind = ?", (kind,)
+        ).fetchall()
         return int(rows[0][0])
 
 
