@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from mylist_dav.model.actors import EVERYTHING, Role, Scope
+from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
 from mylist_dav.model.keys import PublicKey
 
 
@@ -50,6 +50,15 @@ class TokenFacts(NamedTuple):
     expires_ns: int
     used_ns: int = 0
     scope: Scope = EVERYTHING
+
+
+class TokenHolder(NamedTuple):
+    """Who a token stands for, until when, and when its last use was noted."""
+
+    token_hash: bytes
+    actor: Actor
+    used_ns: int
+    expires_ns: int
 
 
 class GrantFacts(NamedTuple):

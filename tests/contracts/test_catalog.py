@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mylist_dav.errors import Busy, Corrupt, Exists, Invalid, MylistError, NotFound, WritesStopped
-from mylist_dav.model.accounts import AccountFacts, GrantFacts, KeyFacts, Right
+from mylist_dav.model.accounts import AccountFacts, GrantFacts, KeyFacts, Right, TokenHolder
 from mylist_dav.model.actors import EVERYTHING, OPERATOR, Actor, Role
 from mylist_dav.model.actors import Scope as TokenScope
 from mylist_dav.model.contents import WHOLE_BYTES_MAX, BlockRef, Recipe
@@ -23,7 +23,7 @@ from mylist_dav.model.exposures import Exposure, Mode
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.locks import Lock, Scope
 from mylist_dav.model.names import FlistName
-from mylist_dav.store.catalog import Catalog, Draft, NewEntry, View
+from mylist_dav.store.catalog import Cached, Catalog, Draft, NewEntry, View
 from tests.shelf import Clock, hold_invariants
 
 Open = Callable[[], Catalog]
@@ -246,21 +246,22 @@ class CatalogContract:
                 "laptop",
                 EVERYTHING,
             )
-            assert view.token_actor(b"hash", known.created_ns) == (Actor("anna", Role.USER), 0)
-            assert view.token_actor(b"hash", known.expires_ns - 1) == (Actor("anna", Role.USER), 0)
             expires_ns, created_ns = known.expires_ns, known.created_ns
-            assert view.token_actor(b"hash", expires_ns) is None
-            assert view.token_actor(b"other", created_ns) is None
+            holder = TokenHolder(b"hash", Actor("anna", Role.USER), 0, expires_ns)
+            assert view.token_holder(b"hash", created_ns) == holder
+            assert view.token_holder(b"hash", expires_ns - 1) == holder
+            assert view.token_holder(b"hash", expires_ns) is None
+            assert view.token_holder(b"other", created_ns) is None
 
     def test_a_removed_token_stands_for_nobody_and_the_rights_have_moved(self, catalog: Catalog) -> None:
         catalog.change(lambda draft: draft.add_token(b"hash", "anna", "", 100 + draft.now_ns))
         with catalog.view() as view:
-            before = view.generation("rights")
+            before = view.generation(Cached.RIGHTS)
         assert catalog.change(lambda draft: draft.remove_token(b"hash"))
         assert not catalog.change(lambda draft: draft.remove_token(b"hash"))
         with catalog.view() as view:
             assert view.tokens() == []
-            assert view.generation("rights") > before
+            assert view.generation(Cached.RIGHTS) > before
 
     def test_expired_tokens_go_when_a_new_one_comes(self, catalog: Catalog, clock: Clock) -> None:
         catalog.change(lambda draft: draft.add_token(b"old", "anna", "", clock.now_ns + 1))
@@ -275,14 +276,15 @@ class CatalogContract:
             catalog.change(lambda draft, n=number, s=scope: draft.add_token(bytes([n]), "anna", "", 2**60, s))
         with catalog.view() as view:
             for number, scope in enumerate(scopes):
-                assert view.token_actor(bytes([number]), 0) == (Actor("anna", Role.USER, scope), 0)
+                holder = TokenHolder(bytes([number]), Actor("anna", Role.USER, scope), 0, 2**60)
+                assert view.token_holder(bytes([number]), 0) == holder
             assert [known.scope for _, known in view.tokens("anna")] == scopes
             assert view.tokens("otto") == []
             assert view.count_tokens("anna") == 4
         catalog.change(lambda draft: draft.remove_flist(draft.flist(A)))
         catalog.change(lambda draft: draft.add_flist(A, OPERATOR))
         with catalog.view() as view:
-            held = [view.token_actor(bytes([number]), 0) is not None for number in range(4)]
+            held = [view.token_holder(bytes([number]), 0) is not None for number in range(4)]
             assert held == [False, False, True, True]
         with pytest.raises(NotFound, match="flist"):
             catalog.change(
@@ -294,7 +296,8 @@ class CatalogContract:
         for now_ns, noted_ns in ((1000, 1000), (1099, 1000), (1100, 1100)):
             catalog.change(lambda draft, ns=now_ns: draft.note_token_uses({b"hash": ns, b"none": ns}, 100))
             with catalog.view() as view:
-                assert view.token_actor(b"hash", 0) == (Actor("anna", Role.USER), noted_ns)
+                holder = view.token_holder(b"hash", 0)
+                assert holder is not None and holder.used_ns == noted_ns
 
     def test_a_disabled_account_has_keys_tokens_and_grants_that_do_not_hold(self, catalog: Catalog) -> None:
         def fill(draft: Draft) -> None:
@@ -308,7 +311,7 @@ class CatalogContract:
             catalog.change(lambda draft, d=disabled: draft.set_disabled("otto", d))
             with catalog.view() as view:
                 flist = view.flist(A)
-                assert (view.token_actor(b"hash", 0) is None) == disabled
+                assert (view.token_holder(b"hash", 0) is None) == disabled
                 assert (view.key_actor(KEY) is None) == disabled
                 assert (view.granted(flist.flist_id, "otto") is Right.NONE) == disabled
                 assert (view.granted_to("otto") == {}) == disabled
@@ -348,11 +351,11 @@ class CatalogContract:
 
         for right in (Right.READ, Right.WRITE, Right.READ, Right.NONE, Right.NONE, Right.WRITE):
             with catalog.view() as view:
-                before = view.generation("rights")
+                before = view.generation(Cached.RIGHTS)
             catalog.change(lambda draft, r=right: draft.set_grant(draft.flist(A).flist_id, "anna", r))
             assert granted() is right
             with catalog.view() as view:
-                assert view.generation("rights") > before
+                assert view.generation(Cached.RIGHTS) > before
         catalog.change(lambda draft: draft.remove_flist(draft.flist(A)))
         with catalog.view() as view:
             assert view._sql.execute("SELECT * FROM grant_").fetchall() == []
@@ -470,7 +473,7 @@ class CatalogContract:
     ) -> None:
         with catalog.view() as view:
             a, b = view.flist(A), view.flist(B)
-            before = view.generation("exposures"), view.generation("rights")
+            before = view.generation(Cached.EXPOSURES), view.generation(Cached.RIGHTS)
         one = Exposure(0, "", "/x", A, a.flist_id, None, Mode.PUBLIC, True, "off")
         two = one._replace(flist_name=B, flist_id=b.flist_id, at_jid=1, listing=False)
         for exposure in (one, two):
@@ -478,13 +481,13 @@ class CatalogContract:
         with catalog.view() as view:
             [found] = view.exposures()
             assert found._replace(exposure_id=0, changed_ns=0) == two and found.changed_ns > 0
-            after = view.generation("exposures"), view.generation("rights")
+            after = view.generation(Cached.EXPOSURES), view.generation(Cached.RIGHTS)
             assert after == (before[0] + 2, before[1])
         assert catalog.change(lambda draft: draft.remove_exposure("", "/x"))
         assert not catalog.change(lambda draft: draft.remove_exposure("", "/x"))
         with catalog.view() as view:
             assert view.exposures() == []
-            assert view.generation("exposures") > after[0]
+            assert view.generation(Cached.EXPOSURES) > after[0]
 
     def test_a_removed_flist_takes_everything_with_it(self, catalog: Catalog) -> None:
         with catalog.view() as view:
@@ -498,7 +501,7 @@ class CatalogContract:
 
         catalog.change(fill)
         with catalog.view() as view:
-            before = view.generation("exposures")
+            before = view.generation(Cached.EXPOSURES)
         catalog.change(lambda draft: draft.remove_flist(draft.flist(A)))
         with catalog.view() as view:
             assert [one.flist_name for one in view.flists()] == [B]
@@ -513,7 +516,7 @@ class CatalogContract:
             assert view.locks(flist.flist_id, 0) == []
             assert view.properties(flist.flist_id, 1) == {}
             assert view.exposures() == []
-            assert view.generation("exposures") > before
+            assert view.generation(Cached.EXPOSURES) > before
 
     def test_a_flist_of_a_name_that_was_deleted_is_another_one(self, catalog: Catalog) -> None:
         with catalog.view() as view:

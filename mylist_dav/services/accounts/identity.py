@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mylist_dav.errors import Forbidden, Invalid, LimitExceeded, NotFound, Unauthenticated
-from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts
+from mylist_dav.model.accounts import AccountFacts, KeyFacts, TokenFacts, TokenHolder
 from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import check_account_name
 from mylist_dav.services.accounts.key_proofs import KeyProofs, Proof
+from mylist_dav.services.accounts.known_tokens import KnownTokens
 from mylist_dav.services.accounts.token_uses import TokenUses
 from mylist_dav.services.accounts.tokens import TOKEN_CHARS_MAX, TOKEN_PREFIX, TOKENS_MAX
 from mylist_dav.services.accounts.tokens import token_hash as _hash
@@ -66,6 +67,7 @@ class Identity:
         self._proofs = proofs
         self._self_service = self_service
         self._uses = TokenUses(catalog)
+        self._tokens = KnownTokens(catalog, clock)
 
     def close(self) -> None:
         """Write down the last uses of tokens; to be called before the catalog is closed."""
@@ -243,9 +245,10 @@ class Identity:
         wanted_ns = self._clock() + int(days * _DAY_NS)
 
         def make(draft: Draft) -> int:
-            if draft.token_actor(parent, draft.now_ns) is None:
+            holder = draft.token_holder(parent, draft.now_ns)
+            if holder is None:
                 raise Unauthenticated(_UNKNOWN)
-            expires_ns = min(wanted_ns, draft.token_expires_ns(parent))
+            expires_ns = min(wanted_ns, holder.expires_ns)
             if instead and draft.remove_token(parent):
                 draft.record(actor, Action.LOGOUT, "", {"token": token_id_of(parent)})
             draft.add_token(
@@ -284,10 +287,10 @@ class Identity:
 
     def revoke_this(self, token: str, *, address: str = "", request_id: str = "") -> None:
         """Revoke a token that somebody holds: a logout. One that does not hold is left as it is."""
-        found = self._holder(token, self._clock())
-        if found is None:
+        holder = self._holder(token)
+        if holder is None:
             return
-        actor, token_hash = found[0]._replace(address=address, request_id=request_id), found[1]
+        actor, token_hash = holder.actor._replace(address=address, request_id=request_id), holder.token_hash
 
         def make(draft: Draft) -> None:
             if draft.remove_token(token_hash):
@@ -303,22 +306,20 @@ class Identity:
         address, request_id: of the request, for the actor and the record. Raises Unauthenticated, in the same words
         whatever is wrong.
         """
-        now_ns = self._clock()
-        found = self._holder(token, now_ns)
-        if found is None or (account is not None and account != found[0].account):
+        holder = self._holder(token)
+        if holder is None or (account is not None and account != holder.actor.account):
             self.note_failure(address, account or "")
             raise Unauthenticated(_UNKNOWN)
-        actor, token_hash, used_ns = found
-        self._uses.note(token_hash, used_ns, now_ns)
-        return self._served(actor._replace(address=address, request_id=request_id))
+        if self._uses.note(holder.token_hash, holder.used_ns, self._clock()):
+            self._tokens.forget(holder.token_hash)
+        return self._served(holder.actor._replace(address=address, request_id=request_id))
 
     def expires_ns(self, token: str) -> int:
         """Until when a token holds. Raises Unauthenticated."""
-        found = self._holder(token, self._clock())
-        if found is None:
+        holder = self._holder(token)
+        if holder is None:
             raise Unauthenticated(_UNKNOWN)
-        with self._catalog.glance() as view:
-            return view.token_expires_ns(found[1])
+        return holder.expires_ns
 
     def seconds_left(self, token: str) -> int:
         """How long a token will hold, rounded down. Raises Unauthenticated."""
@@ -331,17 +332,11 @@ class Identity:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _holder(self, token: str, now_ns: int) -> tuple[Actor, bytes, int] | None:
-        """Who holds a token, its hash, and its last use.
-
-        It is found by its hash: the time that takes says nothing of other tokens.
-        """
+    def _holder(self, token: str) -> TokenHolder | None:
+        """It is found by its hash: the time that takes says nothing of other tokens."""
         if not token.startswith(TOKEN_PREFIX) or len(token) > TOKEN_CHARS_MAX or not token.isascii():
             return None
-        token_hash = _hash(token)
-        with self._catalog.glance() as view:
-            found = view.token_actor(token_hash, now_ns)
-        return None if found is None else (found[0], token_hash, found[1])
+        return self._tokens.holder(_hash(token))
 
     def _served(self, actor: Actor) -> Actor:
         return actor._replace(self_service=True) if self._self_service else actor

@@ -34,17 +34,18 @@ class TokenUses:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
-    def note(self, token_hash: bytes, noted_ns: int, now_ns: int) -> None:
-        """A token is used now; noted_ns: the use of it that the catalog knows of."""
+    def note(self, token_hash: bytes, noted_ns: int, now_ns: int) -> bool:
+        """A token is used now; noted_ns: the use of it that the catalog knows of. Whether that will be another one."""
         if now_ns - noted_ns < SPACING_NS or token_hash in self._waiting:
-            return
+            return False
         with self._lock:
             if self._stop.is_set() or len(self._waiting) >= WAITING_MAX:
-                return
+                return False
             self._waiting[token_hash] = now_ns
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="token-uses", daemon=True)
                 self._thread.start()
+        return True
 
     def close(self) -> None:
         """Write what waits, and end."""

@@ -1,9 +1,9 @@
 """What is exposed where, and at which revision: from memory, and never older than the last commit of anybody.
 
-Each thread asks a pulse of its own whether the catalog has moved (about 1.5 µs, no lock, no waiting). Only then one row
-of generations is read, and only what moved is dropped: the map when an exposure changed, else the heads, each of which
-is read again when it is next asked for. One's own commits are seen like foreign ones, since the pulse has a connection
-of its own.
+The map is asked for by every request, also by those for no exposure, and so it is believed as long as the generation of
+the exposures is the same, which is a look at shared memory. Only who wants a head asks the pulse of its thread whether
+the catalog has moved (about 1.5 µs, no lock, no waiting); then each head is read again when it is next asked for. One's
+own commits are seen like foreign ones, since the pulse has a connection of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mylist_dav.model.exposures import Exposure
-from mylist_dav.store.catalog import Pulse
-
-_KIND = "exposures"
+from mylist_dav.store.catalog import Cached, Pulse
 
 
 class Located(NamedTuple):
@@ -68,32 +66,36 @@ class Freshness:
     def __init__(self, pulse: Pulse) -> None:
         self._pulse = pulse
         self._map = ExposureMap()
-        self._generation = -1
+        self._of_map: int | None = None  # the generation of the map, as the catalog counts
+        self._settled: int | None = None  # as the shared memory counts; None: what we have may be old
         self._heads: dict[int, int | None] = {}
-        self._behind = True
 
     def look(self) -> ExposureMap:
         """The exposures now; the same object as long as none has changed. Raises Busy: ask again, in another thread."""
-        if self._pulse.moved() or self._behind:
+        settled = self._pulse.generations.settled(Cached.EXPOSURES)
+        if settled is None or settled != self._settled:
+            self._settled = (
+                None  # until all is read: an error on the way must not let old things pass for fresh
+            )
             self._catch_up()
+            self._settled = settled
         return self._map
 
     def jid(self, exposure: Exposure) -> int | None:
-        """The revision an exposure shows: the pinned one, or the head; None when its flist is gone."""
+        """The revision an exposure shows: the pinned one, or the head; None when its flist is gone. Raises Busy."""
         if exposure.at_jid is not None:
             return exposure.at_jid
         flist_id = exposure.flist_id
+        if self._pulse.moved():
+            self._heads.clear()
         if flist_id not in self._heads:
             with self._pulse.reading() as view:
                 self._heads[flist_id] = view.head_jid(flist_id)
         return self._heads[flist_id]
 
     def _catch_up(self) -> None:
-        self._behind = True  # until all is read: an error on the way must not let old things pass for fresh
-        self._heads.clear()
         with self._pulse.reading() as view:
-            generation = view.generation(_KIND)
-            if generation != self._generation:
+            generation = view.generation(Cached.EXPOSURES)
+            if generation != self._of_map:
                 self._map = ExposureMap(view.exposures())
-                self._generation = generation
-        self._behind = False
+                self._of_map = generation

@@ -157,10 +157,10 @@ class Gates:
             return _admission(exposure, GUEST)
         with self._catalog.view() as view:
             if who[0] == "t":
-                holder = view.token_actor(bytes.fromhex(who[1:]), self._clock())
+                holder = view.token_holder(bytes.fromhex(who[1:]), self._clock())
                 if holder is None:
                     raise _closed()
-                return self._weigh(view, exposure, holder[0], who)
+                return self._weigh(view, exposure, holder.actor, who)
             return self._weigh_key(view, exposure, PublicKey(bytes.fromhex(who[1:])))
 
     def admit_key(self, exposure: Exposure, key: PublicKey) -> Admission:

@@ -5,6 +5,7 @@ transactions.py  Catalog: read views and changes
 readers.py       a connection for reading in each thread
 commits.py       group commit: changes of many threads share a sync
 turns.py         fairness between processes
+generations.py   whether what a cache has read still holds
 checkpoints.py   copying the write-ahead log into the database
 views.py         View: everything that is read
 accounts.py      what both say of accounts, keys, tokens and grants
@@ -28,6 +29,7 @@ rows.py          rows to values and back
 from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.drafts import Draft
 from mylist_dav.store.catalog.figures import Upkept
+from mylist_dav.store.catalog.generations import Cached, Generations
 from mylist_dav.store.catalog.holders import Shown
 from mylist_dav.store.catalog.intake import INTAKE_ROW_BYTES, IntakeRow
 from mylist_dav.store.catalog.records import Detail
@@ -42,10 +44,12 @@ __all__ = [
     "INTAKE_ROW_BYTES",
     "WALK_PAGE",
     "Ahead",
+    "Cached",
     "Catalog",
     "Claims",
     "Detail",
     "Draft",
+    "Generations",
     "IntakeRow",
     "NewEntry",
     "Pulse",

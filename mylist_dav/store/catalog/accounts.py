@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mylist_dav.errors import Exists, NotFound
-from mylist_dav.model.accounts import AccountFacts, GrantFacts, KeyFacts, Right, TokenFacts
+from mylist_dav.model.accounts import AccountFacts, GrantFacts, KeyFacts, Right, TokenFacts, TokenHolder
 from mylist_dav.model.actors import EVERYTHING, Actor, Role, Scope
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog.generations import Cached
 from mylist_dav.store.catalog.rows import Row, Statements
 
 _TOKEN = (
@@ -79,30 +80,27 @@ class AccountReads:
 
     # -- tokens ------------------------------------------------------------------------------------------------
 
-    def token_actor(self, token_hash: bytes, now_ns: int) -> tuple[Actor, int] | None:
-        """Who a token stands for, and when its last use was noted.
+    def token_holder(self, token_hash: bytes, now_ns: int) -> TokenHolder | None:
+        """Who a token stands for.
 
         None when it is unknown, expired, for a flist that is gone, or its account disabled.
         """
         rows = self._sql.execute(
-            "SELECT a.name, a.role, t.used_ns, t.read_only, t.flist_id FROM token t JOIN account a USING (account_id)"
+            "SELECT a.name, a.role, t.used_ns, t.expires_ns, t.read_only, t.flist_id"
+            " FROM token t JOIN account a USING (account_id)"
             " WHERE t.token_hash = ? AND t.expires_ns > ? AND NOT a.disabled",
             (token_hash, now_ns),
         ).fetchall()
         if not rows:
             return None
-        account, role, used_ns, read_only, flist_id = rows[0]
-        if flist_id is None:
-            return Actor(account, Role(role), Scope(None, True) if read_only else EVERYTHING), used_ns
-        name = self._name_of(flist_id)
-        return None if name is None else (Actor(account, Role(role), Scope(name, bool(read_only))), used_ns)
-
-    def token_expires_ns(self, token_hash: bytes) -> int:
-        """When a token expires; 0 when it is unknown."""
-        rows = self._sql.execute(
-            "SELECT expires_ns FROM token WHERE token_hash = ?", (token_hash,)
-        ).fetchall()
-        return int(rows[0][0]) if rows else 0
+        account, role, used_ns, expires_ns, read_only, flist_id = rows[0]
+        scope = Scope(None, True) if read_only else EVERYTHING
+        if flist_id is not None:
+            name = self._name_of(flist_id)
+            if name is None:
+                return None
+            scope = Scope(name, bool(read_only))
+        return TokenHolder(token_hash, Actor(account, Role(role), scope), used_ns, expires_ns)
 
     def tokens(self, account: str | None = None) -> list[tuple[bytes, TokenFacts]]:
         """All tokens, or those of one account, newest first, each with its hash."""
@@ -159,9 +157,13 @@ class AccountReads:
 
 
 class AccountWrites(AccountReads):
-    """The part of a Draft that is about accounts. Whatever takes a right away raises the generation 'rights'."""
+    """The part of a Draft that is about accounts. Whatever takes a right away raises the generation of rights.
+
+    raised: the kinds of which something has been changed.
+    """
 
     now_ns: int
+    raised: set[Cached]
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class AccountWrites(AccountReads):
         """Raises NotFound."""
         account_id = self._account_id(name)
         self._sql.execute("UPDATE account SET disabled = ? WHERE account_id = ?", (int(disabled), account_id))
-        self._raise_generation("rights")
+        self._raise_generation(Cached.RIGHTS)
 
     def set_quota(self, name: str, quota_bytes: int | None) -> None:
         """None is no limit. Raises NotFound."""
@@ -209,7 +211,7 @@ class AccountWrites(AccountReads):
         """False when there was none."""
         self._sql.execute("DELETE FROM key_ WHERE public = ?", (bytes(key),))
         found = self._sql.changes() > 0
-        self._raise_generation("rights")
+        self._raise_generation(Cached.RIGHTS)
         return found
 
     def note_key_use(self, key: PublicKey) -> None:
@@ -249,7 +251,7 @@ class AccountWrites(AccountReads):
             (token_hash,),
         )
         found = self._sql.changes() > 0
-        self._raise_generation("rights")
+        self._raise_generation(Cached.RIGHTS)
         return found
 
     def note_token_uses(self, uses: Mapping[bytes, int], spacing_ns: int) -> None:
@@ -283,15 +285,16 @@ class AccountWrites(AccountReads):
                 " ON CONFLICT (flist_id, account_id) DO UPDATE SET may_write = excluded.may_write",
                 (flist_id, account_id, int(right is Right.WRITE)),
             )
-        self._raise_generation("rights")
+        self._raise_generation(Cached.RIGHTS)
 
     def set_private(self, flist_id: int, private: bool) -> None:
         """Whether a flist is for its account and those with a grant only."""
         self._sql.execute("UPDATE flist SET private = ? WHERE flist_id = ?", (int(private), flist_id))
-        self._raise_generation("rights")
+        self._raise_generation(Cached.RIGHTS)
 
-    def _raise_generation(self, kind: str) -> None:
-        self._sql.execute("UPDATE generation SET number = number + 1 WHERE kind = ?", (kind,))
+    def _raise_generation(self, kind: Cached) -> None:
+        self.raised.add(kind)
+        self._sql.execute("UPDATE generation SET number = number + 1 WHERE kind = ?", (kind.name.lower(),))
 
 
 def _to_right(may_write: int) -> Right:

@@ -16,6 +16,7 @@ from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog.accounts import AccountWrites
 from mylist_dav.store.catalog.collecting import Reaper
 from mylist_dav.store.catalog.figures import Upkept, note_upkept
+from mylist_dav.store.catalog.generations import Cached
 from mylist_dav.store.catalog.handed import Handed
 from mylist_dav.store.catalog.holdings import add_uploads, end_uploads
 from mylist_dav.store.catalog.intake import REGISTER, IntakeWrites
@@ -55,6 +56,7 @@ class Draft(View, AccountWrites, IntakeWrites):
         self.now_ns = now_ns
         self._has_file = has_file
         self._handed = handed or Handed()
+        self.raised: set[Cached] = set()
         self._leaves: TreeDraft | None = None
         self._trees: dict[int, TreeDraft] = {}
         self._next_ids: dict[int, tuple[Flist, int]] = {}
@@ -187,8 +189,8 @@ class Draft(View, AccountWrites, IntakeWrites):
             self._sql.execute(f"DELETE FROM {table} WHERE flist_id = ?", (flist.flist_id,))
         self.records.remove_tally(TallyKind.FLIST, str(flist.flist_name))
         self._let_go(flist)
-        self._raise_generation("exposures")
-        self._raise_generation("rights")
+        self._raise_generation(Cached.EXPOSURES)
+        self._raise_generation(Cached.RIGHTS)
 
     def rename_flist(self, flist: Flist, name: str) -> Flist:
         """Give a flist another name under its account; its id, history and all that hangs on it stay. Raises Exists."""
@@ -201,8 +203,8 @@ class Draft(View, AccountWrites, IntakeWrites):
         self._sql.execute("UPDATE flist SET name = ? WHERE flist_id = ?", (name, flist.flist_id))
         self.records.rename_tally(TallyKind.FLIST, str(flist.flist_name), str(new))
         self._let_go(flist)
-        self._raise_generation("exposures")
-        self._raise_generation("rights")
+        self._raise_generation(Cached.EXPOSURES)
+        self._raise_generation(Cached.RIGHTS)
         return self.flist(new)
 
     def set_label(self, flist_id: int, name: str, jid: int) -> None:
@@ -400,14 +402,14 @@ class Draft(View, AccountWrites, IntakeWrites):
             " SELECT exposure_id, ? FROM exposure WHERE host = ? AND prefix = ?",
             [(who, exposure.host, exposure.prefix) for who in sorted(set(visitors))],
         )
-        self._raise_generation("exposures")
+        self._raise_generation(Cached.EXPOSURES)
 
     def remove_exposure(self, host: str, prefix: str) -> bool:
         """False when there was none."""
         self._drop_visitors("host = ? AND prefix = ?", (host, prefix))
         self._sql.execute("DELETE FROM exposure WHERE host = ? AND prefix = ?", (host, prefix))
         found = self._sql.changes() > 0
-        self._raise_generation("exposures")
+        self._raise_generation(Cached.EXPOSURES)
         return found
 
     def _drop_visitors(self, where: str, bindings: tuple[object, ...]) -> None:

@@ -16,6 +16,7 @@ from mylist_dav.store.catalog.accounts import AccountReads
 from mylist_dav.store.catalog.claims import Claims
 from mylist_dav.store.catalog.collecting import Finder
 from mylist_dav.store.catalog.figures import Figures
+from mylist_dav.store.catalog.generations import Cached
 from mylist_dav.store.catalog.holders import Holders
 from mylist_dav.store.catalog.holdings import Holdings, Pending, brought, pending, uploads_held
 from mylist_dav.store.catalog.intake import IntakeReads
@@ -382,10 +383,10 @@ class View(AccountReads, IntakeReads):
         rows = self._sql.execute("SELECT who FROM visitor WHERE exposure_id = ? ORDER BY who", (exposure_id,))
         return [row[0] for row in rows]
 
-    def generation(self, kind: str) -> int:
+    def generation(self, kind: Cached) -> int:
         """The generation number of a kind: a cache of that kind is fresh while its number stays."""
         rows = self._sql.execute(
-            "SELECT number FROM generation WHERE kind = ?", (kind,)
+            "SELECT number FROM generation WHERE kind = ?", (kind.name.lower(),)
         ).fetchall()
         return int(rows[0][0])
 

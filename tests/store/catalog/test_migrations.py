@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from mylist_dav.errors import BadSettings
-from mylist_dav.model.accounts import Right
+from mylist_dav.model.accounts import Right, TokenHolder
 from mylist_dav.model.actors import OPERATOR, Actor, Role
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Catalog, Draft, connections
@@ -80,7 +80,7 @@ def test_a_catalog_of_version_1_keeps_its_accounts_tokens_and_flists(
     steps(monkeypatch, REAL)
     catalog = opened(path)
     with catalog.view() as view:
-        assert view.token_actor(b"\x01", 99) == (Actor("anna", Role.USER), 0)
+        assert view.token_holder(b"\x01", 99) == TokenHolder(b"\x01", Actor("anna", Role.USER), 0, 100)
         flist = view.flist(FlistName("anna", "a"))
         assert not flist.private
         assert view.granted(flist.flist_id, "anna") is Right.NONE

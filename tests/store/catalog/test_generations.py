@@ -1,0 +1,110 @@
+"""Numbers in shared memory that tell whether what was read still holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mylist_dav.errors import MylistError, NotFound
+from mylist_dav.model.accounts import Right
+from mylist_dav.model.actors import OPERATOR, Role
+from mylist_dav.model.names import FlistName
+from mylist_dav.store.catalog import Cached, Catalog, Draft
+from mylist_dav.store.catalog.generations import Generations
+from tests.shelf import Clock
+
+A = FlistName("anna", "a")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    made = opened(tmp_path)
+    made.change(lambda draft: draft.add_account("anna", Role.USER))
+    made.change(lambda draft: draft.add_flist(A, OPERATOR))
+    yield made
+    made.close()
+
+
+def opened(folder: Path) -> Catalog:
+    return Catalog(folder / "catalog.sqlite", clock=Clock(), durability="os", busy_seconds=1)
+
+
+def grant(draft: Draft) -> None:
+    draft.set_grant(draft.flist(A).flist_id, "anna", Right.READ)
+
+
+def test_a_change_moves_the_number_of_its_kind_for_every_process(catalog: Catalog, tmp_path: Path) -> None:
+    other = opened(tmp_path)
+    rights, exposures = (other.generations.settled(kind) for kind in (Cached.RIGHTS, Cached.EXPOSURES))
+    catalog.change(grant)
+    assert other.generations.settled(Cached.RIGHTS) not in (rights, None)
+    assert other.generations.settled(Cached.EXPOSURES) == exposures
+    catalog.change(lambda draft: draft.remove_exposure("host", ""))
+    assert other.generations.settled(Cached.EXPOSURES) not in (exposures, None)
+    other.close()
+
+
+def test_what_takes_no_right_moves_nothing(catalog: Catalog) -> None:
+    before = [catalog.generations.settled(kind) for kind in Cached]
+    catalog.change(lambda draft: draft.add_token(b"hash", "anna", "", 2**60))
+    catalog.change(lambda draft: draft.draft_tree(draft.flist(A), OPERATOR).touch())
+    with pytest.raises(NotFound):
+        catalog.change(lambda draft: draft.set_disabled("nobody", True))
+    assert [catalog.generations.settled(kind) for kind in Cached] == before
+
+
+def test_while_it_is_committed_nothing_is_settled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    commit = catalog._commit
+
+    def look() -> None:
+        seen.append(catalog.generations.settled(Cached.RIGHTS))
+        commit()
+        seen.append(catalog.generations.settled(Cached.RIGHTS))
+
+    monkeypatch.setattr(catalog, "_commit", look)
+    catalog.change(grant)
+    assert seen == [None, None]
+    assert catalog.generations.settled(Cached.RIGHTS) is not None
+
+
+def test_a_commit_that_fails_leaves_it_settled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise MylistError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "_commit", fail)
+        with pytest.raises(MylistError, match="gone"):
+            catalog.change(grant)
+    assert catalog.generations.settled(Cached.RIGHTS) is not None
+
+
+def test_after_somebody_died_nothing_is_settled_until_the_next_change(tmp_path: Path) -> None:
+    one, other = Generations(tmp_path / "g"), Generations(tmp_path / "g")
+    before = other.settled(Cached.RIGHTS)
+    one.begin([Cached.RIGHTS])
+    one.close()
+    assert other.settled(Cached.RIGHTS) is None
+    other.begin([Cached.RIGHTS])
+    assert other.settled(Cached.RIGHTS) is None
+    other.end([Cached.RIGHTS])
+    assert other.settled(Cached.RIGHTS) not in (before, None)
+    other.close()
+
+
+def test_what_cannot_be_told_to_others_is_not_changed(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, data: bytes, offset: int) -> int:
+        raise OSError(5, os.strerror(5))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        with pytest.raises(MylistError, match="data directory"):
+            catalog.change(grant)
+    with catalog.view() as view:
+        assert view.granted(view.flist(A).flist_id, "anna") is Right.NONE
+    catalog.change(grant)
