@@ -10,8 +10,9 @@ import pytest
 from mylist_dav.errors import BadSettings
 from mylist_dav.model.accounts import Right, TokenHolder
 from mylist_dav.model.actors import OPERATOR, Actor, Role
+from mylist_dav.model.digest import Digest
 from mylist_dav.model.names import FlistName
-from mylist_dav.store.catalog import Catalog, Draft, connections
+from mylist_dav.store.catalog import INTAKE_ROW_BYTES, Catalog, Draft, connections
 from tests.shelf import Clock
 
 REAL = connections._steps()
@@ -84,6 +85,40 @@ def test_a_catalog_of_version_1_keeps_its_accounts_tokens_and_flists(
         flist = view.flist(FlistName("anna", "a"))
         assert not flist.private
         assert view.granted(flist.flist_id, "anna") is Right.NONE
+    catalog.close()
+
+
+def test_blocks_in_the_intake_are_found_there_after_it_has_lost_its_index(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with its row in block, one whose row was lost, one that was set aside as damaged, and one with a file."""
+    steps(monkeypatch, {number: text for number, text in REAL.items() if number < 6})
+    opened(path).close()
+    known, lost, damaged, filed = (Digest.of(data) for data in (b"known", b"lost", b"damaged", b"filed"))
+    connection = apsw.Connection(str(path))
+    for digest in (known, damaged, filed):
+        connection.execute(
+            "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?, 5, 1, 1, 'stored')",
+            (digest,),
+        )
+    connection.executemany(
+        "INSERT INTO intake VALUES (?, ?, ?, 1)",
+        [(300, known, b"known"), (600, lost, b"lost"), (-900, damaged, b"something else")],
+    )
+    connection.close()
+    steps(monkeypatch, REAL)
+    catalog = opened(path)
+    with catalog.view() as view:
+        assert [view.intake_get(each) for each in (known, lost, filed)] == [b"known", b"lost", None]
+        assert view.intake_get(damaged) == b"something else"
+        assert [view.intake_has(each) for each in (known, lost, damaged, filed)] == [True, True, False, False]
+        assert view.intake_digests() == sorted([known, lost])
+        assert [row.position for row in view.intake_page(0, 10, 10**6)] == [300, 600]
+        assert {ref.digest for ref in view.blocks_registered()} == {known, lost, damaged, filed}
+        assert view.intake_span() == (300 + INTAKE_ROW_BYTES, 600)
+    assert catalog.change(lambda draft: draft.take_in({damaged: b"damaged", known: b"known"})) > 600
+    with catalog.view() as view:
+        assert view.intake_get(damaged) == b"damaged"
     catalog.close()
 
 
