@@ -20,18 +20,20 @@ class KnownTokens:
     def __init__(self, catalog: Catalog, clock: Callable[[], int]) -> None:
         self._catalog = catalog
         self._clock = clock
+        self._generation = catalog.generations.watch(Cached.RIGHTS)
         self._known: dict[bytes, tuple[int, TokenHolder]] = {}
 
     def holder(self, token_hash: bytes) -> TokenHolder | None:
         """Who a token stands for now; None when it does not hold."""
         now_ns = self._clock()
-        settled = self._catalog.generations.settled(Cached.RIGHTS)
+        settled = self._generation()
         seen, holder = self._known.get(token_hash, (None, None))
         if settled is not None and seen == settled and holder is not None and now_ns < holder.expires_ns:
             return holder
+        newest = self._catalog.sees_newest()
         with self._catalog.glance() as view:
             holder = view.token_holder(token_hash, now_ns)
-        if settled is not None and holder is not None:
+        if newest and settled is not None and holder is not None:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
             self._known[token_hash] = settled, holder

@@ -65,6 +65,7 @@ class Freshness:
 
     def __init__(self, pulse: Pulse) -> None:
         self._pulse = pulse
+        self._generation = pulse.generations.watch(Cached.EXPOSURES)
         self._map = ExposureMap()
         self._of_map: int | None = None  # the generation of the map, as the catalog counts
         self._settled: int | None = None  # as the shared memory counts; None: what we have may be old
@@ -72,7 +73,7 @@ class Freshness:
 
     def look(self) -> ExposureMap:
         """The exposures now; the same object as long as none has changed. Raises Busy: ask again, in another thread."""
-        settled = self._pulse.generations.settled(Cached.EXPOSURES)
+        settled = self._generation()
         if settled is None or settled != self._settled:
             self._settled = (
                 None  # until all is read: an error on the way must not let old things pass for fresh

@@ -12,7 +12,7 @@ anyway see there whether they have to read all of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -39,10 +39,21 @@ class Generations:
         self._page = SharedPage(path)
         self._numbers = memoryview(self._page.memory).cast("q")
 
-    def settled(self, kind: Cached) -> int | None:
-        """The number of a kind, to be compared later; None while it changes: what is read now may not be kept."""
-        number = self._numbers[kind]
-        return None if number & 1 else number
+    def watch(self, kind: Cached) -> Callable[[], int | None]:
+        """What gives the number of a kind, to be compared later. It costs 0.2 µs, for every request asks.
+
+        It gives None while things of this kind are being changed, and after close: what is read now may not be kept.
+        """
+        numbers, place = self._numbers, int(kind)
+
+        def settled() -> int | None:
+            try:
+                number = numbers[place]
+            except ValueError:  # closed
+                return None
+            return None if number & 1 else number
+
+        return settled
 
     def begin(self, kinds: Collection[Cached]) -> None:
         """Things of these kinds are about to be changed. Raises MylistError: then they must not be."""

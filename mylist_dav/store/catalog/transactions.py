@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,9 +119,13 @@ class Catalog:
         self.writes = Writes()
         with sql_errors():
             self._writer = open_migrated(path, durability=durability, busy_seconds=busy_seconds, clock=clock)
-        self._turn = Turn(path.with_name(path.name + "-next"), busy_seconds)
-        self._pen = Turn(path.with_name(path.name + "-pen"), busy_seconds)
-        self.generations = Generations(path.with_name(path.name + "-generations"))
+        with ExitStack() as opened:
+            self._turn = opened.enter_context(
+                closing(Turn(path.with_name(path.name + "-next"), busy_seconds))
+            )
+            self._pen = opened.enter_context(closing(Turn(path.with_name(path.name + "-pen"), busy_seconds)))
+            self.generations = Generations(path.with_name(path.name + "-generations"))
+            opened.pop_all()
         self._writer.setbusyhandler(patience(busy_seconds))
         self._checkpointer = Checkpointer(self._connect_for_checkpoints, on_write_failure)
         self._writer.set_wal_hook(self._checkpointer.note)
@@ -147,6 +151,11 @@ class Catalog:
         """For a single read in this thread: it sees the newest state, and costs no transaction."""
         with sql_errors():
             yield self._readers.of_this_thread().glance()
+
+    def sees_newest(self) -> bool:
+        """Whether a glance in this thread sees the newest state: no view is open that has read something before."""
+        with sql_errors():
+            return self._readers.of_this_thread().connection.txn_state("main") == apsw.SQLITE_TXN_NONE
 
     def pulse(self) -> Pulse:
         """A new Pulse with a connection of its own."""

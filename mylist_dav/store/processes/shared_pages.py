@@ -26,26 +26,30 @@ class SharedPage:
         """Open the file, or make it. Raises OutOfSpace, WritesStopped or MylistError when that fails."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            _fill(self.descriptor)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _fill(self._descriptor)
+                self.memory = mmap.mmap(self._descriptor, PAGE_BYTES, mmap.MAP_SHARED)
+            except BaseException:
+                os.close(self._descriptor)
+                raise
         except OSError as error:
             raise turned(error, "write to the data directory") from error
-        self.memory = mmap.mmap(self.descriptor, PAGE_BYTES, mmap.MAP_SHARED)
         _pin(self.memory)
 
     def write(self, data: bytes, offset: int) -> None:
         """Raises OSError."""
-        os.pwrite(self.descriptor, data, offset)
+        os.pwrite(self._descriptor, data, offset)
 
     def sync(self) -> None:
         """Bring it to disk. Raises OSError."""
-        os.fsync(self.descriptor)
+        os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Let go of the file, which stays as it is."""
         if not self.memory.closed:
             self.memory.close()
-            os.close(self.descriptor)
+            os.close(self._descriptor)
 
 
 def _fill(descriptor: int) -> None:

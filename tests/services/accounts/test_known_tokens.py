@@ -123,3 +123,16 @@ def test_what_is_kept_is_bounded(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     for token_hash in (b"hash", b"child", b"scoped") * 3:
         assert two.holds(token_hash)
     assert len(two.tokens._known) <= 2
+
+
+def test_what_an_older_view_says_is_not_kept(two: Two) -> None:
+    with two.here.view() as view:
+        view.flist(A)
+        two.elsewhere.change(lambda draft: draft.remove_token(b"hash"))
+        assert two.holds()  # as the view sees it
+    assert not two.holds()
+    with two.here.view():  # one that has read nothing yet
+        assert two.holds(b"scoped")
+    reads = two.reads
+    assert two.holds(b"scoped")
+    assert two.reads == reads

@@ -146,7 +146,7 @@ def test_a_process_that_died_in_a_commit_makes_nothing_stale(publisher: Publishe
     catalog._writer.execute("UPDATE generation SET number = number + 1 WHERE kind = 'exposures'")
     assert publisher.text("/") == "second"
     publisher.expose(prefix="/more")
-    assert catalog.generations.settled(Cached.EXPOSURES) is not None
+    assert catalog.generations.watch(Cached.EXPOSURES)() is not None
     assert fresh.look() is fresh.look()
     assert len(fresh.look().all()) == 2
 

@@ -38,22 +38,22 @@ def grant(draft: Draft) -> None:
 
 def test_a_change_moves_the_number_of_its_kind_for_every_process(catalog: Catalog, tmp_path: Path) -> None:
     other = opened(tmp_path)
-    rights, exposures = (other.generations.settled(kind) for kind in (Cached.RIGHTS, Cached.EXPOSURES))
+    rights, exposures = (other.generations.watch(kind)() for kind in (Cached.RIGHTS, Cached.EXPOSURES))
     catalog.change(grant)
-    assert other.generations.settled(Cached.RIGHTS) not in (rights, None)
-    assert other.generations.settled(Cached.EXPOSURES) == exposures
+    assert other.generations.watch(Cached.RIGHTS)() not in (rights, None)
+    assert other.generations.watch(Cached.EXPOSURES)() == exposures
     catalog.change(lambda draft: draft.remove_exposure("host", ""))
-    assert other.generations.settled(Cached.EXPOSURES) not in (exposures, None)
+    assert other.generations.watch(Cached.EXPOSURES)() not in (exposures, None)
     other.close()
 
 
 def test_what_takes_no_right_moves_nothing(catalog: Catalog) -> None:
-    before = [catalog.generations.settled(kind) for kind in Cached]
+    before = [catalog.generations.watch(kind)() for kind in Cached]
     catalog.change(lambda draft: draft.add_token(b"hash", "anna", "", 2**60))
     catalog.change(lambda draft: draft.draft_tree(draft.flist(A), OPERATOR).touch())
     with pytest.raises(NotFound):
         catalog.change(lambda draft: draft.set_disabled("nobody", True))
-    assert [catalog.generations.settled(kind) for kind in Cached] == before
+    assert [catalog.generations.watch(kind)() for kind in Cached] == before
 
 
 def test_while_it_is_committed_nothing_is_settled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,14 +61,14 @@ def test_while_it_is_committed_nothing_is_settled(catalog: Catalog, monkeypatch:
     commit = catalog._commit
 
     def look() -> None:
-        seen.append(catalog.generations.settled(Cached.RIGHTS))
+        seen.append(catalog.generations.watch(Cached.RIGHTS)())
         commit()
-        seen.append(catalog.generations.settled(Cached.RIGHTS))
+        seen.append(catalog.generations.watch(Cached.RIGHTS)())
 
     monkeypatch.setattr(catalog, "_commit", look)
     catalog.change(grant)
     assert seen == [None, None]
-    assert catalog.generations.settled(Cached.RIGHTS) is not None
+    assert catalog.generations.watch(Cached.RIGHTS)() is not None
 
 
 def test_a_commit_that_fails_leaves_it_settled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,19 +79,19 @@ def test_a_commit_that_fails_leaves_it_settled(catalog: Catalog, monkeypatch: py
         patch.setattr(catalog, "_commit", fail)
         with pytest.raises(MylistError, match="gone"):
             catalog.change(grant)
-    assert catalog.generations.settled(Cached.RIGHTS) is not None
+    assert catalog.generations.watch(Cached.RIGHTS)() is not None
 
 
 def test_after_somebody_died_nothing_is_settled_until_the_next_change(tmp_path: Path) -> None:
     one, other = Generations(tmp_path / "g"), Generations(tmp_path / "g")
-    before = other.settled(Cached.RIGHTS)
+    before = other.watch(Cached.RIGHTS)()
     one.begin([Cached.RIGHTS])
     one.close()
-    assert other.settled(Cached.RIGHTS) is None
+    assert other.watch(Cached.RIGHTS)() is None
     other.begin([Cached.RIGHTS])
-    assert other.settled(Cached.RIGHTS) is None
+    assert other.watch(Cached.RIGHTS)() is None
     other.end([Cached.RIGHTS])
-    assert other.settled(Cached.RIGHTS) not in (before, None)
+    assert other.watch(Cached.RIGHTS)() not in (before, None)
     other.close()
 
 
@@ -108,3 +108,19 @@ def test_what_cannot_be_told_to_others_is_not_changed(
     with catalog.view() as view:
         assert view.granted(view.flist(A).flist_id, "anna") is Right.NONE
     catalog.change(grant)
+
+
+def test_after_the_catalog_is_closed_nothing_is_settled(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    settled = catalog.generations.watch(Cached.RIGHTS)
+    catalog.close()
+    assert settled() is None
+
+
+def test_a_catalog_that_cannot_be_opened_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite-generations").mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        with pytest.raises(MylistError, match="data directory"):
+            opened(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -1,6 +1,6 @@
 -- Version 6: a block in the intake is found by its row in block, without an index of the intake.
 
--- Where the block lies in the intake, below 0 too; NULL: not there, it has a file.
+-- Where the block lies in the intake, below 0 too; NULL: not there.
 ALTER TABLE block ADD COLUMN intake_position INTEGER;
 INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state)
   SELECT digest, length(data), added_ns, added_ns, 'stored' FROM intake WHERE true ON CONFLICT (digest) DO NOTHING;
