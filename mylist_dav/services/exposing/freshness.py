@@ -1,9 +1,10 @@
 """What is exposed where, and at which revision: from memory, and never older than the last commit of anybody.
 
 The map is asked for by every request, also by those for no exposure, and so it is believed as long as the generation of
-the exposures is the same, which is a look at shared memory. Only who wants a head asks the pulse of its thread whether
-the catalog has moved (about 1.5 µs, no lock, no waiting); then each head is read again when it is next asked for. One's
-own commits are seen like foreign ones, since the pulse has a connection of its own.
+the exposures is the same, which is a look at shared memory. Heads change with every commit: as long as there is none,
+that is such a look too. Else the pulse of the thread says whether the catalog has moved (about 1.5 µs, no lock, no
+waiting), and then each head is read again when it is next asked for. One's own commits are seen like foreign ones,
+since the pulse has a connection of its own.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class Freshness:
         self._map = ExposureMap()
         self._of_map: int | None = None  # the generation of the map, as the catalog counts
         self._settled: int | None = None  # as the shared memory counts; None: what we have may be old
+        self._commits = pulse.generations.watch(Cached.ALL)
         self._heads: dict[int, int | None] = {}
+        self._of_heads: int | None = None
 
     def look(self) -> ExposureMap:
         """The exposures now; the same object as long as none has changed. Raises Busy: ask again, in another thread."""
@@ -87,8 +90,12 @@ class Freshness:
         if exposure.at_jid is not None:
             return exposure.at_jid
         flist_id = exposure.flist_id
-        if self._pulse.moved():
-            self._heads.clear()
+        commits = self._commits()
+        if commits is None or commits != self._of_heads:
+            self._of_heads = None
+            if self._pulse.moved():
+                self._heads.clear()
+            self._of_heads = commits
         if flist_id not in self._heads:
             with self._pulse.reading() as view:
                 self._heads[flist_id] = view.head_jid(flist_id)

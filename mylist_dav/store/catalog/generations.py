@@ -5,8 +5,8 @@ another even one afterwards (a seqlock, with the pen of turns.py as its lock). S
 the catalog, and later finds the same even number, has what is there now. A process that dies in the middle leaves an
 odd number behind: until the next change of this kind everybody reads the catalog each time, which is slow and right.
 
-The same is counted in the table `generation`, in the transaction of the change itself: those who must read the catalog
-anyway see there whether they have to read all of it.
+For single kinds the same is counted in the table `generation`, in the transaction of the change itself: those who must
+read the catalog anyway see there whether they have to read all of it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ class Cached(IntEnum):
     EXPOSURES = 0
     RIGHTS = 1
     """Who holds a token, and what accounts and tokens may."""
+
+    ALL = 2
+    """Anything: what every commit changes."""
 
 
 class Generations:

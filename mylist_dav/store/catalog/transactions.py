@@ -200,7 +200,7 @@ class Catalog:
         """Run a group as one transaction."""
         with sql_errors():
             self._may_write()
-            raised: set[Cached] = set()
+            raised = {Cached.ALL}
             asked = time.monotonic()
             self._take_pen()
             try:

@@ -48,12 +48,24 @@ def test_a_change_moves_the_number_of_its_kind_for_every_process(catalog: Catalo
 
 
 def test_what_takes_no_right_moves_nothing(catalog: Catalog) -> None:
-    before = [catalog.generations.watch(kind)() for kind in Cached]
+    single = Cached.RIGHTS, Cached.EXPOSURES
+    before = [catalog.generations.watch(kind)() for kind in single]
     catalog.change(lambda draft: draft.add_token(b"hash", "anna", "", 2**60))
     catalog.change(lambda draft: draft.draft_tree(draft.flist(A), OPERATOR).touch())
     with pytest.raises(NotFound):
         catalog.change(lambda draft: draft.set_disabled("nobody", True))
-    assert [catalog.generations.watch(kind)() for kind in Cached] == before
+    assert [catalog.generations.watch(kind)() for kind in single] == before
+
+
+def test_every_commit_moves_the_number_of_all(catalog: Catalog, tmp_path: Path) -> None:
+    other = opened(tmp_path)
+    numbers = set()
+    for _ in range(5):
+        catalog.change(lambda draft: draft.draft_tree(draft.flist(A), OPERATOR).touch())
+        numbers.add(other.generations.watch(Cached.ALL)())
+    assert len(numbers) == 5
+    assert None not in numbers
+    other.close()
 
 
 def test_while_it_is_committed_nothing_is_settled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
