@@ -78,9 +78,7 @@ class Freshness:
         """The exposures now; the same object as long as none has changed. Raises Busy: ask again, in another thread."""
         settled = self._generation()
         if settled is None or settled != self._settled:
-            self._settled = (
-                None  # until all is read: an error on the way must not let old things pass for fresh
-            )
+            self._settled = None  # until all is read: after an error nothing old passes for fresh
             self._catch_up()
             self._settled = settled
         return self._map
