@@ -210,13 +210,17 @@ class Catalog:
                 while (waiting := group.take()) is not None:
                     if not self._make(waiting, handed, raised, alone=len(group.members) == 1):
                         return
-                self.generations.begin(raised)
-                self._commit()
+                try:
+                    self.generations.begin(raised)
+                    self._commit()
+                finally:
+                    self.generations.end(raised)
             finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                self.generations.end(raised)
-                self._pen.give()
+                try:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                finally:
+                    self._pen.give()
             self._may_write()
             self.writes.add(len(group.members), begun - asked, time.monotonic() - begun)
 

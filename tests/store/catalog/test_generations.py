@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from mylist_dav.errors import MylistError, NotFound
@@ -14,6 +15,7 @@ from mylist_dav.model.actors import OPERATOR, Role
 from mylist_dav.model.names import FlistName
 from mylist_dav.store.catalog import Cached, Catalog, Draft
 from mylist_dav.store.catalog.generations import Generations
+from mylist_dav.store.catalog.turns import Turn
 from tests.shelf import Clock
 
 A = FlistName("anna", "a")
@@ -105,6 +107,43 @@ def test_after_somebody_died_nothing_is_settled_until_the_next_change(tmp_path: 
     other.end([Cached.RIGHTS])
     assert other.watch(Cached.RIGHTS)() not in (before, None)
     other.close()
+
+
+def test_a_change_that_is_refused_moves_nothing(catalog: Catalog) -> None:
+    before = [catalog.generations.watch(kind)() for kind in Cached]
+    with pytest.raises(NotFound):
+        catalog.change(lambda draft: draft.flist(FlistName("anna", "none")))
+    assert [catalog.generations.watch(kind)() for kind in Cached] == before
+
+
+class CannotRollBack:
+    """A connection whose disk is so broken that a transaction cannot even be undone."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *bindings: object) -> object:
+        if statement == "ROLLBACK":
+            raise apsw.IOError("disk I/O error")
+        return self._connection.execute(statement, *bindings)
+
+
+def test_a_transaction_that_cannot_be_undone_keeps_others_from_nothing(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pen = Turn(tmp_path / "catalog.sqlite-pen", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "_writer", CannotRollBack(catalog._writer))
+        with pytest.raises(MylistError):
+            catalog.change(lambda draft: draft.flist(FlistName("anna", "none")))
+    with pen.tried() as mine:
+        assert mine
+    pen.close()
+    catalog._writer.execute("ROLLBACK")
+    catalog.change(grant)
 
 
 def test_what_cannot_be_told_to_others_is_not_changed(
