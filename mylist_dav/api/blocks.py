@@ -148,7 +148,8 @@ class BlockSink:
     def write(self, piece: bytes) -> None:
         """Raises BadArchive, OutOfQuota, ...; the blocks before are kept."""
         for member in self._members.feed(piece):
-            self._tell(self._receiving.add(_offered(member)))
+            if told := self._receiving.add(_offered(member)):
+                self._tell(told)
 
     def finish(self) -> Response:
         """Raises Incomplete; the blocks that came are kept then, too."""
@@ -170,7 +171,8 @@ class BlockSink:
 
     def _tell(self, brought: list[Brought]) -> None:
         self._counts.update(one.state for one in brought)
-        self._told.extend(_told(one) for one in brought if not self._bad_alone or one.state is State.BAD)
+        bad_alone = self._bad_alone
+        self._told.extend(_told(one) for one in brought if not bad_alone or one.state is State.BAD)
 
 
 def _ids(call: Call) -> list[Digest]:

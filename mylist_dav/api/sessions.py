@@ -5,7 +5,8 @@ from __future__ import annotations
 from mylist_dav.api.credentials import token_of
 from mylist_dav.api.operations import Call, Operation
 from mylist_dav.model.keys import parse_public_key
-from mylist_dav.model.login_text import canonical_server, utc_time
+from mylist_dav.model.login_text import utc_time
+from mylist_dav.model.server_address import canonical_server
 from mylist_dav.services.accounts.logins import Issued
 from mylist_dav.services.opening import Library
 from mylist_dav.wire.clear import InClear

@@ -54,7 +54,6 @@ def serve(listen: tuple[str, ...], engine: str | None, workers: int | None) -> N
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else it has a line for each request to a peer
     with open_library(settings, make=True) as library:
         started = first_start(library, _welcome_folder(), lambda: operator_key(settings))
         log.info("the key of this server is %s", library.server_key.public.fingerprint)

@@ -22,8 +22,8 @@ from mylist_dav.client.link import Link
 from mylist_dav.client.logins.folder import cache_folder
 from mylist_dav.client.logins.known import Tokens
 from mylist_dav.errors import Unauthenticated
-from mylist_dav.model.login_text import canonical_server
 from mylist_dav.model.names import FlistName
+from mylist_dav.model.server_address import canonical_server
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_LEFT_OUT = 9

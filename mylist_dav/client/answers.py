@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-import httpx
-
+from mylist_dav.client.http import Reply
 from mylist_dav.errors import (
     Busy,
     Conflict,
@@ -28,7 +27,6 @@ from mylist_dav.errors import (
     Unsupported,
 )
 
-ANSWER_BYTES_MAX = 1024 * 1024
 TYPE_PREFIX = "urn:mylist:problem:"
 _SAID_CHARS_MAX = 500
 
@@ -60,10 +58,10 @@ _TYPES: dict[str, type[MylistError]] = {
 """What problem documents call the errors that share a status with others."""
 
 
-def bounded(response: httpx.Response, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
+def bounded(reply: Reply, bytes_max: int) -> bytes:
     """The whole body. Raises MylistError for one that is longer."""
     data = bytearray()
-    for piece in response.iter_bytes():
+    for piece in reply.pieces:
         data += piece
         if len(data) > bytes_max:
             raise MylistError("the server gave an answer that is far too long")
@@ -81,17 +79,19 @@ def json_object(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def refusal(response: httpx.Response, problem: dict[str, Any] | None, speaker: str = "") -> MylistError:
+def refusal(
+    status: int, headers: Mapping[str, str], problem: dict[str, Any] | None, speaker: str = ""
+) -> MylistError:
     """The error of ours that an answer stands for, in the words of the server, bounded and printable.
 
     speaker: stands before the words, where it would not be clear whose they are.
     """
-    said = str((problem or {}).get("detail", "")) or f"the server answered {response.status_code}"
+    said = str((problem or {}).get("detail", "")) or f"the server answered {status}"
     said = speaker + printable(said)
-    if response.status_code == 429:
-        return TooMany(said, retry_after_seconds(response) or 60)
+    if status == 429:
+        return TooMany(said, retry_after_seconds(headers) or 60)
     kind = str((problem or {}).get("type", "")).removeprefix(TYPE_PREFIX)
-    return (_TYPES.get(kind) or _KINDS.get(response.status_code, MylistError))(said)
+    return (_TYPES.get(kind) or _KINDS.get(status, MylistError))(said)
 
 
 def printable(said: str) -> str:
@@ -99,9 +99,9 @@ def printable(said: str) -> str:
     return "".join(character for character in said[:_SAID_CHARS_MAX] if character.isprintable())
 
 
-def retry_after_seconds(response: httpx.Response) -> int | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     """When the server wants to be asked again; None if it does not say."""
-    wait = response.headers.get("retry-after", "")
+    wait = headers.get("retry-after", "")
     return int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None
 
 

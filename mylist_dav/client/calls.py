@@ -202,10 +202,10 @@ class Calls(BlockCalls):
             answer = self.link.ask(asked._replace(timeout_seconds=_COMMIT_SECONDS, again=False))
         except AnswerLost:
             return Lost("the answer of the server was lost on the way")
-        if answer.response.is_success:
+        if answer.is_good:
             found = Fields(answer.found, self.link.where)
             return Committed(found.number("head_jid"), bool(found.get("changed")))
-        if answer.response.status_code in (409, 412) and answer.found is not None:
+        if answer.status in (409, 412) and answer.found is not None:
             return _refused_commit(Fields(answer.found, self.link.where), base_jid)
         raise self.link.refusal(answer)
 

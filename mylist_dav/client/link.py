@@ -1,17 +1,16 @@
 """HTTP with one server: a question, its answer, and what to do when there is none. Pushes, pulls, logins and copies to
 peers all speak through this.
 
-Who dials is decided by client/dialling.py, which makes the httpx.Client; who proves to be somebody, by whoever sets
-`token`. Answers are read with suspicion: bounded, no redirect followed, and every error is one of ours.
+Who carries it is given (client/http.py); who proves to be somebody is decided by whoever sets `token`. Answers are read
+with suspicion: bounded, no redirect followed, and every error is one of ours.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
-
-import httpx
+from urllib.parse import urlencode
 
 from mylist_dav.client.answers import (
     Fields,
@@ -21,11 +20,15 @@ from mylist_dav.client.answers import (
     refusal,
     retry_after_seconds,
 )
-from mylist_dav.client.dialling import CONNECTIONS, Client, Patience, plain_client
+from mylist_dav.client.dialling import CONNECTIONS, Patience, dial_plainly
+from mylist_dav.client.direct import DirectHttp
+from mylist_dav.client.http import Http, Reply, Unanswered, Undialled
 from mylist_dav.client.packing import Pieces, packed_body
+from mylist_dav.client.proxied import ProxiedHttp, has_proxy
 from mylist_dav.errors import Busy, Conflict, MylistError
 
 TRIES = 5
+REFUSAL_BYTES_MAX = 1024 * 1024
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 """Of one answer that is no stream. Recipes of a thousand long contents are the longest."""
 
@@ -68,8 +71,14 @@ class Asked(NamedTuple):
 class Answer(NamedTuple):
     """What came back, whatever its status. found: its JSON object, {} for an empty body, None for none."""
 
-    response: httpx.Response
+    status: int
+    headers: Mapping[str, str]
     found: dict[str, Any] | None
+
+    @property
+    def is_good(self) -> bool:
+        """2xx"""
+        return 200 <= self.status < 300
 
 
 class Link:
@@ -81,7 +90,7 @@ class Link:
 
     def __init__(
         self,
-        http: httpx.Client,
+        http: Http,
         server: str,
         *,
         where: str = "",
@@ -111,11 +120,8 @@ class Link:
         tries: int = TRIES,
         sleep: Sleep = time.sleep,
     ) -> Link:
-        """To a server that a user has named. token: in whose name."""
-        http = plain_client(
-            server, connections=connections, patience=Patience(connect_seconds=_CONNECT_SECONDS)
-        )
-        link = cls(http, server, tries=tries, sleep=sleep)
+        """To a server that a user has named, wherever the system finds it. token: in whose name."""
+        link = cls(plain_http(server, connections), server, tries=tries, sleep=sleep)
         link.token = token
         return link
 
@@ -125,13 +131,12 @@ class Link:
 
     def dial_ahead(self, connections: int) -> None:
         """Many questions will come soon: begin to open so many connections for them."""
-        if isinstance(self._http, Client):  # and no proxy is in between
-            self._http.dial_ahead(connections)
+        self._http.dial_ahead(connections)
 
     def json(self, method: str, path: str, document: object = None, **more: Any) -> Fields:
         """The JSON object of an answer. more: of Asked. Raises what the status says, Unreachable, AnswerLost."""
         answer = self.ask(Asked(method, path, document, **more))
-        if not answer.response.is_success:
+        if not answer.is_good:
             raise self.refusal(answer)
         if answer.found is None:
             raise not_of_mylist(self.where)
@@ -140,28 +145,28 @@ class Link:
     def ask(self, asked: Asked) -> Answer:
         """An answer of any status but those that mean not now. Raises Unreachable, AnswerLost, MylistError."""
 
-        def read(response: httpx.Response) -> Answer:
-            return Answer(response, json_object(bounded(response, self._answer_bytes_max)))
+        def read(reply: Reply) -> Answer:
+            return _answer(reply, self._answer_bytes_max)
 
         return self._repeat(asked, read)
 
     def stream(self, asked: Asked, read: Callable[[Iterator[bytes]], T]) -> T:
         """Hand the body of an answer to `read`, as it comes; from its beginning again when a connection breaks."""
 
-        def pour(response: httpx.Response) -> T:
-            if not response.is_success:
-                raise self.refusal(Answer(response, json_object(bounded(response))))
-            return read(response.iter_bytes())
+        def pour(reply: Reply) -> T:
+            if not reply.is_good:
+                raise self.refusal(_answer(reply))
+            return read(reply.pieces)
 
         return self._repeat(asked, pour)
 
     def refusal(self, answer: Answer) -> MylistError:
         """The error that an answer stands for."""
-        return refusal(answer.response, answer.found, self._speaker)
+        return refusal(answer.status, answer.headers, answer.found, self._speaker)
 
     # -- sending -----------------------------------------------------------------------------------------------
 
-    def _repeat(self, asked: Asked, read: Callable[[httpx.Response], T]) -> T:
+    def _repeat(self, asked: Asked, read: Callable[[Reply], T]) -> T:
         """Try until it is answered, and longer waits between."""
         for count in range(self._tries):
             last = count == self._tries - 1
@@ -169,15 +174,15 @@ class Link:
             try:
                 return self._send(asked, read)
             except _NotNow as error:
-                if not asked.again and error.answer.response.status_code in _UNKNOWN:
+                if not asked.again and error.answer.status in _UNKNOWN:
                     raise self._lost() from error
                 if last:
                     raise self.refusal(error.answer) from error
-                wait_seconds = retry_after_seconds(error.answer.response) or wait_seconds
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                wait_seconds = retry_after_seconds(error.answer.headers) or wait_seconds
+            except Undialled as error:
                 if last or not self._answered:  # a wrong address is said at once, a restart is waited for
                     raise self._unreachable(error) from error
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except Unanswered as error:
                 if not asked.again:
                     raise self._lost() from error
                 if last:
@@ -185,28 +190,19 @@ class Link:
             self._sleep(min(wait_seconds, _WAIT_SECONDS_MAX))
         raise AssertionError("the last try returns or raises")
 
-    def _send(self, asked: Asked, read: Callable[[httpx.Response], T]) -> T:
+    def _send(self, asked: Asked, read: Callable[[Reply], T]) -> T:
         self.round_trips += 1
         proof = {"authorization": f"Bearer {self.token}"} if self.token else {}
         body, headers = packed_body(asked.document, asked.content, asked.content_bytes)
-        with self._http.stream(
-            asked.method,
-            asked.path,
-            params=asked.query,
-            content=body,
-            headers=proof | headers | (asked.headers or {}),
-            timeout=self._timeout(asked),
-        ) as response:
+        target = f"{asked.path}?{urlencode(asked.query)}" if asked.query else asked.path
+        headers = proof | headers | (asked.headers or {})
+        with self._http.send(asked.method, target, headers, body, asked.timeout_seconds) as reply:
             self._answered = True
-            if response.is_redirect:
+            if reply.leads_elsewhere:
                 raise Conflict(f"{self.where} sends elsewhere: use the address that it has")
-            if response.status_code in _AGAIN:
-                raise _NotNow(Answer(response, json_object(bounded(response))))
-            return read(response)
-
-    def _timeout(self, asked: Asked) -> httpx.Timeout:
-        own = self._http.timeout
-        return httpx.Timeout(asked.timeout_seconds or own.read, connect=own.connect)
+            if reply.status in _AGAIN:
+                raise _NotNow(_answer(reply))
+            return read(reply)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"{self.where} cannot be reached: {error}")
@@ -219,5 +215,17 @@ class _NotNow(Exception):
     """An answer that says: not now."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.response.status_code)
+        super().__init__(answer.status)
         self.answer = answer
+
+
+def plain_http(server: str, connections: int = CONNECTIONS) -> Http:
+    """To a server wherever the system finds it, by way of the proxy of the environment if there is one."""
+    patience = Patience(connect_seconds=_CONNECT_SECONDS)
+    if has_proxy(server):
+        return ProxiedHttp(server, patience, connections=connections)
+    return DirectHttp(server, dial_plainly, patience, connections=connections)
+
+
+def _answer(reply: Reply, bytes_max: int = REFUSAL_BYTES_MAX) -> Answer:
+    return Answer(reply.status, reply.headers, json_object(bounded(reply, bytes_max)))

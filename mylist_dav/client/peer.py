@@ -9,7 +9,8 @@ import contextlib
 from collections.abc import Iterator
 from functools import partial
 
-from mylist_dav.client.dialling import Patience, Pinned, pinned_client
+from mylist_dav.client.dialling import PINNED_RATE_BYTES_MIN, Patience, Pinned
+from mylist_dav.client.direct import DirectHttp
 from mylist_dav.client.link import Link
 from mylist_dav.client.proving import Signer, log_in
 from mylist_dav.errors import Forbidden, MylistError
@@ -25,7 +26,7 @@ _ANSWER_BYTES_MAX = 64 * 1024 * 1024
 def logged_in(peer: Peer, dial: Pinned, signer: Signer, patience: Patience | None = None) -> Iterator[Link]:
     """A session with a peer. Raises Forbidden (not the key that is set, not to be connected to), Unreachable, ..."""
     name = f"the peer {peer.name}"
-    http = pinned_client(peer.url, dial, patience=patience)
+    http = DirectHttp(peer.url, dial, patience or Patience(rate_bytes_min=PINNED_RATE_BYTES_MIN))
     with contextlib.closing(
         Link(http, peer.url, where=name, speaker=f"{name}: ", answer_bytes_max=_ANSWER_BYTES_MAX)
     ) as link:

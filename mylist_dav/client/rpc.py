@@ -30,7 +30,7 @@ from mylist_dav.errors import (
     TooMany,
     problem_name,
 )
-from mylist_dav.model.login_text import canonical_server
+from mylist_dav.model.server_address import canonical_server
 from mylist_dav.wire.documents import Asked, complaint
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024

@@ -7,25 +7,20 @@ else. docs/login.md has test vectors.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
 from mylist_dav.errors import Invalid
 from mylist_dav.model.keys import PublicKey
 from mylist_dav.model.signed_text import HEX_32, compose, parse
 
 NONCE_BYTES = 32
-SERVER_CHARS_MAX = 300
 SECONDS_MAX = 253_402_300_799
 """The last second of the year 9999."""
 
 _ABOUT = "Signing this logs the key in at the server below. It is good once, and for nothing else."
 CHALLENGE_TITLE = f"mylist login by challenge, version 1\n{_ABOUT}"
 ONE_SHOT_TITLE = f"mylist login by time, version 1\n{_ABOUT}"
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _WHAT = "challenge of a login"
 _PATTERNS = {
     "server": "[!-~]+",
@@ -90,29 +85,6 @@ def one_shot_text(server: str, server_key: PublicKey, key: PublicKey, nonce: byt
         "time": str(seconds),
     }
     return compose(ONE_SHOT_TITLE, fields)
-
-
-def canonical_server(url: str) -> str:
-    """The address of a server as logins name it: scheme://host, and :port unless it is the usual one.
-
-    In lower case; a path of '/' alone is dropped. Raises Invalid for other paths, queries, user names, for schemes but
-    http and https, and for host names that are not ASCII (write them in Punycode: no look-alikes).
-    """
-    if len(url) > SERVER_CHARS_MAX or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f\\]", url):
-        raise Invalid(f"{url[:80]!a} is not the address of a server, such as https://files.example.org")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise Invalid(f"{url[:80]!r} is not the address of a server") from error
-    scheme, host = parts.scheme.lower(), parts.netloc.rpartition(":")[0] if port is not None else parts.netloc
-    host = host.removesuffix(":").lower()
-    extra = parts.path not in ("", "/") or "?" in url or "#" in url or "@" in url
-    if scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host) or extra:
-        raise Invalid(
-            f"{url[:80]!r} is not the address of a server: http:// or https://, a host, a port if need be, no path"
-        )
-    return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
 def utc_time(seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Self
 
@@ -10,6 +11,10 @@ from mylist_dav.model.names import check_entry_name
 
 PATH_BYTES_MAX = 4096
 DEPTH_MAX = 256
+
+_PLAIN_CHARS_MAX = 255
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,+=()@-]*(?:/[A-Za-z0-9_][A-Za-z0-9_ .,+=()@-]*)*")
+"""What most paths are. Such a one of so many characters has only names that are allowed, and is not too deep."""
 
 
 class TreePath(tuple[str, ...]):
@@ -30,6 +35,8 @@ class TreePath(tuple[str, ...]):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read 'a/b/c' (one leading and trailing slash are ignored). Raises BadName."""
+        if len(text) <= _PLAIN_CHARS_MAX and _PLAIN.fullmatch(text):
+            return cls(text.split("/"))
         text = text.removeprefix("/").removesuffix("/")
         return cls.of(text.split("/")) if text else cls()
 

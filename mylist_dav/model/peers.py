@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from mylist_dav.errors import Forbidden, Invalid
 from mylist_dav.model.keys import PublicKey, parse_public_key
-from mylist_dav.model.login_text import canonical_server
+from mylist_dav.model.server_address import canonical_server
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

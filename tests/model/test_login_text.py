@@ -11,7 +11,8 @@ from nacl.signing import SigningKey
 
 from mylist_dav.errors import Invalid
 from mylist_dav.model.keys import PublicKey, verify
-from mylist_dav.model.login_text import Challenge, canonical_server, one_shot_text
+from mylist_dav.model.login_text import Challenge, one_shot_text
+from mylist_dav.model.server_address import canonical_server
 from tests.tidy.sources import ROOT
 
 VECTORS = json.loads((ROOT / "tests/vectors/login.json").read_text("utf-8"))

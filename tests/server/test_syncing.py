@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from mylist_dav.client.dialling import Patience, Pinned, pinned_client
-from mylist_dav.errors import Forbidden
+from mylist_dav.client.dialling import Patience, Pinned
+from mylist_dav.client.direct import DirectHttp
+from mylist_dav.client.http import Undialled
+from mylist_dav.errors import Forbidden, Invalid
 from mylist_dav.model.actors import OPERATOR
 from mylist_dav.model.conditions import Place
 from mylist_dav.model.digest import Digest
@@ -513,6 +514,13 @@ def test_a_peer_that_is_no_longer_set_up_gets_nothing(library: Library, peer: Sm
     assert peer.seen == []
 
 
+def status_of(http: DirectHttp, path: str) -> int:
+    with http.send("GET", path, {}, None) as reply:
+        for _ in reply.pieces:
+            pass
+        return reply.status
+
+
 def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: SmallPeer) -> None:
     found: list[str] = []
 
@@ -523,13 +531,12 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     port = peer.url.rpartition(":")[2]
     url = f"http://peer.test:{port}"
-    with pinned_client(url, Pinned(anywhere, resolve)) as http:
-        assert http.get("/a").status_code == 200
-        assert http.get("/b").status_code == 200
-        with pytest.raises(Forbidden):
-            http.get(f"http://127.0.0.1:{port}/")
-        with pytest.raises(Forbidden):
-            http.get("http://other.test/")
+    with DirectHttp(url, Pinned(anywhere, resolve), Patience()) as http:
+        assert status_of(http, "/a") == 200
+        assert status_of(http, "/b") == 200
+        for elsewhere in (f"http://127.0.0.1:{port}/", "http://other.test/"):
+            with pytest.raises(Invalid):
+                status_of(http, elsewhere)
     assert found == ["peer.test"]
     assert {headers["Host"] for headers, _ in peer.asked} == {f"peer.test:{port}"}
 
@@ -537,19 +544,19 @@ def test_a_name_is_resolved_once_and_connected_to_where_it_was_found(peer: Small
 def test_a_name_in_punycode_is_a_name_like_any_other(peer: SmallPeer) -> None:
     peer.misbehave = lambda method, path, body: (200, {}, b"{}")
     url = f"http://xn--bcher-kva.test:{peer.url.rpartition(':')[2]}"
-    with pinned_client(url, Pinned(anywhere, here)) as http:
-        assert http.get("/").status_code == 200
+    with DirectHttp(url, Pinned(anywhere, here), Patience()) as http:
+        assert status_of(http, "/") == 200
     assert [headers["Host"] for headers, _ in peer.asked] == [url.removeprefix("http://")]
 
 
 def test_a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent(peer: SmallPeer) -> None:
     for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"]):
         dial = Pinned(refuse_private, lambda host, port, found=addresses: found)  # type: ignore[misc]
-        with pinned_client(peer.url, dial) as http, pytest.raises(Forbidden):
-            http.get("/")
+        with DirectHttp(peer.url, dial, Patience()) as http, pytest.raises(Forbidden):
+            status_of(http, "/")
     nowhere = Pinned(refuse_private, lambda host, port: [])
-    with pinned_client("https://peer.test", nowhere) as http, pytest.raises(httpx.ConnectError):
-        http.get("/")
+    with DirectHttp("https://peer.test", nowhere, Patience()) as http, pytest.raises(Undialled):
+        status_of(http, "/")
     assert peer.seen == []
 
 
@@ -557,10 +564,10 @@ def test_a_name_is_looked_at_again_for_each_connection(peer: SmallPeer) -> None:
     found = [["127.0.0.1"], ["169.254.169.254"]]
     url = f"http://peer.test:{peer.url.rpartition(':')[2]}"
     peer.misbehave = lambda method, path, body: (200, {"connection": "close"}, b"{}")
-    with pinned_client(url, Pinned(_not_linked, lambda host, port: found.pop(0))) as http:
-        assert http.get("/").status_code == 200
+    with DirectHttp(url, Pinned(_not_linked, lambda host, port: found.pop(0)), Patience()) as http:
+        assert status_of(http, "/") == 200
         with pytest.raises(Forbidden):
-            http.get("/")
+            status_of(http, "/")
     assert len(peer.seen) == 1
 
 
@@ -590,12 +597,13 @@ def test_tls_is_verified_against_the_name_though_an_address_is_connected_to(
         port = peer.url.rpartition(":")[2]
 
         def ask(name: str, context: ssl.SSLContext | None) -> int:
-            with pinned_client(f"https://{name}:{port}", Pinned(anywhere, here), context=context) as http:
-                return http.get("/").status_code
+            url, dial = f"https://{name}:{port}", Pinned(anywhere, here)
+            with DirectHttp(url, dial, Patience(), context=context) as http:
+                return status_of(http, "/")
 
         assert ask("peer.test", trusting) == 200
         for name, context in (("other.test", trusting), ("peer.test", None)):
-            with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+            with pytest.raises(Undialled, match="certificate verify failed"):
                 ask(name, context)
 
 

@@ -30,7 +30,7 @@ ONLY = {"client": {"client", "errors", "model", "wire"}}
 HOMES = {
     "cheroot": {"server"},
     "uvloop": {"server"},
-    "httptools": {"server"},
+    "httptools": {"server", "client"},
     "wsgidav": {"dav"},
     "apsw": {"store"},
     "sqlite3": set[str](),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mylist_dav.client.logins.folder import alone, read_file, write_private
 from mylist_dav.errors import Invalid, NotFound
-from mylist_dav.model.keys import PublicKey
+
+if TYPE_CHECKING:  # whoever has a token already needs no keys
+    from mylist_dav.model.keys import PublicKey
 
 SERVERS_MAX = 1000
 
@@ -37,6 +39,8 @@ class KnownServers:
 
     def key_of(self, server: str) -> PublicKey | None:
         """The key a server had; None at the first contact. Raises Invalid when the file is damaged."""
+        from mylist_dav.model.keys import PublicKey
+
         entry = _read(self._path).get(server)
         if entry is None:
             return None

@@ -15,7 +15,7 @@ from mylist_dav.client.logins.known import KnownServers, Login, Tokens
 from mylist_dav.client.proving import Signer, log_in
 from mylist_dav.errors import Forbidden, Invalid, Unauthenticated
 from mylist_dav.model.keys import PublicKey
-from mylist_dav.model.login_text import canonical_server
+from mylist_dav.model.server_address import canonical_server
 from mylist_dav.model.server_keys import CHANGES_MAX, KeyChange, leads_to
 
 

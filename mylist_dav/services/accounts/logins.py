@@ -23,7 +23,8 @@ from mylist_dav.errors import BadSettings, Invalid, LimitExceeded, Unauthenticat
 from mylist_dav.model.actors import Role
 from mylist_dav.model.audit import Action
 from mylist_dav.model.keys import PublicKey, verify
-from mylist_dav.model.login_text import NONCE_BYTES, Challenge, canonical_server, one_shot_text
+from mylist_dav.model.login_text import NONCE_BYTES, Challenge, one_shot_text
+from mylist_dav.model.server_address import canonical_server
 from mylist_dav.model.server_keys import offer_text
 from mylist_dav.services.accounts.server_key import ServerKey
 from mylist_dav.services.accounts.tokens import TOKENS_MAX, new_secret, token_hash, token_id

@@ -300,12 +300,20 @@ class Receiving:
     def __init__(self, store: Callable[[dict[Digest, bytes]], set[Digest]]) -> None:
         self._store = store
         self._group: dict[Digest, bytes] = {}
-        self._waiting: list[Brought] = []
+        self._waiting: list[tuple[str, Digest | None, str]] = []  # names, digests, and what is wrong
         self._bytes = 0
 
     def add(self, offered: Offered) -> list[Brought]:
         """The next block; returns what became of those before, in order, as far as that is known."""
-        self._waiting.append(self._check(offered))
+        name, data, problem = offered
+        digest = Digest.of(data)
+        if problem := problem or _problem(name, data, digest):
+            self._waiting.append((name, None, problem))
+        else:
+            self._waiting.append((name, digest, ""))
+            if digest not in self._group:
+                self._group[digest] = data
+                self._bytes += len(data)
         if self._bytes >= GROUP_BYTES_MAX or len(self._waiting) >= GROUP_BLOCKS_MAX:
             return self.finish()
         return []
@@ -313,32 +321,25 @@ class Receiving:
     def finish(self) -> list[Brought]:
         """Store what is waiting, and say what became of it."""
         new = self._store(self._group) if self._group else set()
-        told = [
-            one._replace(state=State.STORED) if one.digest in new and one.state is State.PRESENT else one
-            for one in self._waiting
-        ]
+        told = [Brought(name, digest, _state(digest, new), why) for name, digest, why in self._waiting]
         self._group, self._waiting, self._bytes = {}, [], 0
         return told
 
-    def _check(self, offered: Offered) -> Brought:
-        """It waits to be stored, or it is bad."""
-        digest = Digest.of(offered.data)
-        problem = offered.problem or _problem(offered, digest)
-        if problem:
-            return Brought(offered.name, None, State.BAD, problem)
-        if digest not in self._group:
-            self._group[digest] = offered.data
-            self._bytes += len(offered.data)
-        return Brought(offered.name, digest, State.PRESENT)
+
+def _state(digest: Digest | None, new: set[Digest]) -> State:
+    """What became of a block that was brought; without a digest it was bad."""
+    if digest is None:
+        return State.BAD
+    return State.STORED if digest in new else State.PRESENT
 
 
-def _problem(offered: Offered, digest: Digest) -> str:
+def _problem(name: str, data: bytes, digest: Digest) -> str:
     """What is wrong with a block that is brought; '' when nothing is. digest: of its bytes."""
-    if not offered.data:
+    if not data:
         return "a block has at least one byte"
-    if len(offered.data) > BLOCK_BYTES_MAX:
+    if len(data) > BLOCK_BYTES_MAX:
         return f"a block has at most {BLOCK_BYTES_MAX} bytes"
-    if offered.name != str(digest):
+    if name != digest.hex():
         return "its bytes have another digest than its name says"
     return ""
 

@@ -289,7 +289,7 @@ class Applying:
             return chain[-1]
         if len(chain) < len(path) or not chain[-1].is_directory:
             raise _Stop(path, Reason.NO_PARENT, None)
-        if len(str(self._stored(path)).encode()) > PATH_BYTES_MAX:
+        if not str(path).isascii() and len(str(self._stored(path)).encode()) > PATH_BYTES_MAX:
             raise _Stop(path, Reason.TOO_DEEP, None)
         return None
 

@@ -41,6 +41,8 @@ CHANGES_TOLD = 100
 """So many differences are told to who is too late."""
 
 TARGET_BYTES_MAX = 4096
+_WITH_MODE = (Put, MakeDirectory, SetAttributes)
+_WITH_TYPE = (Put, SetAttributes)
 
 
 class Committed(NamedTuple):
@@ -258,11 +260,11 @@ def _check(operations: Operations, note: str) -> None:
 
 
 def _check_one(operation: Operation) -> None:
-    if isinstance(operation, Put | MakeDirectory | SetAttributes):
+    if isinstance(operation, _WITH_MODE):
         if operation.mode is not None and not 0 <= operation.mode <= 0o7777:
             raise Invalid(f"{operation.mode:o} is not a mode: 0 to 7777 is allowed")
         check_time(operation.mtime_ns)
-    if isinstance(operation, Put | SetAttributes):
+    if isinstance(operation, _WITH_TYPE):
         check_content_type(operation.content_type)
     if isinstance(operation, Put):
         _check_put(operation)

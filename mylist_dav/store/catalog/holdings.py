@@ -115,12 +115,14 @@ def brought(connection: Statements, account: str, digests: Iterable[Digest], now
 
 def add_uploads(connection: Statements, account: str, refs: Iterable[BlockRef], expires_ns: int) -> None:
     """Note that an account has brought blocks; those it had last longer now. Without an account nothing is noted."""
-    connection.executemany(
-        "INSERT INTO upload (account_id, digest, size_bytes, expires_ns)"
-        " SELECT account_id, ?2, ?3, ?4 FROM account WHERE name = ?1"
-        " ON CONFLICT (account_id, digest) DO UPDATE SET expires_ns = max(expires_ns, excluded.expires_ns)",
-        [(account, ref.digest, ref.size_bytes, expires_ns) for ref in refs],
-    )
+    for (account_id,) in connection.execute(
+        "SELECT account_id FROM account WHERE name = ?", (account,)
+    ).fetchall():
+        connection.executemany(
+            "INSERT INTO upload (account_id, digest, size_bytes, expires_ns) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (account_id, digest) DO UPDATE SET expires_ns = max(expires_ns, excluded.expires_ns)",
+            [(account_id, digest, size_bytes, expires_ns) for digest, size_bytes in sorted(refs)],
+        )
 
 
 def uploads_held(

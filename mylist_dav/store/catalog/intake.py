@@ -21,7 +21,7 @@ REGISTER = (
 
 _REGISTER_NEW = (
     "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state, intake_position)"
-    " VALUES (?1, ?2, ?3, ?3, 'stored', ?4) ON CONFLICT (digest) DO NOTHING"
+    " VALUES (?1, ?2, ?3, ?3, 'stored', ?4) ON CONFLICT (digest) DO NOTHING RETURNING digest"
 )
 _TAKE_IN = "INSERT INTO intake (position, digest, data, added_ns) VALUES (?, ?, ?, ?)"
 _NEWEST = "SELECT max(position) FROM intake"
@@ -100,16 +100,25 @@ class IntakeWrites(IntakeReads):
         Returns the newest position, 0 when the intake has had all. What is there already is written anew only when its
         bytes are not these.
         """
-        newest = began = self._newest_taken_in()
-        for digest, data in blocks.items():
-            position = newest + len(data) + INTAKE_ROW_BYTES
-            self._sql.execute(_REGISTER_NEW, (digest, len(data), self.now_ns, position))
-            if self._sql.changes() or self._take_in_again(digest, data, position):
-                self._sql.execute(_TAKE_IN, (position, digest, data, self.now_ns))
-                newest = position
+        newest = self._newest_taken_in()
+        places = {}
+        for digest, data in sorted(blocks.items()):  # neighbours in the index are written one after the other
+            newest += len(data) + INTAKE_ROW_BYTES
+            places[digest] = newest
+        now_ns = self.now_ns
+        rows = [(digest, len(blocks[digest]), now_ns, place) for digest, place in places.items()]
+        new = {row[0] for row in self._sql.executemany(_REGISTER_NEW, rows)}
+        taken = [
+            (place, digest, blocks[digest], now_ns)
+            for digest, place in places.items()
+            if digest in new or self._take_in_again(digest, blocks[digest], place)
+        ]
+        self._sql.executemany(_TAKE_IN, taken)
         self._taken_in.update(blocks)
-        self._handed.newest = newest
-        return newest if newest > began else 0
+        if not taken:
+            return 0
+        self._handed.newest = taken[-1][0]
+        return taken[-1][0]
 
     def _newest_taken_in(self) -> int:
         if self._handed.newest is None:

@@ -90,6 +90,9 @@ class TreeDraft(TreeView):
         self._begun: set[int] = set()  # the ids of rows that were opened one by one, and are open still
         self._contents: dict[int, Digest] = {}  # of those rows
         self._removed: list[int] = []  # folders that went when there were such rows
+        self._fresh: dict[
+            int, dict[str, Entry]
+        ] = {}  # folders that were just made, by id, and all that is in them
 
     @property
     def grown_bytes(self) -> int:
@@ -110,19 +113,32 @@ class TreeDraft(TreeView):
     def insert(self, parent_id: int, name: str, new: NewEntry) -> Entry:
         """Make an entry. The caller has made sure that the parent is a folder and the name is free."""
         entry = Entry(self.take_ids(1), parent_id, name, *new, self.jid)
-        way = self._way_to(parent_id)
+        way, fresh = self._way_to(parent_id), self._fresh
         self._open(entry)
         self._count(1, entry.size_bytes)
-        if way:  # nothing above has changed, and the next entry is mostly made beside this one
-            self.know((TreePath(one.name for one in way[1:]), way))
+        if way is not None:  # nothing above has changed, and the next entry is mostly made beside this one
+            self.know(way)
+        self._fresh = fresh
+        if parent_id in fresh:
+            fresh[parent_id][name] = entry
+        if entry.is_directory:
+            fresh[entry.entry_id] = {}
         return entry
 
-    def _way_to(self, folder_id: int) -> list[Entry]:
-        """The chain of a folder, if it is part of what was looked up last."""
+    def child(self, parent_id: int, name: str) -> Entry | None:
+        members = self._fresh.get(parent_id)
+        return super().child(parent_id, name) if members is None else members.get(name)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._fresh = {}
+
+    def _way_to(self, folder_id: int) -> Way | None:
+        """The way to a folder, if it is part of what was looked up last."""
         for depth, entry in enumerate(self._way):
             if entry.entry_id == folder_id:
-                return self._way[: depth + 1]
-        return []
+                return TreePath((self._asked or ())[:depth]), self._way[: depth + 1]
+        return None
 
     def replace(self, old: Entry, new: Entry) -> Entry:
         """Change an entry: its name, parent, attributes or content. Its id and kind stay."""
