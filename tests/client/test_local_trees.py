@@ -131,8 +131,8 @@ def test_threads_help_where_the_system_has_to_be_waited_for(
 
     submitted: list[Any] = []
     ticks = itertools.count(0.0, tick_seconds)
-    monkeypatch.setattr("mylist_dav.client.folders.walking.time.perf_counter", lambda: next(ticks))
-    monkeypatch.setattr("mylist_dav.client.folders.walking.time.thread_time", lambda: 0.0)
+    monkeypatch.setattr("mylist_dav.client.folders.crew.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("mylist_dav.client.folders.crew.time.thread_time", lambda: 0.0)
     write(folder, *(f"{number}/sub/file" for number in range(4)))
     with Inside(folder) as inside, Noting(2) as threads:
         found = walk(inside, Ignoring(), threads)

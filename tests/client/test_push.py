@@ -18,6 +18,7 @@ from mylist_dav.client.folders.hashing import Read, read_steadily
 from mylist_dav.client.folders.inside import Near
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, SYMLINK
 from mylist_dav.client.folders.sending import Room
+from mylist_dav.client.folders.walking import Stamp
 from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.errors import Conflict, Forbidden, MylistError, NotFound, PreconditionFailed
 from mylist_dav.model.names import FlistName
@@ -440,7 +441,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_steadily(near: object, path: str) -> None:
+    def read_steadily(near: object, path: str, seen: object) -> None:
         raise AssertionError(f"{path} was read")
 
     monkeypatch.setattr("mylist_dav.client.folders.sending.read_steadily", read_steadily)
@@ -471,9 +472,9 @@ def test_of_changed_files_those_alone_are_read_and_sent(desk: Desk, monkeypatch:
     read: list[str] = []
     real = read_steadily
 
-    def noting(near: Near, path: str) -> Read:
+    def noting(near: Near, path: str, seen: Stamp | None) -> Read:
         read.append(path)
-        return real(near, path)
+        return real(near, path, seen)
 
     monkeypatch.setattr("mylist_dav.client.folders.sending.read_steadily", noting)
     done = desk.push(delete=True)

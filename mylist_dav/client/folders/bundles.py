@@ -58,7 +58,11 @@ class Bundle:
 
     @property
     def is_full(self) -> bool:
-        return self.size_bytes >= BUNDLE_BYTES or len(self._sources) >= BUNDLE_BLOCKS
+        return self.is_worth(BUNDLE_BLOCKS, BUNDLE_BYTES)
+
+    def is_worth(self, blocks: int, size_bytes: int) -> bool:
+        """Whether it has so many blocks, or so many bytes."""
+        return self.size_bytes >= size_bytes or len(self._sources) >= blocks
 
     @property
     def sources(self) -> list[Source]:

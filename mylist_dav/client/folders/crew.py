@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar
 
@@ -12,6 +14,7 @@ from mylist_dav.client.folders.progress import Progress, Show
 
 T = TypeVar("T")
 SHOW_SECONDS = 0.1
+_WAITED_SECONDS = 0.05
 
 
 class Crew:
@@ -48,6 +51,11 @@ class Crew:
         while self._under_way:
             self.step()
 
+    def settle(self) -> None:
+        """What is done already, without waiting."""
+        while not self._done.empty():
+            self.step()
+
     def step(self) -> None:
         """Wait for one piece of work."""
         while True:
@@ -59,3 +67,27 @@ class Crew:
                 continue
         self._under_way -= 1
         then(future.result())
+
+
+class Alone:
+    """Whether one thread is enough for many small pieces of work: where nothing has to be waited for, several only
+    fight for the interpreter. It is until it has waited `times` as long as it has worked, and for 0.05 s.
+    """
+
+    def __init__(self, times: float = 1.0) -> None:
+        self._times = times
+        self._worked_seconds = self._waited_seconds = 0.0
+        self.is_enough = True
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Around each piece."""
+        began_seconds, worked_from_seconds = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            worked_seconds = time.thread_time() - worked_from_seconds
+            self._worked_seconds += worked_seconds
+            self._waited_seconds += time.perf_counter() - began_seconds - worked_seconds
+            enough_seconds = max(_WAITED_SECONDS, self._times * self._worked_seconds)
+            self.is_enough = self.is_enough and self._waited_seconds <= enough_seconds

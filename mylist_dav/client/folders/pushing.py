@@ -101,6 +101,8 @@ class Push:
             sending = Sending(inside, self._hashes, crew, kept_bytes_max=kept_bytes_max)
             if sending.read(walked.tree, walked.unread) > UNASKED_BYTES and not self._wishes.dry_run:
                 self._calls.link.dial_ahead(CONNECTIONS - 1)
+            while not asked.done() and sending.go_on():
+                pass
             remote = asked.result()
             if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
                 raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")

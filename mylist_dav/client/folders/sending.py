@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from threading import Lock
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from mylist_dav.client.calls import Calls
 from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.bundles import BUNDLE_BYTES, Bundle, Source
 from mylist_dav.client.folders.caches import Hashes
-from mylist_dav.client.folders.crew import Crew
+from mylist_dav.client.folders.crew import Alone, Crew
 from mylist_dav.client.folders.hashing import TRIES, Hashed, Read, Unsteady, read_steadily
 from mylist_dav.client.folders.inside import Inside, Near
 from mylist_dav.client.folders.nodes import Node, Tree
@@ -27,6 +28,16 @@ from mylist_dav.errors import MylistError
 
 _GROUP_FILES = 64
 _GROUP_BYTES = 16 * 1024 * 1024
+_ALONE_BYTES = 4 * 1024 * 1024
+"""A group of more is hashed by another thread: that takes the processor, and not the interpreter."""
+
+_ALONE_TIMES = 4.0
+"""Beside threads that send, much of what looks like waiting for a disk is waiting for the interpreter."""
+
+_IDLE_BLOCKS = 400
+_IDLE_BYTES = 1024 * 1024
+"""What is worth a bundle of its own for a connection that has nothing to do, as long as more is coming."""
+
 _ASK_FIRST = 256
 _ASK_MOST = 2_048
 """Ids in the first question, and in the longest. Each may be twice as long as the one before, so that sending begins
@@ -97,8 +108,11 @@ class Sending:
         self.left_out: dict[str, str] = {}
         self._known: frozenset[str] = frozenset()
         self._seen: set[str] = set()
-        self._waiting: dict[str, Source] = {}
+        self._waiting = deque[Source]()
         self._waiting_bytes = 0
+        self._unread = deque[tuple[list[str], dict[str, Stamp], int]]()  # groups, stamps, bytes
+        self._alone = Alone(_ALONE_TIMES)
+        self._early: list[Outcome] | None = []  # of files that were read before it is known what the server has
         self._hashing = 0
         self._asking = 0
         self._ask_ids = _ASK_FIRST
@@ -138,6 +152,8 @@ class Sending:
         self._known = frozenset(known)
         for path, hashed in self.contents.items():
             self._want(path, hashed)
+        early, self._early = self._early or [], None
+        self._take_in(early)
         self._finish()
         self._once_more()
 
@@ -153,12 +169,29 @@ class Sending:
             raise MylistError(
                 f"the server asks for blocks that are not of this folder: {min(lacking)[:64]!r}"
             )
-        sources, self._waiting, self._waiting_bytes = self._waiting, {}, 0
-        self._add(sources, set(ids))
+        sources, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
+        self._add([source for source in sources if source.block.id in ids])
         self._finish()
         self._once_more()
 
     # -- hashing -----------------------------------------------------------------------------------------------
+
+    def go_on(self) -> bool:
+        """Read some more files, in this thread where that is the quickest; False when none is left to begin with."""
+        if not self._unread:
+            return False
+        paths, stamps, size_bytes = self._unread.popleft()
+        if self._alone.is_enough and size_bytes <= _ALONE_BYTES:
+            with self._alone.at_work():
+                outcomes = self._read_group(paths, stamps)
+            if self._early is None:
+                self._take_in(outcomes)
+            else:
+                self._early += outcomes
+        else:
+            self._hashing += 1
+            self._crew.start(self._crew.local, partial(self._read_group, paths, stamps), self._were_read)
+        return True
 
     def _hash(self, paths: list[str], stamps: dict[str, Stamp]) -> None:
         group, group_bytes = list[str](), 0
@@ -166,23 +199,19 @@ class Sending:
             group.append(path)
             group_bytes += stamps[path].size_bytes if path in stamps else 0
             if len(group) >= _GROUP_FILES or group_bytes >= _GROUP_BYTES:
-                self._start_hashing(group)
+                self._unread.append((group, stamps, group_bytes))
                 group, group_bytes = [], 0
-        self._start_hashing(group)
-
-    def _start_hashing(self, group: list[str]) -> None:
         if group:
-            self._hashing += 1
-            self._crew.start(self._crew.local, partial(self._read_group, group), self._were_read)
+            self._unread.append((group, stamps, group_bytes))
 
-    def _read_group(self, paths: list[str]) -> list[Outcome]:
-        with Near(self._inside) as near:
-            return [self._read(near, path) for path in paths]
-
-    def _read(self, near: Near, path: str) -> Outcome:
+    def _read_group(self, paths: list[str], stamps: dict[str, Stamp]) -> list[Outcome]:
         read_ns = self._clock()
+        with Near(self._inside) as near:
+            return [self._read(near, path, stamps.get(path), read_ns) for path in paths]
+
+    def _read(self, near: Near, path: str, seen: Stamp | None, read_ns: int) -> Outcome:
         try:
-            read = read_steadily(near, path)
+            read = read_steadily(near, path, seen)
         except FileNotFoundError:
             return Outcome(path, None, read_ns)
         except OSError as error:
@@ -196,6 +225,9 @@ class Sending:
 
     def _were_read(self, outcomes: list[Outcome]) -> None:
         self._hashing -= 1
+        self._take_in(outcomes)
+
+    def _take_in(self, outcomes: list[Outcome]) -> None:
         for path, read, read_ns in outcomes:
             if isinstance(read, Read):
                 self._hashes.keep(path, read.stamp, read.hashed, read_ns)
@@ -224,61 +256,68 @@ class Sending:
         for block in hashed.blocks:
             if block.id not in self._seen:
                 self._seen.add(block.id)
-                self._waiting[block.id] = Source(path, offset, block, data)
+                self._waiting.append(Source(path, offset, block, data))
                 self._waiting_bytes += block.size_bytes
             offset += block.size_bytes
         return len(self._waiting) > before
 
     # -- asking and sending ------------------------------------------------------------------------------------
 
+    @property
+    def _more_comes(self) -> bool:
+        return bool(self._unread or self._hashing)
+
     def _ask(self) -> None:
         """Ask for what waits, once it is as much as a question may be, or nothing more comes."""
         calls = self._calls
         self._add_trusted()
         while calls is not None and self._waiting and self._asking < _ASK_AT_ONCE:
-            if not self._hashing and not self._asking and self._waiting_bytes <= UNASKED_BYTES:
-                sources = self._next_sources(len(self._waiting))
-                self._add(sources, set(sources))
+            if not self._more_comes and not self._asking and self._waiting_bytes <= UNASKED_BYTES:
+                self._add(self._next_sources(len(self._waiting)))
                 return
             short = len(self._waiting) < self._ask_ids and self._waiting_bytes < BUNDLE_BYTES
-            if self._hashing and short:
+            if self._more_comes and short:
                 return
             sources = self._next_sources(self._ask_ids)
             self._ask_ids = min(2 * self._ask_ids, _ASK_MOST)
             self._asking += 1
+            ids = [source.block.id for source in sources]
             self._crew.start(
-                self._crew.network, partial(calls.missing, list(sources)), partial(self._was_told, sources)
+                self._crew.network, partial(calls.missing, ids), partial(self._was_told, sources)
             )
 
-    def _next_sources(self, count: int) -> dict[str, Source]:
+    def _next_sources(self, count: int) -> list[Source]:
         """Those of so many blocks, which wait no longer."""
-        sources = {each: self._waiting.pop(each) for each in list(islice(self._waiting, count))}
-        self._waiting_bytes -= sum(source.block.size_bytes for source in sources.values())
+        sources = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self._waiting_bytes -= sum(source.block.size_bytes for source in sources)
         return sources
 
-    def _was_told(self, sources: dict[str, Source], missing: set[str]) -> None:
+    def _was_told(self, sources: list[Source], missing: set[str]) -> None:
         self._asking -= 1
         self._trusted = _TRUST * len(sources) if len(missing) == len(sources) else 0
-        self._add(sources, missing)
+        self._add([source for source in sources if source.block.id in missing])
+        if len(missing) < len(sources):
+            for source in sources:
+                if source.block.id not in missing:
+                    self._let_go(source)
 
     def _add_trusted(self) -> None:
         """The small ones that come first, while the server is not to be asked for them."""
-        first = islice(self._waiting.items(), self._trusted)
-        small = takewhile(lambda waiting: waiting[1].block.size_bytes <= _TRUSTED_BYTES_MAX, first)
-        count = len(list(small))
+        count = 0
+        for source in islice(self._waiting, self._trusted):
+            if source.block.size_bytes > _TRUSTED_BYTES_MAX:
+                break
+            count += 1
         self._trusted -= count
-        sources = self._next_sources(count)
-        self._add(sources, set(sources))
+        self._add(self._next_sources(count))
 
-    def _add(self, sources: dict[str, Source], missing: set[str]) -> None:
-        for each, source in sources.items():
-            if each in missing:
-                self._crew.progress.to_move_bytes += source.block.size_bytes
-                self._bundle.add(source)
-                if self._bundle.is_full:
-                    self._upload()
-            else:
-                self._let_go(source)
+    def _add(self, sources: Iterable[Source]) -> None:
+        """Have these sent."""
+        for source in sources:
+            self._crew.progress.to_move_bytes += source.block.size_bytes
+            self._bundle.add(source)
+            if self._bundle.is_full:
+                self._upload()
 
     def _upload(self) -> None:
         calls, bundle = self._calls, self._bundle
@@ -300,6 +339,13 @@ class Sending:
         self._uploading -= 1
         self._changed |= bundle.changed
         self._refused |= refused
+        if not refused:
+            self.sent_blocks += len(bundle)
+            self.sent_bytes += bundle.size_bytes
+            self._room.give_back(
+                sum(len(source.data) for source in bundle.sources if source.data is not None)
+            )
+            return
         for source in bundle.sources:
             self._let_go(source)
             why = refused.get(source.block.id)
@@ -318,11 +364,16 @@ class Sending:
         self._crew.progress.phase = "sending" if self._calls is not None else "reading"
         while True:
             self._ask()
-            if self._asking + self._uploading < CONNECTIONS:
+            if self._asking + self._uploading < CONNECTIONS and (
+                not self._more_comes or self._bundle.is_worth(_IDLE_BLOCKS, _IDLE_BYTES)
+            ):
                 self._upload()
-            if not self._crew.busy:
+            if self.go_on():
+                self._crew.settle()
+            elif self._crew.busy:
+                self._crew.step()
+            else:
                 return
-            self._crew.step()
 
     def _once_more(self) -> None:
         """What has changed since it was hashed is hashed and sent again."""

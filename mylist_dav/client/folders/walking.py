@@ -10,11 +10,11 @@ import contextlib
 import errno
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
+from mylist_dav.client.folders.crew import Alone
 from mylist_dav.client.folders.ignoring import IGNORE_BYTES_MAX, IGNORE_FILE, Ignoring
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import DIRECTORY, FILE, MODE_MASK, SYMLINK, Node, Tree
@@ -27,9 +27,6 @@ ENTRIES_MAX = 5_000_000
 TEMPORARY = ".mylist-"
 """A pull gives the files it writes names that begin so; what is left of a pull that was killed is never pushed."""
 TEMPORARY_CHARS = len(TEMPORARY) + 16 + len(".part")
-
-_WAITED_SECONDS = 0.05
-"""What one thread may wait for a disk, and less than it works, before others come to its aid."""
 
 _SPECIAL = {
     stat.S_IFCHR: "a character device",
@@ -86,11 +83,15 @@ def walk(
     Raises LimitExceeded, Invalid (an ignore file that is none).
     """
     walked = Walked({}, {}, {}, {})
-    turns = _Turns(lambda folder: _Folder(inside, ignoring, walked, known or {}, folder).scan(), threads)
+    alone = Alone()
+
+    def scan(folder: str) -> list[str]:
+        return _Folder(inside, ignoring, walked, known or {}, folder).scan()
+
     level = [""]
     while level:
         following: list[str] = []
-        for folders in turns.take(level):
+        for folders in _each(scan, level, alone, threads):
             following += folders
         if len(walked.tree) > ENTRIES_MAX:
             raise LimitExceeded(f"the folder has more than {ENTRIES_MAX} entries")
@@ -98,28 +99,16 @@ def walk(
     return walked
 
 
-class _Turns:
-    """Looks through folders one after the other, until more time was waited than worked; then several at a time."""
-
-    def __init__(self, scan: Callable[[str], list[str]], threads: Executor) -> None:
-        self._scan = scan
-        self._threads = threads
-        self._began_seconds = time.perf_counter()
-        self._worked_from_seconds = time.thread_time()
-        self._alone = True
-
-    def take(self, folders: list[str]) -> Iterator[list[str]]:
-        """The folders in each."""
-        left = iter(folders)
-        while self._alone and (folder := next(left, None)) is not None:
-            yield self._scan(folder)
-            self._alone = not self._waits()
-        yield from self._threads.map(self._scan, left)
-
-    def _waits(self) -> bool:
-        worked_seconds = time.thread_time() - self._worked_from_seconds
-        waited_seconds = time.perf_counter() - self._began_seconds - worked_seconds
-        return waited_seconds > max(_WAITED_SECONDS, worked_seconds)
+def _each(
+    scan: Callable[[str], list[str]], folders: list[str], alone: Alone, threads: Executor
+) -> Iterator[list[str]]:
+    """What is found in each folder: by this thread, or by several at a time once that is quicker."""
+    left = iter(folders)
+    while alone.is_enough and (folder := next(left, None)) is not None:
+        with alone.at_work():
+            found = scan(folder)
+        yield found
+    yield from threads.map(scan, left)
 
 
 class _Folder:
