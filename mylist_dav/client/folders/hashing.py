@@ -67,7 +67,7 @@ def read_steadily(near: Near, path: str, seen: Stamp | None = None) -> Read:
 
 def _unchanged(descriptor: int, seen: Stamp) -> Read | None:
     """A short file, if it is what it was when it was seen."""
-    data = read_fully(descriptor, seen.size_bytes + 1)
+    data = os.read(descriptor, seen.size_bytes + 1)
     found = os.fstat(descriptor)
     if stamp_of(found) != seen or len(data) != seen.size_bytes:
         return None

@@ -301,13 +301,20 @@ class Draft(View, AccountWrites, IntakeWrites):
     def revive_blocks(self, blocks: Iterable[BlockRef]) -> list[BlockRef]:
         """Let these blocks stay, condemned ones too; returns those that are not here any more, or of another size."""
         wanted = list(blocks)
-        there = self.blocks_bytes(ref.digest for ref in wanted)
-        missing = [ref for ref in wanted if there.get(ref.digest) != ref.size_bytes]
-        self._sql.execute(
-            "UPDATE block SET state = 'stored', since_ns = NULL"
-            " WHERE digest IN (SELECT value FROM carray(?)) AND state = 'condemned'",
-            (array(ref.digest for ref in wanted if there.get(ref.digest) == ref.size_bytes),),
+        rows = self._sql.execute(
+            "SELECT b.digest, b.size_bytes, b.state = 'condemned' FROM carray(?) i CROSS JOIN block b"
+            " ON b.digest = i.value WHERE b.state IN ('stored', 'condemned')",
+            (array(sorted(ref.digest for ref in wanted)),),  # neighbours in the index one after the other
         )
+        found = {digest: (size_bytes, condemned) for digest, size_bytes, condemned in rows}
+        missing, revived = [], []
+        for ref in wanted:
+            size_bytes, condemned = found.get(ref.digest, (None, False))
+            if size_bytes != ref.size_bytes:
+                missing.append(ref)
+            elif condemned:
+                revived.append((ref.digest,))
+        self._sql.executemany("UPDATE block SET state = 'stored', since_ns = NULL WHERE digest = ?", revived)
         return missing
 
     # -- locks, properties -------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ _NO_FLIST = 0
 class Pending(NamedTuple):
     """What an account has brought and not committed. quota_bytes: what it may have; None: no limit.
 
-    held_bytes: of all its flists, and of those blocks.
+    held_bytes: of all its flists, and of those blocks; 0 where there is no limit: nobody has to add them up.
     """
 
     quota_bytes: int | None
@@ -94,10 +94,10 @@ class Holdings:
 def pending(connection: Statements, account: str, now_ns: int) -> Pending:
     """What counts to the quota of an account."""
     rows = connection.execute(
-        "SELECT a.quota_bytes,"
+        "SELECT a.quota_bytes, CASE WHEN a.quota_bytes IS NULL THEN 0 ELSE"
         " (SELECT coalesce(sum(f.size_bytes), 0) FROM flist f WHERE f.account_id = a.account_id)"
         " + (SELECT coalesce(sum(u.size_bytes), 0) FROM upload u WHERE u.account_id = a.account_id"
-        " AND u.expires_ns > ?2) FROM account a WHERE a.name = ?1",
+        " AND u.expires_ns > ?2) END FROM account a WHERE a.name = ?1",
         (account, now_ns),
     ).fetchall()
     return Pending(*rows[0]) if rows else Pending(None, 0)

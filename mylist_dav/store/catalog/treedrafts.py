@@ -428,7 +428,7 @@ class TreeDraft(TreeView):
             self._keep_ids()
             return False
         self._refuse_too_many(self._entries)
-        held = [(digest, self.flist.flist_id) for digest in dict.fromkeys(self._contents.values())]
+        held = [(digest, self.flist.flist_id) for digest in sorted(set(self._contents.values()))]
         self._sql.executemany(_HOLD, held)
         self._sql.execute(
             "UPDATE flist SET head_jid = ?, entries = ?, size_bytes = ?, next_entry_id = ?, changed_ns = ?"

@@ -207,7 +207,7 @@ class View(AccountReads, IntakeReads):
         rows = self._sql.execute(
             "SELECT b.digest, b.size_bytes FROM carray(?) i CROSS JOIN block b ON b.digest = i.value"
             " WHERE b.state IN ('stored', 'condemned')",
-            (array(digests),),
+            (array(sorted(digests)),),  # neighbours in the index are read one after the other
         )
         return {Digest(digest): size_bytes for digest, size_bytes in rows}
 

@@ -62,7 +62,7 @@ class PutAsked(_Aliased):
             blocks = tuple(BlockRef(Digest.parse(one.id), one.size_bytes) for one in self.blocks)
         return model.Put(
             path=TreePath.parse(self.path),
-            digest=Digest.parse(self.digest),
+            digest=Digest(bytes.fromhex(self.digest)),
             size_bytes=self.size_bytes,
             blocks=blocks,
             mode=self.mode,
