@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import click
 
 from mylist_dav.client.logins.folder import config_folder
 from mylist_dav.client.logins.known import Tokens
+from mylist_dav.model.server_address import is_loopback
 
 if TYPE_CHECKING:  # pushes and pulls have the token already, and need no keys
     from mylist_dav.client.logins.session import Session
@@ -50,10 +50,4 @@ def ask_pass_phrase(name: str) -> str:
 
 def can_be_overheard(server: str) -> bool:
     """Whether what is sent there can be read on the way: plain HTTP to another machine."""
-    parts = urlsplit(server)
-    host = parts.hostname or ""
-    try:
-        local = ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    return parts.scheme == "http" and not local
+    return urlsplit(server).scheme == "http" and not is_loopback(server)

@@ -118,10 +118,10 @@ class DirectHttp:
         fields = {"Host": self._authority, "User-Agent": "mylist", "Accept": "*/*", **headers}
         if isinstance(body, bytes):
             fields["Content-Length"] = str(len(body))
-        elif body is not None:
-            fields["Transfer-Encoding"] = "chunked"
-        elif method not in ("GET", "HEAD"):
+        elif body is None and method not in ("GET", "HEAD"):
             fields["Content-Length"] = "0"
+        elif body is not None and "content-length" not in headers:
+            fields["Transfer-Encoding"] = "chunked"
         if not _NAME.fullmatch(method) or not _TARGET.fullmatch(target):
             raise Invalid(f"{method[:20]!r} {target[:80]!r} cannot be asked for")
         for name, value in fields.items():
@@ -198,20 +198,22 @@ class _Exchange:
             self._write(head + body)
         else:
             self._write(head)
-            self._write_body(body)
+            self._write_body(body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head)
         answer = self._answer
         while not answer.has_begun:
             self._read()
         return Reply(answer.status, answer.headers, self._pieces())
 
-    def _write_body(self, body: bytes | Iterator[bytes] | None) -> None:
+    def _write_body(self, body: bytes | Iterator[bytes] | None, *, chunked: bool) -> None:
         if isinstance(body, bytes):
             self._write(body)
         elif body is not None:
             for piece in body:
-                if piece and not self._write(b"%x\r\n%s\r\n" % (len(piece), piece)):
+                sent = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+                if piece and not self._write(sent):
                     return
-            self._write(b"0\r\n\r\n")
+            if chunked:
+                self._write(b"0\r\n\r\n")
 
     def _write(self, data: bytes) -> bool:
         """False when nothing more is taken: why may stand in an answer that is there already."""

@@ -26,6 +26,7 @@ from mylist_dav.client.http import Http, Reply, Unanswered, Undialled
 from mylist_dav.client.packing import Pieces, packed_body
 from mylist_dav.client.proxied import ProxiedHttp, has_proxy
 from mylist_dav.errors import Busy, Conflict, MylistError
+from mylist_dav.model.server_address import is_loopback
 
 TRIES = 5
 REFUSAL_BYTES_MAX = 1024 * 1024
@@ -104,6 +105,7 @@ class Link:
         self.token = ""
         self.round_trips = 0
         self._http = http
+        self._near = is_loopback(server)
         self._speaker = speaker
         self._tries = tries
         self._answer_bytes_max = answer_bytes_max
@@ -193,7 +195,7 @@ class Link:
     def _send(self, asked: Asked, read: Callable[[Reply], T]) -> T:
         self.round_trips += 1
         proof = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        body, headers = packed_body(asked.document, asked.content, asked.content_bytes)
+        body, headers = packed_body(asked.document, asked.content, asked.content_bytes, near=self._near)
         target = f"{asked.path}?{urlencode(asked.query)}" if asked.query else asked.path
         headers = proof | headers | (asked.headers or {})
         with self._http.send(asked.method, target, headers, body, asked.timeout_seconds) as reply:

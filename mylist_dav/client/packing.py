@@ -20,18 +20,23 @@ _PACKED = {"content-encoding": CODING}
 
 
 def packed_body(
-    document: object, content: Pieces | None, content_bytes: int | None
+    document: object, content: Pieces | None, content_bytes: int | None, *, near: bool = False
 ) -> tuple[bytes | Iterator[bytes] | None, dict[str, str]]:
-    """A body as it travels, and the headers that say how. content is taken as it is when its length is not known."""
+    """A body as it travels, and the headers that say how. content is taken as it is when its length is not known.
+
+    near: it does not leave this machine, where packing takes longer than what it saves.
+    """
     if content is not None:
         if content_bytes is None:
             return content(), {}
+        if near:
+            return content(), {"content-length": str(content_bytes)}
         return _packed_pieces(content(), content_bytes), dict(_PACKED)
     if document is None:
         return None, {}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     headers = {"content-type": "application/json"}
-    if len(text) < PACKED_FROM_BYTES:
+    if len(text) < PACKED_FROM_BYTES or near:
         return text, headers
     return zstandard.ZstdCompressor(level=_LEVEL).compress(text), headers | _PACKED
 

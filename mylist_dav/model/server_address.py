@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from mylist_dav.errors import Invalid
@@ -33,3 +34,12 @@ def canonical_server(url: str) -> str:
             f"{url[:80]!r} is not the address of a server: http:// or https://, a host, a port if need be, no path"
         )
     return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
+
+
+def is_loopback(server: str) -> bool:
+    """Whether a server is on this machine, as far as its address tells."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

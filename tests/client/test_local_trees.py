@@ -322,7 +322,7 @@ def test_a_damaged_cache_is_no_cache(folder: Path, tmp_path: Path) -> None:
     kept = next((cache / "hashes").iterdir())
     assert kept.stat().st_mode & 0o777 == 0o600
     whole = kept.read_bytes()
-    for damaged in (b"", whole[:-1], whole.replace(b'"paths"', b'"pathz"'), b"\xff" + whole):
+    for damaged in (b"", whole[:-1], whole.replace(b"file", b"life"), b"\xff" + whole):
         kept.write_bytes(damaged)
         assert remembered(cache, folder, "file") is None
     kept.write_bytes(whole)

@@ -37,12 +37,11 @@ def is_large(plan: Plan, recipes: Recipes) -> bool:
     steps = [*plan.removed, *plan.steps]
     if len(steps) > COMMIT_STEPS_MAX:
         return True
-    size_bytes = 0
-    for step in steps:
-        size_bytes += _STEP_BYTES + _CHAR_BYTES * len(step.path)
-        if step.now is not None:
-            size_bytes += _CHAR_BYTES * len(step.now.target)
-            size_bytes += _BLOCK_BYTES * len(recipes.get(step.now.digest, ()))
+    characters = sum(len(step.path) + len(step.now.target if step.now is not None else "") for step in steps)
+    blocks = 0
+    if recipes:
+        blocks = sum(len(recipes.get(step.now.digest, ())) for step in steps if step.now is not None)
+    size_bytes = _STEP_BYTES * len(steps) + _CHAR_BYTES * characters + _BLOCK_BYTES * blocks
     return size_bytes > COMMIT_BYTES_MAX
 
 

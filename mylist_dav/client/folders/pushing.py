@@ -16,6 +16,7 @@ from mylist_dav.client.calls import Calls, Committed, Details, Lost, Missing
 from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.caches import Hashes, Trees
 from mylist_dav.client.folders.crew import Crew
+from mylist_dav.client.folders.hashing import Hashed
 from mylist_dav.client.folders.ignoring import Ignoring
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import FILE, Tree, above
@@ -25,6 +26,7 @@ from mylist_dav.client.folders.progress import Show
 from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, UNASKED_BYTES, Sending
 from mylist_dav.client.folders.walking import Stamp, Walked, walk
 from mylist_dav.errors import Forbidden, MylistError, NotFound, PreconditionFailed
+from mylist_dav.model.contents import WHOLE_BYTES_MAX
 
 COMMITS_MAX = 6
 NOTE = "push"
@@ -193,17 +195,24 @@ class _Contents(NamedTuple):
     stamps: dict[str, Stamp]
 
     def recipes(self, plan: Plan) -> Recipes:
-        """The blocks of all files of a plan. Sending has them too from now on, should the server ask for them."""
-        contents = self.sending.contents
-        found = {}
+        """The blocks of the long files of a plan."""
+        return {
+            step.now.digest: self._hashed(step.path).blocks
+            for step in plan.steps
+            if step.now is not None and step.now.kind == FILE and step.now.size_bytes > WHOLE_BYTES_MAX
+        }
+
+    def send(self, plan: Plan, ids: frozenset[str]) -> None:
+        """Send blocks of a plan that the server lacks after all. Raises MylistError for others."""
         for step in plan.steps:
             if step.now is not None and step.now.kind == FILE:
-                path = step.path
-                hashed = contents.get(path) or self.hashes.get(path, self.stamps[path])
-                assert hashed is not None, "a plan has only files whose digests are known"
-                contents[path] = hashed
-                found[hashed.digest] = hashed.blocks
-        return found
+                self.sending.contents[step.path] = self._hashed(step.path)
+        self.sending.send(ids)
+
+    def _hashed(self, path: str) -> Hashed:
+        hashed = self.sending.contents.get(path) or self.hashes.get(path, self.stamps[path])
+        assert hashed is not None, "a plan has only files whose digests are known"
+        return hashed
 
 
 class _Race:
@@ -233,7 +242,7 @@ class _Race:
             if isinstance(done, Committed):
                 return done.jid
             if isinstance(done, Missing):
-                self._contents.sending.send(done.ids)
+                self._contents.send(self.plan, done.ids)
                 continue
             head_jid = self._look(base_jid, done, raced)
             if not self.plan:

@@ -112,7 +112,9 @@ class Sending:
         self._waiting_bytes = 0
         self._unread = deque[tuple[list[str], dict[str, Stamp], int]]()  # groups, stamps, bytes
         self._alone = Alone(_ALONE_TIMES)
-        self._early: list[Outcome] | None = []  # of files that were read before it is known what the server has
+        self._early: (
+            list[Outcome] | None
+        ) = []  # of files that were read before it is known what the server has
         self._hashing = 0
         self._asking = 0
         self._ask_ids = _ASK_FIRST

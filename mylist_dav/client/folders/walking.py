@@ -61,13 +61,17 @@ class Walked(NamedTuple):
     left_out: dict[str, str]
 
 
+_new = tuple.__new__
+"""Makes a named tuple in half the time, where there are very many."""
+
+
 def stamp_of(found: os.stat_result) -> Stamp:
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    return _new(Stamp, (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
 
 
 def file_node(found: os.stat_result, digest: str = "") -> Node:
     """A file as it stands in a tree."""
-    return Node(FILE, found.st_size, found.st_mode & MODE_MASK, found.st_mtime_ns, digest)
+    return _new(Node, (FILE, found.st_size, found.st_mode & MODE_MASK, found.st_mtime_ns, digest, ""))
 
 
 def is_temporary(name: str) -> bool:

@@ -74,7 +74,7 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_private(path: Path, text: str, *, replace: bool, durable: bool = True) -> None:
+def write_private(path: Path, content: str | bytes, *, replace: bool, durable: bool = True) -> None:
     """Write a file that its owner alone may read (0600), in a folder of the same kind (0700), made where missing.
 
     durable: on disk when this returns; not needed for what can be found out again.
@@ -85,7 +85,7 @@ def write_private(path: Path, text: str, *, replace: bool, durable: bool = True)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write(temporary, text.encode(), durable)
+            _write(temporary, content.encode() if isinstance(content, str) else content, durable)
             if replace:
                 temporary.replace(path)
             else:
