@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-import zstandard
-
-from mylist_dav.wire.packed import CODING
+from mylist_dav.wire.codings import CODING
 
 Pieces = Callable[[], Iterator[bytes]]
 """A body from its beginning."""
@@ -38,12 +36,16 @@ def packed_body(
     headers = {"content-type": "application/json"}
     if len(text) < PACKED_FROM_BYTES or near:
         return text, headers
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(text), headers | _PACKED
+    from zstandard import ZstdCompressor  # here, because most pushes have nothing to pack
+
+    return ZstdCompressor(level=_LEVEL).compress(text), headers | _PACKED
 
 
 def _packed_pieces(pieces: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:
     """One frame, that says how long its content is."""
-    packer = zstandard.ZstdCompressor(level=_LEVEL).compressobj(size=size_bytes)
+    from zstandard import ZstdCompressor
+
+    packer = ZstdCompressor(level=_LEVEL).compressobj(size=size_bytes)
     for piece in pieces:
         packed = packer.compress(piece)
         if packed:

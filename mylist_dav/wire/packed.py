@@ -8,16 +8,14 @@ that ends too early is noticed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 import zstandard
 
 from mylist_dav.errors import Incomplete, Invalid, TooLarge, UnsupportedMedia
+from mylist_dav.wire.codings import CODING
+from mylist_dav.wire.messages import BodySink, Request, Response
 
-if TYPE_CHECKING:  # clients, who want the name of the coding alone, need no requests of a server
-    from mylist_dav.wire.messages import BodySink, Request, Response
-
-CODING = "zstd"
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
 """What RFC 9659 allows a sender to expect, and any level of zstd but the highest needs at most."""
 

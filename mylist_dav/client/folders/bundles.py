@@ -14,9 +14,7 @@ from typing import NamedTuple
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import Block
 from mylist_dav.errors import Corrupt
-from mylist_dav.model.archives.members import Limits
-from mylist_dav.model.archives.tar_in import BLOCK, read_tar
-from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_padding
+from mylist_dav.model.archives.tar_out import BLOCK, tar_end, tar_file_header, tar_padding
 from mylist_dav.model.chunking import CHUNK_BYTES_MAX
 from mylist_dav.model.digest import Digest
 
@@ -113,6 +111,9 @@ def read_bundle(pieces: Iterator[bytes], ids: set[str]) -> dict[str, bytes]:
 
     Holds them all: ask for as much as fits.
     """
+    from mylist_dav.model.archives.members import Limits  # here, because a push reads none
+    from mylist_dav.model.archives.tar_in import read_tar
+
     found: dict[str, bytes] = {}
     limits = Limits(members=len(ids), size_bytes=len(ids) * CHUNK_BYTES_MAX)
     for member, content in read_tar(_Reader(pieces).read, limits):

@@ -48,7 +48,7 @@ class Hashes:
         if found is None:
             return Remembered({}, {})
         paths, digests, *stamps = found.columns
-        rows = zip(zip(*stamps, strict=True), digests, strict=True)
+        rows = zip(map(tuple.__new__, repeat(Stamp), zip(*stamps, strict=True)), digests, strict=True)
         return Remembered(dict(zip(paths, rows, strict=True)), found.more["long"])
 
     @property
@@ -59,9 +59,10 @@ class Hashes:
     def get(self, path: str, stamp: Stamp) -> Hashed | None:
         """What a file with this stamp holds, if that is certain."""
         known, long = self._remembered
-        was, digest = known.get(path, (None, ""))
-        if was != stamp:
+        row = known.get(path)
+        if row is None or row[0] != stamp:
             return None
+        digest = row[1]
         if (blocks := long.get(path)) is not None:
             return Hashed(digest, tuple(Block(*block) for block in blocks))
         return Hashed(digest, (Block(digest, stamp.size_bytes),) if stamp.size_bytes else ())
@@ -69,14 +70,14 @@ class Hashes:
     def keep(self, path: str, stamp: Stamp, hashed: Hashed, read_ns: int) -> None:
         """A file was read. read_ns: the clock before that."""
         known, long = self._remembered
-        was, _ = known.pop(path, (None, ""))
+        row = known.pop(path, None)
         long.pop(path, None)
         certain = max(stamp.mtime_ns, stamp.ctime_ns) + GRAIN_NS <= read_ns
         if certain:
             known[path] = stamp, hashed.digest
             if len(hashed.blocks) > 1:
                 long[path] = hashed.blocks
-        self._changed |= certain or was == stamp  # a row of another stamp misleads nobody
+        self._changed |= certain or (row is not None and row[0] == stamp)  # another stamp misleads nobody
 
     def save(self, there: Mapping[str, Stamp] | None = None) -> None:
         """Write it down, if it is new. there: all the files there are, others are forgotten; None: it is not known.

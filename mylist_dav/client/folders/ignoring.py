@@ -36,6 +36,11 @@ class Ignoring:
         self._files: dict[str, Matcher] = {}
         self._folders: dict[str, bool] = {"": False}
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether anything can be left out at all, as far as that is known."""
+        return self._excluded is not None or bool(self._files)
+
     def add(self, folder: str, text: bytes) -> None:
         """The content of the .mylistignore of a folder. Raises Invalid."""
         where = f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE
@@ -47,7 +52,7 @@ class Ignoring:
 
     def is_out(self, path: str, is_folder: bool) -> bool:
         """Whether a path is left out, by itself or with a folder above it."""
-        if self._excluded is None and not self._files:
+        if not self.has_patterns:
             return False
         if is_folder:
             known = self._folders.get(path)

@@ -28,6 +28,7 @@ TEMPORARY = ".mylist-"
 """A pull gives the files it writes names that begin so; what is left of a pull that was killed is never pushed."""
 TEMPORARY_CHARS = len(TEMPORARY) + 16 + len(".part")
 
+_FORMAT, _REGULAR = 0o170000, stat.S_IFREG
 _SPECIAL = {
     stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
@@ -45,7 +46,7 @@ class Stamp(NamedTuple):
     inode: int
 
 
-Row = tuple[tuple[int, int, int, int], str]
+Row = tuple[Stamp, str]
 """A stamp, and the digest of what the file held then."""
 
 
@@ -124,6 +125,7 @@ class _Folder:
         self._inside = inside
         self._ignoring = ignoring
         self._walked = walked
+        self._tree, self._stamps = walked.tree, walked.stamps
         self._known = known
         self._folder = folder
         self._prefix = f"{folder}/" if folder else ""
@@ -136,11 +138,14 @@ class _Folder:
                 entries = list(found)
                 if IGNORE_FILE in [entry.name for entry in entries]:
                     self._read_ignore_file()
+                if not self._ignoring.has_patterns:
+                    is_as_it_was = self._is_as_it_was
+                    entries = [entry for entry in entries if not is_as_it_was(entry)]
                 for entry in entries:
                     self._take(entry, descriptor)
         except OSError as error:
             if self._folder and error.errno == errno.ENOENT:
-                self._walked.tree.pop(self._folder, None)  # removed meanwhile
+                self._tree.pop(self._folder, None)  # removed meanwhile
                 return []
             self._leave_out(self._folder, _why(error))
         return self._folders
@@ -152,6 +157,24 @@ class _Folder:
         ):
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 self._ignoring.add(self._folder, os.read(descriptor, IGNORE_BYTES_MAX + 1))
+
+    def _is_as_it_was(self, entry: os.DirEntry[str]) -> bool:
+        """Whether it is a file that is known, and is in the tree now: most are, so this takes no step too many."""
+        path = self._prefix + entry.name
+        row = self._known.get(path)
+        if row is None:
+            return False
+        try:
+            found = entry.stat(follow_symlinks=False)  # which the entry keeps
+        except OSError:
+            return False
+        size_bytes, mode, mtime_ns = found.st_size, found.st_mode, found.st_mtime_ns
+        stamp, digest = row
+        if stamp != (size_bytes, mtime_ns, found.st_ctime_ns, found.st_ino) or mode & _FORMAT != _REGULAR:
+            return False
+        self._stamps[path] = stamp
+        self._tree[path] = _new(Node, (FILE, size_bytes, mode & MODE_MASK, mtime_ns, digest, ""))
+        return True
 
     def _take(self, entry: os.DirEntry[str], descriptor: int) -> None:
         name = entry.name
@@ -166,11 +189,11 @@ class _Folder:
                 return
             self._check(path, name, found.st_mtime_ns)
             if stat.S_ISDIR(mode):
-                self._walked.tree[path] = Node(DIRECTORY, 0, mode & MODE_MASK, found.st_mtime_ns)
+                self._tree[path] = Node(DIRECTORY, 0, mode & MODE_MASK, found.st_mtime_ns)
                 self._folders.append(path)
             elif stat.S_ISLNK(mode):
                 target = checked_target(path, os.readlink(name, dir_fd=descriptor))
-                self._walked.tree[path] = Node(SYMLINK, 0, 0, found.st_mtime_ns, "", target)
+                self._tree[path] = Node(SYMLINK, 0, 0, found.st_mtime_ns, "", target)
             else:
                 self._leave_out(path, f"it is {_SPECIAL.get(stat.S_IFMT(mode), 'a special file')}")
         except FileNotFoundError:
@@ -189,8 +212,8 @@ class _Folder:
             digest = ""
             self._check(path, name, stamp.mtime_ns)  # what is known was checked when it came to be known
             self._walked.unread[path] = stamp
-        self._walked.stamps[path] = stamp
-        self._walked.tree[path] = file_node(found, digest)
+        self._stamps[path] = stamp
+        self._tree[path] = file_node(found, digest)
 
     def _check(self, path: str, name: str, mtime_ns: int) -> None:
         """Raises BadName, BadArchive for what no tree can hold."""
@@ -202,7 +225,7 @@ class _Folder:
         checked_time(path, mtime_ns)
 
     def _leave_out(self, path: str, why: str) -> None:
-        self._walked.tree.pop(path, None)
+        self._tree.pop(path, None)
         self._walked.left_out[path] = why
 
 

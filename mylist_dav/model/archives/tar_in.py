@@ -23,9 +23,9 @@ from mylist_dav.model.archives.members import (
     refused,
 )
 from mylist_dav.model.archives.streams import PIECE_BYTES, ByteReader, Read, is_old_tar
+from mylist_dav.model.archives.tar_out import BLOCK
 from mylist_dav.model.entries import SYMLINK_MODE, Kind
 
-BLOCK = 512
 META_BYTES_MAX = 1024 * 1024
 META_IN_A_ROW_MAX = 8
 TAIL_BYTES_MAX = 64 * 1024 * 1024

@@ -6,10 +6,10 @@ past 8 GiB) stands in an extended header in front, and only then.
 
 from __future__ import annotations
 
-from mylist_dav.model.archives.tar_in import BLOCK
 from mylist_dav.model.entries import Entry, Kind
 from mylist_dav.model.paths import TreePath
 
+BLOCK = 512
 RECORD = 10_240
 _NAME_BYTES = 100
 _NANOSECONDS = 1_000_000_000

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from mylist_dav.errors import BadArchive, Incomplete, LimitExceeded
 from mylist_dav.model.archives.tar_in import (
-    BLOCK,
     FILES,
     META_BYTES_MAX,
     META_IN_A_ROW_MAX,
@@ -21,7 +20,7 @@ from mylist_dav.model.archives.tar_in import (
     read_header,
     read_records,
 )
-from mylist_dav.model.archives.tar_out import tar_file_header
+from mylist_dav.model.archives.tar_out import BLOCK, tar_file_header
 
 _NAME_CHARS_MAX = 200
 _EMPTY_TYPES = b"123456"
