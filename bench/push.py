@@ -1,6 +1,8 @@
 """mylist push next to rsync and rclone: a tree of 10,000 files, pushed first, unchanged, and with 10 files changed.
 
 Here (loopback) and over a link of 80 ms there and back. What each has made is counted. Each round has new contents.
+Each takes the start of its program: mylist that of Python, and what rclone would ask for that of rclone. rsync does not
+sync what it writes, so a first push is also held against one that does.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from bench.scene import Scene, Unexpected
 DELAY_MS = 40.0
 CHANGED = 10
 FILE_BYTES = 4096
-SYNC, CLONE = "rsync", "rclone replayed"
+SYNC, DURABLE_SYNC, CLONE = "rsync", "rsync --fsync", "rclone replayed"
 STEPS = ("first", "unchanged", "changed")
 
 
@@ -54,13 +56,13 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
     measures = {step: scene.measure(f"{texts[step]}, {files:,} files, {where}", "s") for step in STEPS}
     trips = scene.measure(f"requests of an unchanged push, {files:,} files, {where}", "")
     with ExitStack() as stack:
-        clients: list[Mylist | Rsync] = [stack.enter_context(_mylist(scene, place))]
+        ours = stack.enter_context(_mylist(scene, place))
+        clients: list[Mylist | Rsync] = [ours]
         if shutil.which("rsync"):
-            clients.append(stack.enter_context(_rsync(scene, place)))
+            clients += stack.enter_context(_rsyncs(scene, place))
         else:
             scene.note("rsync is left out: it is not installed")
-        ours = clients[0]
-        assert isinstance(ours, Mylist)
+        starts = scene.measure(f"start of rclone, {where}", "s")
         for turn in scene.rounds():
             trees = [_plant(scene.folder(f"{name}-{turn}"), files) for name in ("tree", "replayed")]
             time.sleep(2.1)  # what is younger is read again by the next push, and a tree is seldom that young
@@ -70,12 +72,17 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
                 if step == "changed":
                     changed, _ = (_change(each, turn) for each in trees)
                 for client in clients:
+                    if step not in client.steps:
+                        continue
                     ours.settle()
                     spent_seconds = _spent_seconds()
                     measures[step].add(client.name, client.push(tree, turn))
                     cpu = scene.measure(f"{measures[step].name}: CPU time of the client", "s")
                     cpu.add(client.name, _spent_seconds() - spent_seconds)
-                measures[step].add(CLONE, ours.replay(replayed, turn, step, changed, files))
+                start_seconds = _rclone_start()
+                starts.add("rclone", start_seconds)
+                requests_seconds = ours.replay(replayed, turn, step, changed, files)
+                measures[step].add(CLONE, start_seconds + requests_seconds)
                 if step == "unchanged":
                     trips.add("mylist", ours.requests)
             for client in clients:
@@ -83,6 +90,11 @@ def _measure(scene: Scene, place: Place, where: str) -> None:
             for each in trees:
                 shutil.rmtree(each)
     _goals(measures, trips)
+
+
+def _rclone_start() -> float:
+    """Seconds until rclone could ask anything; none where it is not installed."""
+    return _timed(["rclone", "version"])[0] if shutil.which("rclone") else 0.0
 
 
 def _goals(measures: dict[str, Measure], trips: Measure) -> None:
@@ -135,6 +147,7 @@ class Mylist:
     """Our client and server. Each round has a flist and a cache of its own."""
 
     name = "mylist"
+    steps = STEPS
 
     def __init__(self, place: Place, scratch: Path, port: int, token: str) -> None:
         self._place, self._scratch, self._port, self._token = place, scratch, port, token
@@ -203,21 +216,23 @@ class Mylist:
 
 
 class Rsync:
-    """rsync and its daemon. Each round has a folder of its own."""
+    """rsync and its daemon. Each round has a folder of its own. durable: each file is synced, in a first push."""
 
-    name = SYNC
-
-    def __init__(self, place: Place, port: int, folder: Path) -> None:
+    def __init__(self, place: Place, port: int, folder: Path, *, durable: bool = False) -> None:
         self._place, self._port, self._folder = place, port, folder
+        self.name = DURABLE_SYNC if durable else SYNC
+        self.steps = STEPS[:1] if durable else STEPS
+        self._options = ["-a", "--fsync"] if durable else ["-a"]
+        self._below = "durable-" if durable else ""
 
     def push(self, tree: Path, turn: int) -> float:
-        """Seconds of one `rsync -a`."""
-        target = f"rsync://{self._place.address}:{self._port}/all/{turn}/"
-        return _timed([*self._place.near, "rsync", "-a", f"{tree}/", target])[0]
+        """Seconds of one run."""
+        target = f"rsync://{self._place.address}:{self._port}/all/{self._below}{turn}/"
+        return _timed([*self._place.near, "rsync", *self._options, f"{tree}/", target])[0]
 
     def check(self, turn: int, tree: Path, files: int) -> None:
         """Raises Unexpected unless all is there."""
-        found = sum(path.is_file() for path in (self._folder / str(turn)).rglob("*"))
+        found = sum(path.is_file() for path in (self._folder / f"{self._below}{turn}").rglob("*"))
         if found != files:
             raise Unexpected(f"rsync has left {found} files")
 
@@ -266,7 +281,7 @@ def _mylist(scene: Scene, place: Place) -> Iterator[Mylist]:
 
 
 @contextmanager
-def _rsync(scene: Scene, place: Place) -> Iterator[Rsync]:
+def _rsyncs(scene: Scene, place: Place) -> Iterator[list[Rsync]]:
     folder, log = scene.folder("rsync"), scene.scratch / "rsync.log"
     port = free_port()
     owner = f"uid = {os.geteuid()}\ngid = {os.getegid()}\n" if os.geteuid() == 0 else ""
@@ -275,4 +290,4 @@ def _rsync(scene: Scene, place: Place) -> Iterator[Rsync]:
     command = [*place.far, "rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={port}"]
     with _running([*command, f"--address={place.address}"], log) as process:
         _await(place, port, process, log)
-        yield Rsync(place, port, folder)
+        yield [Rsync(place, port, folder), Rsync(place, port, folder, durable=True)]
