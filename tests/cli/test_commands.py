@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 from nacl.signing import SigningKey
 
-from mylist_dav.cli import main, mylist
+from mylist_dav.cli import main
+from mylist_dav.cli.group import mylist
 from mylist_dav.errors import MylistError
 from mylist_dav.model.keys import PublicKey
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mylist_dav.cli import mylist
+from mylist_dav.cli.group import mylist
 from mylist_dav.errors import NotFound
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mylist_dav.cli import mylist
+from mylist_dav.cli.group import mylist
 from mylist_dav.client.logins.known import Login, Tokens
 from mylist_dav.client.rpc import LOCAL_SOCKET, RpcClient
 from mylist_dav.errors import Invalid, NotFound

@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 from nacl.signing import SigningKey
 
-from mylist_dav.cli import mylist
+from mylist_dav.cli.group import mylist
 from mylist_dav.cli.remote import can_be_overheard
 from mylist_dav.client.logins.folder import write_private
 from mylist_dav.client.logins.key_files import PrivateKey, read_private, written
