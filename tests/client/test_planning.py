@@ -25,7 +25,7 @@ from mylist_dav.client.folders.planning import (
     refuse_what_lies_in_links,
     touching,
 )
-from mylist_dav.client.folders.pushing import carried_out
+from mylist_dav.client.folders.racing import carried_out
 from mylist_dav.errors import Conflict
 from mylist_dav.model.contents import WHOLE_BYTES_MAX
 

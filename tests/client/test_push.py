@@ -316,7 +316,7 @@ def test_a_file_that_changes_before_it_is_read_again_arrives_as_it_is_then(
         write(desk.folder, "file", content=b"newer")
         (desk.folder / "gone").unlink(missing_ok=True)
 
-    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.sending.KEPT_BYTES_MAX", 0)
     first = os.urandom(10)
     write(desk.folder, "file", "twin", content=first)
     write(desk.folder, "gone", content=os.urandom(10))
@@ -326,7 +326,7 @@ def test_a_file_that_changes_before_it_is_read_again_arrives_as_it_is_then(
 
 
 def test_a_file_that_never_rests_is_left_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 0)
+    monkeypatch.setattr("mylist_dav.client.folders.sending.KEPT_BYTES_MAX", 0)
     write(desk.folder, "log", content=os.urandom(10))
     write(desk.folder, "file")
     done = desk.push(restless(lambda: write(desk.folder, "log", content=os.urandom(10))))
@@ -343,7 +343,7 @@ def test_small_files_are_sent_as_they_were_hashed_without_reading_them_again(des
 
 
 def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mylist_dav.client.folders.pushing.KEPT_BYTES_MAX", 1000)
+    monkeypatch.setattr("mylist_dav.client.folders.sending.KEPT_BYTES_MAX", 1000)
     for number in range(20):
         write(desk.folder, f"file-{number}", content=os.urandom(300))
     write(desk.folder, "twin-1", "twin-2", content=os.urandom(300))

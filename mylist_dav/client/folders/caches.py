@@ -22,6 +22,11 @@ GRAIN_NS = 2_000_000_000
 """The coarsest clock of a file system (FAT). A file whose times are less than that before it was read could be changed
 again without a trace: it is read again the next time."""
 
+_WORTH_SHARE = 64
+_WORTH_BYTES = 4 * 1024 * 1024
+"""Files are written down once one of so many is new or gone, or so many bytes were read: to write all of ten thousand
+takes as long as to read some hundred again, and a push often finds a handful changed."""
+
 _HASHES = "ssQqqQ"  # paths, digests, stamps
 _TREE = "ssQqqss"  # paths, nodes
 
@@ -39,7 +44,8 @@ class Hashes:
     def __init__(self, cache: Path | None, folder: Path) -> None:
         """cache: the user's cache folder; without one everything is found out again."""
         self._path = _place(cache, "hashes", str(folder.resolve()))
-        self._changed = False
+        self._misleads = False  # what is written down
+        self._new_files = self._new_bytes = 0
 
     @cached_property
     def _remembered(self) -> Remembered:
@@ -77,17 +83,19 @@ class Hashes:
             known[path] = stamp, hashed.digest
             if len(hashed.blocks) > 1:
                 long[path] = hashed.blocks
-        self._changed |= certain or (row is not None and row[0] == stamp)  # another stamp misleads nobody
+            self._new_files += 1
+            self._new_bytes += stamp.size_bytes
+        self._misleads |= row is not None and row[0] == stamp  # another stamp misleads nobody
 
     def save(self, there: Mapping[str, Stamp] | None = None) -> None:
-        """Write it down, if it is new. there: all the files there are, others are forgotten; None: it is not known.
+        """Write it down, if that is worth it. there: all the files there are, others are forgotten; None: not known.
 
         Files may be read meanwhile, by another thread: they are written down the next time.
         """
         known, long = self._remembered.known.copy(), self._remembered.long.copy()
-        if not self._changed and (there is None or known.keys() <= there.keys()):
-            return
-        if self._path is None:
+        gone = 0 if there is None else len(known.keys() - there.keys())
+        much = self._new_files + gone > len(known) // _WORTH_SHARE or self._new_bytes > _WORTH_BYTES
+        if self._path is None or not (self._misleads or much):
             return
         files = known if there is None else {path: row for path, row in known.items() if path in there}
         stamps, digests = zip(*files.values(), strict=True) if files else ((), ())
