@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
-from mylist_dav.client.folders.columns import Rows, read_rows, write_rows
+from mylist_dav.client.folders.columns import Rows, peek, read_rows, write_rows
 from mylist_dav.client.folders.hashing import Hashed
 from mylist_dav.client.folders.nodes import Block, Node, Tree
 from mylist_dav.client.folders.walking import Row, Stamp
@@ -121,6 +121,11 @@ class Trees:
         paths, *columns = found.columns
         nodes = map(tuple.__new__, repeat(Node), zip(*columns, strict=True))
         return jid, dict(zip(paths, nodes, strict=True))
+
+    def is_of(self, moment: int, jid: int) -> bool:
+        """Whether what is remembered is said to be this revision: it was not read yet, and may be damaged."""
+        more = peek(self._path) if self._path is not None else None
+        return more is not None and (more.get("moment"), more.get("jid")) == (moment, jid)
 
     def keep(self, moment: int, jid: int, tree: Tree) -> None:
         """Remember a tree; a revision never changes, so that what is there already need not be written."""

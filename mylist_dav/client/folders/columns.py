@@ -28,6 +28,8 @@ FILES_MAX = 200
 TEXTS = "s"
 _HEAD = f"mylist cache 3 {sys.byteorder} ".encode()
 _COLUMNS = "columns"
+_LINE_BYTES_MAX = 4096
+"""Of what is read of a file before it is known to be whole."""
 
 
 class Rows(NamedTuple):
@@ -41,7 +43,7 @@ def read_rows(path: Path, kinds: str) -> Rows | None:
     """The rows of a file, if it is whole and has columns of these kinds: s, q, Q."""
     try:
         with path.open("rb") as file:
-            head, data = file.readline(200), file.read(FILE_BYTES_MAX)
+            head, data = file.readline(_LINE_BYTES_MAX), file.read(FILE_BYTES_MAX)
     except OSError:
         return None
     if head != b"%s%s\n" % (_HEAD, blake3(data).hexdigest().encode()):
@@ -55,6 +57,18 @@ def read_rows(path: Path, kinds: str) -> Rows | None:
         columns.append(_unpacked(kind, packed[at : at + length]))
         at += length
     return Rows(more, columns)
+
+
+def peek(path: Path) -> Mapping[str, Any] | None:
+    """What is remembered beside the rows, as far as the beginning of a file tells."""
+    try:
+        with path.open("rb") as file:
+            if not file.readline(_LINE_BYTES_MAX).startswith(_HEAD):
+                return None
+            more = json.loads(file.readline(_LINE_BYTES_MAX))
+    except (OSError, ValueError):
+        return None
+    return more if isinstance(more, dict) else None
 
 
 def write_rows(path: Path, kinds: str, rows: Rows) -> None:

@@ -51,6 +51,10 @@ class Remote(NamedTuple):
     tree: Tree
 
 
+_Head = tuple[Details | None, Tree | None]
+"""A flist, and its tree; None for one that is remembered, or that there is none of."""
+
+
 class Pushed(NamedTuple):
     """What came of a push. jid: of the head, None when nothing was done. plan: what changed, or would.
 
@@ -90,39 +94,43 @@ class Push:
     def run(self) -> Pushed:
         """Raises MylistError; then the flist is as it was, and what was sent need not be sent again."""
         with Inside(self._folder) as inside, Crew(CONNECTIONS, self._show) as crew:
-            asked: Future[Remote] = crew.network.submit(self._remote)
+            asked = crew.network.submit(self._ask)
             walked = walk(inside, self._ignoring, crew.local, self._hashes.known)
             if "" in walked.left_out:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
-            if (
-                not walked.unread
-                and asked.result().tree == walked.tree
-                and asked.result().details is not None
-            ):
-                return self._unchanged(walked, asked.result())
+            if not walked.unread:
+                remote = self._remote(asked)
+                if remote.details is not None and remote.tree == walked.tree:
+                    return self._unchanged(walked, remote.details)
             return self._change(inside, crew, walked, asked)
 
-    def _remote(self) -> Remote:
-        """The head, its tree from the cache where that holds."""
+    def _ask(self) -> _Head:
+        """The head, and its tree unless that is remembered: to read it beside the walk would hold up both."""
         details = self._calls.details()
-        if details is None:
-            return Remote(None, {})
-        return Remote(details, known_tree(self._calls, self._trees, details, details.head_jid))
+        if details is None or self._trees.is_of(details.moment, details.head_jid):
+            return details, None
+        return details, known_tree(self._calls, self._trees, details, details.head_jid)
 
-    def _require_write(self, remote: Remote) -> None:
-        if remote.details is not None and not remote.details.may_write and not self._wishes.dry_run:
+    def _remote(self, asked: Future[_Head]) -> Remote:
+        """The head, its tree from the cache where that holds."""
+        details, tree = asked.result()
+        if details is not None and tree is None:
+            tree = known_tree(self._calls, self._trees, details, details.head_jid)
+        return Remote(details, tree or {})
+
+    def _require_write(self, details: Details | None) -> None:
+        if details is not None and not details.may_write and not self._wishes.dry_run:
             raise Forbidden(f"you may not write {self._calls.flist}; nothing was sent")
 
-    def _unchanged(self, walked: Walked, remote: Remote) -> Pushed:
-        assert remote.details is not None
-        self._require_write(remote)
+    def _unchanged(self, walked: Walked, details: Details) -> Pushed:
+        self._require_write(details)
         self._hashes.save(walked.stamps)
         sums = len(walked.tree), _size_bytes(walked.tree), 0, 0
-        trips, exposures = self._calls.link.round_trips, self._exposures(remote.details)
-        return Pushed(remote.details.head_jid, Plan([], []), False, walked.left_out, *sums, trips, exposures)
+        trips, exposures = self._calls.link.round_trips, self._exposures(details)
+        return Pushed(details.head_jid, Plan([], []), False, walked.left_out, *sums, trips, exposures)
 
-    def _change(self, inside: Inside, crew: Crew, walked: Walked, asked: Future[Remote]) -> Pushed:
+    def _change(self, inside: Inside, crew: Crew, walked: Walked, asked: Future[_Head]) -> Pushed:
         """Read what is not known, send what is missing, and commit."""
         from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, UNASKED_BYTES, Sending
 
@@ -132,8 +140,8 @@ class Push:
             self._calls.link.dial_ahead(CONNECTIONS - 1)
         while not asked.done() and sending.go_on():
             pass
-        remote = asked.result()
-        self._require_write(remote)
+        remote = self._remote(asked)
+        self._require_write(remote.details)
         return self._push(walked, remote, sending, crew)
 
     def _push(self, walked: Walked, remote: Remote, sending: Sending, crew: Crew) -> Pushed:
