@@ -123,6 +123,13 @@ def test_what_is_short_or_of_unknown_length_travels_as_it_is() -> None:
     assert packed_body(None, None, None) == (None, {})
 
 
+def test_what_stays_on_this_machine_travels_as_it_is() -> None:
+    body, headers = packed_body(None, lambda: iter([b"a" * 10_000]), 10_000, near=True)
+    assert (b"".join(body or ()), headers) == (b"a" * 10_000, {"content-length": "10000"})  # type: ignore[arg-type]
+    body, headers = packed_body({"ids": ["a" * 5000]}, None, None, near=True)
+    assert headers == {"content-type": "application/json"}
+
+
 def test_blocks_of_which_a_server_says_nothing_are_not_taken_for_stored() -> None:
     answer = {"blocks": [], "stored": 2, "present": 1, "bad": 0}
     with talking((200, {}, answer)) as talk, pytest.raises(MylistError, match="not of mylist"):

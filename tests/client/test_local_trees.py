@@ -315,6 +315,29 @@ def test_files_may_be_read_while_others_are_written_down(folder: Path, tmp_path:
     assert set(Hashes(tmp_path, folder).known) == {"one", "two", "three"}
 
 
+def test_a_handful_of_new_files_is_not_written_down(folder: Path, tmp_path: Path) -> None:
+    """To write all anew costs more than to read these again."""
+
+    def keep(*paths: str, size_bytes: int = 1, digest: str = "ab" * 32, certain: bool = True) -> bool:
+        """Whether the cache was written."""
+        hashes = Hashes(tmp_path, folder)
+        before = {file: file.read_bytes() for file in tmp_path.rglob("hashes/*")}
+        for path in paths:
+            read_ns = stamp.ctime_ns + GRAIN_NS if certain else 0
+            hashes.keep(path, stamp._replace(size_bytes=size_bytes), Hashed(digest, ()), read_ns)
+        hashes.save()
+        return {file: file.read_bytes() for file in tmp_path.rglob("hashes/*")} != before
+
+    write(folder, "file")
+    stamp = stamp_of((folder / "file").lstat())
+    assert keep(*map(str, range(640)))
+    assert not keep(*(f"new {number}" for number in range(10)))
+    assert keep(*(f"new {number}" for number in range(11)))
+    assert keep("large", size_bytes=5_000_000)
+    assert keep("7", certain=False), "what is written there is wrong"
+    assert "7" not in Hashes(tmp_path, folder).known
+
+
 def test_a_damaged_cache_is_no_cache(folder: Path, tmp_path: Path) -> None:
     write(folder, "file")
     cache = tmp_path / "cache"
@@ -336,3 +359,21 @@ def test_a_tree_is_remembered_for_one_server_flist_and_making_of_it(tmp_path: Pa
     assert Trees(tmp_path, "http://one", "a/b").get(8) is None
     assert Trees(tmp_path, "http://two", "a/b").get(7) is None
     assert Trees(None, "http://one", "a/b").get(7) is None
+
+
+def test_of_a_damaged_tree_it_is_not_known_at_once_that_it_is(tmp_path: Path) -> None:
+    """Whoever looks whether it is worth to be read does not read it."""
+    trees = Trees(tmp_path, "http://one", "a/b")
+    assert not trees.is_of(7, 3)
+    trees.keep(7, 3, {"f": Node(FILE, 1)})
+    assert trees.is_of(7, 3)
+    assert not trees.is_of(7, 4)
+    assert not trees.is_of(8, 3)
+    kept = next((tmp_path / "trees").iterdir())
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1])
+    assert trees.is_of(7, 3)
+    assert trees.get(7) is None
+    for damaged in (b"", b"mylist", whole[:80], whole.split(b"\n")[0] + b"\n[]\n"):
+        kept.write_bytes(damaged)
+        assert not trees.is_of(7, 3)

@@ -342,6 +342,32 @@ def test_small_files_are_sent_as_they_were_hashed_without_reading_them_again(des
     assert desk.content("file") == b"other"
 
 
+def test_several_threads_read_what_has_to_be_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mylist_dav.client.folders.sending._ALONE_BYTES", -1)
+    plant(desk.folder)
+    write(desk.folder, *(f"more/{number}" for number in range(200)))
+    done = desk.push()
+    assert (done.left_out, len(desk.there())) == ({}, done.entries)
+    assert desk.content("long") == (desk.folder / "long").read_bytes()
+
+
+def test_what_goes_to_another_machine_travels_packed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mylist_dav.client.link.is_loopback", lambda server: False)
+    plant(desk.folder)
+    done = desk.push()
+    assert (done.left_out, len(desk.there())) == ({}, done.entries)
+    assert desk.content("long") == (desk.folder / "long").read_bytes()
+
+
+def test_a_remembered_tree_that_is_damaged_is_asked_for(desk: Desk) -> None:
+    plant(desk.folder)
+    first = desk.push()
+    kept = next((desk.cache / "trees").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-1])
+    again = desk.push()
+    assert (again.jid, bool(again.plan)) == (first.jid, False)
+
+
 def test_memory_for_files_is_bounded_and_given_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mylist_dav.client.folders.sending.KEPT_BYTES_MAX", 1000)
     for number in range(20):

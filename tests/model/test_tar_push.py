@@ -6,11 +6,14 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mylist_dav.errors import BadArchive, Incomplete, LimitExceeded, MylistError
+from mylist_dav.model.archives.tar_out import tar_end, tar_file_header, tar_header, tar_padding
 from mylist_dav.model.archives.tar_push import SmallMember, SmallMembers
+from mylist_dav.model.entries import Entry, Kind
+from mylist_dav.model.paths import TreePath
 
 SIZE_MAX = 3000
 
@@ -108,3 +111,50 @@ def test_extended_headers_in_a_row_are_bounded() -> None:
     header = packed([("x" * 300, b"", b"0")])[: 512 * 2]
     with pytest.raises(BadArchive, match="too many"):
         read(header * 20)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("abä", min_size=1, max_size=110), st.binary(max_size=1500), st.booleans()),
+        max_size=8,
+    ),
+    st.integers(1, 5000),
+    st.integers(1, 9),
+)
+def test_members_as_bundles_have_them_are_read_as_all_others(
+    members: list[tuple[str, bytes, bool]], piece_bytes: int, members_max: int
+) -> None:
+    data = b""
+    for name, content, plain in members:
+        if plain:
+            data += tar_file_header(name, len(content)) + content + tar_padding(len(content))
+        else:
+            data += _member(name, content)
+    data += tar_end(len(data))
+    files = [(name, content) for name, content, _ in members]
+    if len(files) > members_max:
+        with pytest.raises(LimitExceeded):
+            read(data, piece_bytes, members_max)
+    else:
+        assert [(one.name, one.content) for one in read(data, piece_bytes, members_max)] == files
+
+
+def _member(name: str, content: bytes) -> bytes:
+    """One that has a time, as those of bundles have not."""
+    entry = Entry(1, 0, name, Kind.FILE, 0o600, 7, 0, len(content), None, None, None, 1)
+    return tar_header(TreePath((name,)), entry) + content + tar_padding(len(content))
+
+
+def test_a_plain_member_that_is_too_large_is_told() -> None:
+    large, small = bytes(SIZE_MAX + 1), b"small"
+    data = tar_file_header("large", len(large)) + large + tar_padding(len(large))
+    data += tar_file_header("small", len(small)) + small + tar_padding(len(small)) + tar_end(0)
+    found = read(data)
+    assert [(one.name, bool(one.problem)) for one in found] == [("large", True), ("small", False)]
+
+
+@given(st.text(min_size=1, max_size=120), st.integers(0, 2**36))
+def test_the_header_of_a_file_is_that_of_an_entry_like_it(name: str, size_bytes: int) -> None:
+    assume(name.isprintable() and not name.startswith("/"))
+    entry = Entry(1, 0, name, Kind.FILE, 0o644, 0, 0, size_bytes, None, None, None, 1)
+    assert tar_file_header(name, size_bytes) == tar_header(TreePath((name,)), entry)
