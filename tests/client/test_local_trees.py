@@ -42,7 +42,7 @@ def inside(folder: Path) -> Iterator[Inside]:
 
 def walked(folder: Path, ignoring: Ignoring | None = None) -> Walked:
     with Inside(folder) as inside, ThreadPoolExecutor(3) as threads:
-        return walk(inside, ignoring or Ignoring(), threads)
+        return walk(inside, ignoring or Ignoring(), lambda: threads)
 
 
 # -- walking ---------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_what_is_known_of_a_file_stands_in_the_tree_until_its_stamp_is_another(f
     known = {path: (stamp_of((folder / path).lstat()), path) for path in ("same", "d/changed")}
     os.utime(folder / "d" / "changed", ns=(1, 1))
     with Inside(folder) as inside, ThreadPoolExecutor(1) as threads:
-        found = walk(inside, Ignoring(), threads, known)
+        found = walk(inside, Ignoring(), lambda: threads, known)
     assert {path: found.tree[path].digest for path in found.stamps} == {"same": "same", "d/changed": ""}
 
 
@@ -135,7 +135,7 @@ def test_threads_help_where_the_system_has_to_be_waited_for(
     monkeypatch.setattr("mylist_dav.client.folders.crew.time.thread_time", lambda: 0.0)
     write(folder, *(f"{number}/sub/file" for number in range(4)))
     with Inside(folder) as inside, Noting(2) as threads:
-        found = walk(inside, Ignoring(), threads)
+        found = walk(inside, Ignoring(), lambda: threads)
     assert (len(found.tree), len(submitted)) == (12, share)
 
 
@@ -228,7 +228,7 @@ def test_an_ignore_file_that_goes_while_it_is_looked_for_takes_nothing_with_it(f
 
     write(folder, "d/.mylistignore", "d/file", content=b"*.o")
     with Late(folder) as inside, ThreadPoolExecutor(1) as threads:
-        walked = walk(inside, Ignoring(), threads)
+        walked = walk(inside, Ignoring(), lambda: threads)
     assert {"d", "d/file"} <= walked.tree.keys()
 
 

@@ -47,7 +47,7 @@ def names_in(folder: Path) -> list[str]:
 def placing_in(inside: Inside) -> Placing:
     """Over what is there now."""
     with ThreadPoolExecutor(1) as threads:
-        walked = walk(inside, Ignoring(), threads)
+        walked = walk(inside, Ignoring(), lambda: threads)
     return Placing(inside, walked.tree, walked.stamps)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from queue import Empty, SimpleQueue
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from mylist_dav.client.folders.progress import Progress, Show
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
 SHOW_SECONDS = 0.1
@@ -18,11 +22,11 @@ _WAITED_SECONDS = 0.05
 
 
 class Crew:
-    """local: threads for files of this machine. network: as many as there are connections."""
+    """local: threads for files of this machine. network: as many as there are connections. Made when needed."""
 
     def __init__(self, connections: int, show: Show) -> None:
-        self.local = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="local")
-        self.network = ThreadPoolExecutor(connections, thread_name_prefix="network")
+        self._connections = connections
+        self._pools: list[ThreadPoolExecutor] = []
         self.progress = Progress()
         self._show = show
         self._done: SimpleQueue[tuple[Future[Any], Callable[[Any], None]]] = SimpleQueue()
@@ -32,8 +36,22 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pool in (self.local, self.network):
+        for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    @cached_property
+    def local(self) -> ThreadPoolExecutor:
+        return self._pool(max(4, os.cpu_count() or 1), "local")
+
+    @cached_property
+    def network(self) -> ThreadPoolExecutor:
+        return self._pool(self._connections, "network")
+
+    def _pool(self, threads: int, name: str) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # here, because what has not changed needs none
+
+        self._pools.append(ThreadPoolExecutor(threads, thread_name_prefix=name))
+        return self._pools[-1]
 
     def start(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[[T], None]) -> None:
         """Have something done; `then` is called with the result, by the thread that waits in run()."""
@@ -52,7 +70,8 @@ class Crew:
             self.step()
 
     def settle(self) -> None:
-        """What is done already, without waiting."""
+        """What is done already, without waiting; for who works himself meanwhile."""
+        self._show(self.progress)
         while not self._done.empty():
             self.step()
 
@@ -67,6 +86,33 @@ class Crew:
                 continue
         self._under_way -= 1
         then(future.result())
+
+
+class Asked(Generic[T]):
+    """One question, that a thread of its own has asked. Thread-safe."""
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="asked", daemon=True)
+        self._thread.start()
+
+    def done(self) -> bool:
+        """Whether the answer is here."""
+        return not self._thread.is_alive()
+
+    def result(self) -> T:
+        """Wait for the answer. Raises what asking has raised."""
+        self._thread.join()
+        if self._failed is not None:
+            raise self._failed
+        return self._answer
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._ask()
+        except BaseException as error:  # noqa: BLE001 it belongs to whoever wants the answer
+            self._failed = error
 
 
 class Alone:

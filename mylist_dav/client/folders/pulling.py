@@ -63,7 +63,7 @@ class Pull:
             if jid_first is not None:
                 self._make()
             with Inside(self._folder) as inside:
-                walked = walk(inside, self._ignoring, crew.local)
+                walked = walk(inside, self._ignoring, lambda: crew.local)
                 if "" in walked.left_out:
                     raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
                 crew.progress.entries = len(walked.tree)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mylist_dav.client.calls import Calls, Details
 from mylist_dav.client.dialling import CONNECTIONS
 from mylist_dav.client.folders.caches import Hashes, Trees
-from mylist_dav.client.folders.crew import Crew
+from mylist_dav.client.folders.crew import Asked, Crew
 from mylist_dav.client.folders.ignoring import Ignoring
 from mylist_dav.client.folders.inside import Inside
 from mylist_dav.client.folders.nodes import FILE, Tree, above
@@ -23,8 +23,6 @@ from mylist_dav.client.folders.walking import Walked, walk
 from mylist_dav.errors import Forbidden, MylistError
 
 if TYPE_CHECKING:  # what has not changed is neither sent nor committed: it need not be imported
-    from concurrent.futures import Future
-
     from mylist_dav.client.folders.sending import Sending
 
 
@@ -94,8 +92,8 @@ class Push:
     def run(self) -> Pushed:
         """Raises MylistError; then the flist is as it was, and what was sent need not be sent again."""
         with Inside(self._folder) as inside, Crew(CONNECTIONS, self._show) as crew:
-            asked = crew.network.submit(self._ask)
-            walked = walk(inside, self._ignoring, crew.local, self._hashes.known)
+            asked = Asked(self._ask)
+            walked = walk(inside, self._ignoring, lambda: crew.local, self._hashes.known)
             if "" in walked.left_out:
                 raise MylistError(f"the folder {self._folder}: {walked.left_out['']}")
             crew.progress.entries = len(walked.tree)
@@ -112,7 +110,7 @@ class Push:
             return details, None
         return details, known_tree(self._calls, self._trees, details, details.head_jid)
 
-    def _remote(self, asked: Future[_Head]) -> Remote:
+    def _remote(self, asked: Asked[_Head]) -> Remote:
         """The head, its tree from the cache where that holds."""
         details, tree = asked.result()
         if details is not None and tree is None:
@@ -130,7 +128,7 @@ class Push:
         trips, exposures = self._calls.link.round_trips, self._exposures(details)
         return Pushed(details.head_jid, Plan([], []), False, walked.left_out, *sums, trips, exposures)
 
-    def _change(self, inside: Inside, crew: Crew, walked: Walked, asked: Future[_Head]) -> Pushed:
+    def _change(self, inside: Inside, crew: Crew, walked: Walked, asked: Asked[_Head]) -> Pushed:
         """Read what is not known, send what is missing, and commit."""
         from mylist_dav.client.folders.sending import KEPT_BYTES_MAX, UNASKED_BYTES, Sending
 

@@ -11,8 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mylist_dav.client.folders.crew import Alone
 from mylist_dav.client.folders.ignoring import IGNORE_BYTES_MAX, IGNORE_FILE, Ignoring
@@ -22,6 +21,9 @@ from mylist_dav.errors import BadArchive, BadName, LimitExceeded
 from mylist_dav.model.archives.members import checked_target, checked_time
 from mylist_dav.model.names import check_entry_name
 from mylist_dav.model.paths import DEPTH_MAX, PATH_BYTES_MAX
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 ENTRIES_MAX = 5_000_000
 TEMPORARY = ".mylist-"
@@ -81,7 +83,10 @@ def is_temporary(name: str) -> bool:
 
 
 def walk(
-    inside: Inside, ignoring: Ignoring, threads: Executor, known: Mapping[str, Row] | None = None
+    inside: Inside,
+    ignoring: Ignoring,
+    threads: Callable[[], Executor],
+    known: Mapping[str, Row] | None = None,
 ) -> Walked:
     """Everything in a folder but what is ignored. known: what is known of files, by path.
 
@@ -105,7 +110,7 @@ def walk(
 
 
 def _each(
-    scan: Callable[[str], list[str]], folders: list[str], alone: Alone, threads: Executor
+    scan: Callable[[str], list[str]], folders: list[str], alone: Alone, threads: Callable[[], Executor]
 ) -> Iterator[list[str]]:
     """What is found in each folder: by this thread, or by several at a time once that is quicker."""
     left = iter(folders)
@@ -113,7 +118,8 @@ def _each(
         with alone.at_work():
             found = scan(folder)
         yield found
-    yield from threads.map(scan, left)
+    if not alone.is_enough:
+        yield from threads().map(scan, left)
 
 
 class _Folder:
