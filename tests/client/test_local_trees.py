@@ -377,3 +377,40 @@ def test_of_a_damaged_tree_it_is_not_known_at_once_that_it_is(tmp_path: Path) ->
     for damaged in (b"", b"mylist", whole[:80], whole.split(b"\n")[0] + b"\n[]\n"):
         kept.write_bytes(damaged)
         assert not trees.is_of(7, 3)
+
+
+def test_a_handful_of_changes_is_remembered_beside_the_tree(tmp_path: Path) -> None:
+    def trees() -> Trees:
+        return Trees(tmp_path, "http://one", "a/b")
+
+    tree = {f"f{number}": Node(FILE, number) for number in range(640)}
+    trees().keep(7, 3, tree)
+    base = next((tmp_path / "trees").iterdir()).read_bytes()
+    first, second = {"f1": Node(FILE, 9)}, {"new": Node(FILE, 2)}
+    known = trees()
+    assert not known.keep_changed(7, 3, 4, first), "it was not read: nobody knows what has changed"
+    assert known.get(7) == (3, tree)
+    assert known.keep_changed(7, 3, 4, first)
+    assert known.keep_changed(7, 4, 5, second)
+    assert trees().is_of(7, 5)
+    assert not trees().is_of(7, 3)
+    assert trees().get(7) == (5, tree | first | second)
+    assert base in [path.read_bytes() for path in (tmp_path / "trees").iterdir()]
+    known = trees()
+    known.get(7)
+    assert not known.keep_changed(7, 4, 6, first), "of another revision than this one"
+    assert not known.keep_changed(7, 5, 6, {f"f{number}": Node(FILE) for number in range(11)})
+    known.keep(7, 6, first)
+    assert (trees().get(7), trees().is_of(7, 6)) == ((6, first), True)
+    assert trees().get(8) is None
+
+
+def test_damaged_changes_lead_back_to_the_tree_they_are_of(tmp_path: Path) -> None:
+    tree = {f"f{number}": Node(FILE, number) for number in range(64)}
+    known = Trees(tmp_path, "http://one", "a/b")
+    known.keep(7, 3, tree)
+    known.get(7)
+    assert known.keep_changed(7, 3, 4, {"f1": Node(FILE, 9)})
+    later = next((tmp_path / "trees").glob("*.later"))
+    later.write_bytes(later.read_bytes()[:-1])
+    assert Trees(tmp_path, "http://one", "a/b").get(7) == (3, tree)

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -232,12 +233,44 @@ def test_a_race_is_run_again_once(desk: Desk) -> None:
     assert set(desk.there()) == {"file", "one", "two"}
 
 
-def test_a_commit_whose_answer_was_lost_is_not_made_twice(desk: Desk) -> None:
-    class Deaf(Calls):
-        def commit(self, *arguments: Any) -> Committed | Missing | Lost:
-            assert isinstance(super().commit(*arguments), Committed)
-            return Lost("the answer was lost")
+class Deaf(Calls):
+    """What it commits is done, and the answer is lost."""
 
+    def commit(self, *arguments: Any) -> Committed | Missing | Lost:
+        assert isinstance(super().commit(*arguments), Committed)
+        return Lost("the answer was lost")
+
+
+def test_what_is_remembered_stays_true_through_changes_and_races(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mylist_dav.client.folders.caches._WORTH_SHARE", 1)  # all that fits is written beside
+    write(desk.folder, *(f"file-{number}" for number in range(9)))
+    desk.push()
+
+    def push_and_compare(calls: type[Calls] = Calls, **wishes: Any) -> None:
+        desk.push(calls, **wishes)
+        with closing(desk.calls()) as asking:
+            details = asking.details()
+        assert details is not None
+        remembered = Trees(desk.cache, desk.served.url, str(desk.flist))
+        assert remembered.get(details.moment) == (details.head_jid, desk.there())
+        assert desk.push(**wishes).round_trips == 1
+
+    write(desk.folder, "new", "file-1", content=b"new")
+    push_and_compare()
+    assert len(list((desk.cache / "trees").iterdir())) == 2
+    write(desk.folder, "file-2", content=b"other")
+    push_and_compare(after_somebody_else([mkdir("theirs")]))
+    write(desk.folder, "file-3", content=b"other")
+    push_and_compare(Deaf)
+    write(desk.folder, "file-4", content=b"other")
+    push_and_compare()
+    (desk.folder / "file-5").unlink()
+    push_and_compare(delete=True)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(desk: Desk) -> None:
     write(desk.folder, "file")
     done = desk.push(Deaf)
     assert (done.jid, desk.head()) == (2, 2)

@@ -105,35 +105,74 @@ class Hashes:
 
 
 class Trees:
-    """The last tree of a flist that was pushed or pulled. moment: tells a flist from one made anew with its name."""
+    """The last tree of a flist that was pushed or pulled. moment: tells a flist from one made anew with its name.
+
+    What a push has changed of it is written beside it, as long as that is little: `base` is the revision it belongs to.
+    """
 
     def __init__(self, cache: Path | None, server: str, flist: str) -> None:
         self._path = _place(cache, "trees", f"{server} {flist}")
         self._kept: tuple[int, int] | None = None
+        self._base_jid = self._base_entries = 0
+        self._changed: Tree = {}
 
     def get(self, moment: int) -> tuple[int, Tree] | None:
         """Revision and tree."""
         found = read_rows(self._path, _TREE) if self._path is not None else None
-        if found is None or found.more["moment"] != moment:
+        if found is None or self._path is None or found.more["moment"] != moment:
             return None
-        jid = found.more["jid"]
+        jid, tree = found.more["jid"], _tree_of(found)
+        self._base_jid, self._base_entries, self._changed = jid, len(tree), {}
+        later = read_rows(_beside(self._path), _TREE)
+        if later is not None and (later.more["moment"], later.more["base"]) == (moment, jid):
+            jid, self._changed = later.more["jid"], _tree_of(later)
+            tree.update(self._changed)
         self._kept = moment, jid
-        paths, *columns = found.columns
-        nodes = map(tuple.__new__, repeat(Node), zip(*columns, strict=True))
-        return jid, dict(zip(paths, nodes, strict=True))
+        return jid, tree
 
     def is_of(self, moment: int, jid: int) -> bool:
         """Whether what is remembered is said to be this revision: it was not read yet, and may be damaged."""
-        more = peek(self._path) if self._path is not None else None
-        return more is not None and (more.get("moment"), more.get("jid")) == (moment, jid)
+        if self._path is None or (base := peek(self._path)) is None or base.get("moment") != moment:
+            return False
+        later = peek(_beside(self._path))
+        if later is not None and (later.get("moment"), later.get("base")) == (moment, base.get("jid")):
+            return bool(later.get("jid") == jid)
+        return bool(base.get("jid") == jid)
 
     def keep(self, moment: int, jid: int, tree: Tree) -> None:
         """Remember a tree; a revision never changes, so that what is there already need not be written."""
         if self._kept == (moment, jid) or self._path is None:
             return
         self._kept = moment, jid
-        columns = zip(*tree.values(), strict=True) if tree else repeat((), len(Node._fields))
-        write_rows(self._path, _TREE, Rows({"moment": moment, "jid": jid}, [list(tree), *columns]))
+        _write_tree(self._path, {"moment": moment, "jid": jid}, tree)
+
+    def keep_changed(self, moment: int, before_jid: int, jid: int, changed: Tree) -> bool:
+        """Remember what a revision has changed of the one that `get` has given; False where that is not worth it."""
+        changed = {**self._changed, **changed}
+        if (
+            self._path is None
+            or self._kept != (moment, before_jid)
+            or len(changed) > self._base_entries // _WORTH_SHARE
+        ):
+            return False
+        self._kept, self._changed = (moment, jid), changed
+        _write_tree(_beside(self._path), {"moment": moment, "base": self._base_jid, "jid": jid}, changed)
+        return True
+
+
+def _tree_of(rows: Rows) -> Tree:
+    paths, *columns = rows.columns
+    nodes = map(tuple.__new__, repeat(Node), zip(*columns, strict=True))
+    return dict(zip(paths, nodes, strict=True))
+
+
+def _write_tree(path: Path, more: Mapping[str, Any], tree: Tree) -> None:
+    columns = zip(*tree.values(), strict=True) if tree else repeat((), len(Node._fields))
+    write_rows(path, _TREE, Rows(more, [list(tree), *columns]))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.later")
 
 
 def _place(cache: Path | None, kind: str, of: str) -> Path | None:

@@ -23,6 +23,7 @@ from mylist_dav.client.folders.walking import Walked, walk
 from mylist_dav.errors import Forbidden, MylistError
 
 if TYPE_CHECKING:  # what has not changed is neither sent nor committed: it need not be imported
+    from mylist_dav.client.folders.racing import Race
     from mylist_dav.client.folders.sending import Sending
 
 
@@ -165,7 +166,7 @@ class Push:
             jid = race.run(remote.details.head_jid)
         saved.result()
         if remote.details is not None and jid is not None and not self._wishes.dry_run:
-            self._trees.keep(remote.details.moment, jid, race.result)
+            self._keep(remote.details, jid, race)
         return Pushed(
             jid,
             race.plan,
@@ -178,6 +179,12 @@ class Push:
             self._calls.link.round_trips,
             self._exposures(remote.details),
         )
+
+    def _keep(self, before: Details, jid: int, race: Race) -> None:
+        """Remember what the flist holds now."""
+        changed = race.additions
+        if changed is None or not self._trees.keep_changed(before.moment, before.head_jid, jid, changed):
+            self._trees.keep(before.moment, jid, race.result)
 
     def _hand_over(self, walked: Walked, known: set[str], sending: Sending) -> set[str]:
         """Give the files to sending whose digests are remembered, but not known to the server.

@@ -60,7 +60,16 @@ class Race:
         self._is_out = is_out
         self._there = there
         self._contents = contents
+        self._raced = False
         self.plan = plan(tree, self._there, delete=delete, is_out=is_out)
+
+    @property
+    def additions(self) -> Tree | None:
+        """What is new or other once the plan is carried out; None when something goes, or others were first."""
+        steps = self.plan.steps
+        if self._raced or self.plan.removed or any(step.replaces for step in steps):
+            return None
+        return {step.path: step.now for step in steps if step.now is not None}
 
     @property
     def result(self) -> Tree:
@@ -69,7 +78,6 @@ class Race:
 
     def run(self, base_jid: int) -> int:
         """The head afterwards. Raises PreconditionFailed when somebody else has changed the same."""
-        raced = False
         for _ in range(COMMITS_MAX):
             done = self._commit(base_jid)
             if isinstance(done, Committed):
@@ -77,10 +85,11 @@ class Race:
             if isinstance(done, Missing):
                 self._contents.send(self.plan, done.ids)
                 continue
-            head_jid = self._look(base_jid, done, raced)
+            head_jid = self._look(base_jid, done)
+            self._raced |= head_jid != base_jid
             if not self.plan:
                 return head_jid
-            raced, base_jid = raced or head_jid != base_jid, head_jid
+            base_jid = head_jid
         raise MylistError(f"{self._calls.flist} cannot be committed to; nothing was changed. Try again later")
 
     def _commit(self, base_jid: int) -> Committed | Missing | Lost:
@@ -89,7 +98,7 @@ class Race:
             return self._calls.commit(base_jid, operations(self.plan, recipes), NOTE)
         return self._calls.put_tree(base_jid, partial(tree_lines, self.plan, recipes), NOTE)
 
-    def _look(self, base_jid: int, lost: Lost, raced: bool) -> int:
+    def _look(self, base_jid: int, lost: Lost) -> int:
         """What is there now, and a plan from there. Raises PreconditionFailed, NotFound."""
         details = self._calls.details()
         if details is None:
@@ -101,7 +110,7 @@ class Race:
         self.plan = plan(self._tree, self._there, delete=self._delete, is_out=self._is_out)
         theirs = changed_between(before, self._there)
         clash = touching(theirs, planned | self.plan.paths())
-        if self.plan and (clash or raced):
+        if self.plan and (clash or self._raced):
             raise PreconditionFailed(
                 f"{self._calls.flist} went from revision {base_jid} to {details.head_jid} while this was pushed;"
                 f" nothing of yours was changed there ({lost.why}). Somebody else changed:\n{listed(sorted(theirs))}\n"
