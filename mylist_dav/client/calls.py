@@ -270,7 +270,7 @@ def _listed(found: Fields) -> tuple[str, Listed]:
     digest, target = found.get("digest") or "", found.get("target") or ""
     content_type = found.get("content_type")
     texts = isinstance(digest, str) and isinstance(target, str) and isinstance(content_type, str | None)
-    if kind not in KINDS or not texts or not path or str(TreePath.parse(path)) != path:
+    if kind not in KINDS or not texts or "\0" in target or not path or str(TreePath.parse(path)) != path:
         raise found.foreign()
     if kind == FILE and str(Digest.parse(digest)) != digest:
         raise found.foreign()

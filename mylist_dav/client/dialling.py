@@ -94,6 +94,8 @@ class Ahead:
         self._dial = dial
         self._opened: socket.socket | None = None
         self._opened_at = 0.0
+        self._lock = threading.Lock()
+        self._is_wanted = True
         self._thread = threading.Thread(target=self._open, name="dial-ahead", daemon=True)
         self._thread.start()
 
@@ -106,11 +108,16 @@ class Ahead:
         return self._opened
 
     def close(self) -> None:
-        self._thread.join()
-        if self._opened is not None:
-            self._opened.close()
+        """Also when it is not open yet: nobody waits for that."""
+        with self._lock:
+            self._is_wanted = False
+            if self._opened is not None:
+                self._opened.close()
 
     def _open(self) -> None:
         with suppress(OSError, MylistError):
-            self._opened = self._dial()
-        self._opened_at = time.monotonic()
+            opened = self._dial()
+            with self._lock:
+                self._opened, self._opened_at = opened, time.monotonic()
+                if not self._is_wanted:
+                    opened.close()

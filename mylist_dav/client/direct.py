@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -171,11 +172,12 @@ def trusting_as_the_system() -> SSLContext:
     from ssl import create_default_context, get_default_verify_paths
 
     paths = get_default_verify_paths()
-    if paths.cafile is None and paths.capath is None:
-        from certifi import where
+    with suppress(FileNotFoundError):
+        if paths.cafile is not None or (paths.capath is not None and any(Path(paths.capath).iterdir())):
+            return create_default_context()
+    from certifi import where
 
-        return create_default_context(cafile=where())
-    return create_default_context()
+    return create_default_context(cafile=where())
 
 
 class _Exchange:
@@ -254,18 +256,22 @@ class _Answer:
         self.body = deque[bytes]()
         self.has_begun = self.is_whole = False
         self._is_sized = self._goes_on = False
-        self._head_bytes = 0
+        self._idle_bytes = (
+            0  # that have come since the last of the body: heads, trailers, extensions of chunks
+        )
         self._parser = HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Raises Unanswered for what is no HTTP, or too long a head."""
-        if not self.has_begun:
-            self._head_bytes += len(data)
+        self._idle_bytes += len(data)
+        pieces = len(self.body)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             raise Unanswered(f"its answer is no HTTP: {error}") from error
-        if not self.has_begun and self._head_bytes > _HEAD_BYTES_MAX:
+        if len(self.body) > pieces or self.is_whole:
+            self._idle_bytes = 0
+        elif self._idle_bytes > _HEAD_BYTES_MAX:
             raise Unanswered("the head of its answer is far too long")
 
     @property

@@ -39,7 +39,10 @@ class ProxiedHttp:
         self.timeout_seconds = patience.timeout_seconds
         self._connect_seconds = patience.connect_seconds
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._client = httpx.Client(base_url=url, limits=limits, follow_redirects=False)
+        try:
+            self._client = httpx.Client(base_url=url, limits=limits, follow_redirects=False)
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise Invalid(f"the proxy that the environment names cannot be used: {error}") from error
 
     def close(self) -> None:
         """Close the connections."""

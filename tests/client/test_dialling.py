@@ -14,6 +14,7 @@ from mylist_dav.client.http import Http, Undialled
 from mylist_dav.client.link import plain_http
 from mylist_dav.client.proxied import ProxiedHttp
 from mylist_dav.client.stream import Stream
+from mylist_dav.errors import Invalid
 from tests.server.small_peer import small_peer
 
 
@@ -89,6 +90,13 @@ def test_a_user_behind_a_proxy_goes_by_way_of_it(monkeypatch: pytest.MonkeyPatch
             assert get(http, "/b") == b"{}"
     assert [path for _, path in proxy.seen] == ["/a"]
     assert [path for _, path in near.seen] == ["/b"]
+
+
+@pytest.mark.parametrize("proxy", ["foo://127.0.0.1", "socks5://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(Invalid, match="proxy"):
+        plain_http("http://far.test")
 
 
 # -- ahead of the first question -----------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mylist_dav.client.dialling import Patience, dial_plainly
-from mylist_dav.client.direct import DirectHttp
+from mylist_dav.client.direct import DirectHttp, trusting_as_the_system
 from mylist_dav.client.http import Unanswered, Undialled
 from mylist_dav.errors import Invalid
 
@@ -139,6 +140,9 @@ def test_an_answer_is_read_to_its_end(answer: bytes, expected: tuple[int, bytes]
         (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n<end>", "no HTTP"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000 + b"<end>", "far too long|ended"),
         (b"HTTP/1.1 103 Hints\r\n\r\n" * 50_000 + b"<end>", "far too long|ended"),
+        (_CHUNKED[:-4] + b"X: y\r\n" * 200_000 + b"<end>", "far too long"),
+        (_CHUNKED[:-4] + b"X: " + b"y" * 2_000_000 + b"<end>", "far too long"),
+        (_CHUNKED.partition(b"2;x")[0] + b"2;" + b"x" * 2_000_000 + b"<end>", "far too long"),
     ],
 )
 def test_what_is_no_whole_answer_is_none(answer: bytes, why: str) -> None:
@@ -271,6 +275,33 @@ def test_no_more_connections_than_are_allowed() -> None:
         http = DirectHttp(teller.url, dial_plainly, patience, connections=1)
         with http, http.send("GET", "/", {}, None), pytest.raises(Undialled, match="no connection was free"):
             ask(http)
+
+
+def test_nobody_waits_for_connections_that_are_not_needed_any_more() -> None:
+    going, dialled = threading.Event(), []
+
+    def slow(host: str, port: int, timeout_seconds: float | None) -> socket.socket:
+        assert going.wait(20)
+        dialled.append(socket.create_connection((host, port)))
+        return dialled[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        http = DirectHttp(f"http://127.0.0.1:{listener.getsockname()[1]}", slow, IMPATIENT)
+        http.dial_ahead(1)
+        (ahead,) = http._ahead
+        http.close()
+        going.set()
+        ahead._thread.join(20)
+    assert dialled[0].fileno() == -1, "it is closed once it is open"
+
+
+def test_a_system_without_certificates_trusts_whom_mozilla_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    for folder in (tmp_path / "nothing", tmp_path):
+        monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+        assert trusting_as_the_system().cert_store_stats()["x509_ca"] > 50
 
 
 def test_a_name_that_can_be_none_leads_nowhere() -> None:

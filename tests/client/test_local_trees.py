@@ -414,3 +414,35 @@ def test_damaged_changes_lead_back_to_the_tree_they_are_of(tmp_path: Path) -> No
     later = next((tmp_path / "trees").glob("*.later"))
     later.write_bytes(later.read_bytes()[:-1])
     assert Trees(tmp_path, "http://one", "a/b").get(7) == (3, tree)
+
+
+@pytest.mark.parametrize("disk", ["has room", "is full"])
+def test_changes_belong_to_the_tree_that_was_fetched_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
+) -> None:
+    """Somebody else has committed: the tree is asked for and kept, and then ours is pushed."""
+    tree = {f"f{number}": Node(FILE, number) for number in range(640)}
+    theirs = tree | {"f1": Node(FILE, 7777)}
+    known = Trees(tmp_path, "http://one", "a/b")
+    known.keep(7, 10, tree)
+    known.get(7)
+    if disk == "is full":
+        monkeypatch.setattr("mylist_dav.client.folders.columns.FILE_BYTES_MAX", 2000)
+    known.keep(7, 11, theirs)
+    ours = {"f2": Node(FILE, 8888)}
+    assert known.keep_changed(7, 11, 12, ours)
+    monkeypatch.undo()
+    again = Trees(tmp_path, "http://one", "a/b")
+    if disk == "is full":
+        assert not again.is_of(7, 12)
+        assert again.get(7) == (10, tree)
+    else:
+        assert again.is_of(7, 12)
+        assert again.get(7) == (12, theirs | ours)
+
+
+def test_what_cannot_be_written_down_is_not(tmp_path: Path) -> None:
+    trees = Trees(tmp_path, "http://one", "a/b")
+    trees.keep(7, 3, {"link": Node(SYMLINK, target="a\0b")})
+    trees.keep(7, 4, {"file": Node(FILE, size_bytes=2**70)})
+    assert trees.get(7) is None

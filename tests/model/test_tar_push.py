@@ -153,6 +153,21 @@ def test_a_plain_member_that_is_too_large_is_told() -> None:
     assert [(one.name, bool(one.problem)) for one in found] == [("large", True), ("small", False)]
 
 
+def test_a_name_ends_at_its_first_nul_wherever_the_bytes_are_cut() -> None:
+    data = tar_file_header("name\0more", 1) + b"x" + tar_padding(1) + tar_end(0)
+    for piece_bytes in (len(data), 600, 7):
+        assert read(data, piece_bytes) == [SmallMember("name", b"x")]
+
+
+def test_too_many_members_stay_too_many() -> None:
+    members = SmallMembers(SIZE_MAX, 1)
+    one = tar_file_header("a", 0)
+    with pytest.raises(LimitExceeded):
+        members.feed(one + one)
+    with pytest.raises(MylistError):
+        members.feed(one * 3)
+
+
 @given(st.text(min_size=1, max_size=120), st.integers(0, 2**36))
 def test_the_header_of_a_file_is_that_of_an_entry_like_it(name: str, size_bytes: int) -> None:
     assume(name.isprintable() and not name.startswith("/"))

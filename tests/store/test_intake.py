@@ -262,6 +262,20 @@ def test_filing_honours_the_stop_sign_and_keeps_the_rows(store: TakingIn, tmp_pa
     assert store.rows() == []
 
 
+def test_blocks_that_are_there_already_take_no_room_once_more(store: TakingIn) -> None:
+    """Positions stand for bytes: whoever sends the same again beside something new fills nothing."""
+    blocks = {Digest.of(data): data for data in (bytes([number]) * 1000 for number in range(50))}
+    store.catalog.change(lambda draft: draft.take_in(blocks))
+    for number in range(3):
+        new = b"new %d" % number
+        with store.catalog.view() as view:
+            before_bytes, _ = view.intake_span()
+        store.catalog.change(lambda draft, new=new: draft.take_in({**blocks, Digest.of(new): new}))  # type: ignore[misc]
+        with store.catalog.view() as view:
+            assert view.intake_span()[0] - before_bytes < 1000
+    assert len(store.rows()) == 53
+
+
 # -- which blocks are taken in ---------------------------------------------------------------------------------
 
 

@@ -144,6 +144,7 @@ class Trees:
         if self._kept == (moment, jid) or self._path is None:
             return
         self._kept = moment, jid
+        self._base_jid, self._base_entries, self._changed = jid, len(tree), {}
         _write_tree(self._path, {"moment": moment, "jid": jid}, tree)
 
     def keep_changed(self, moment: int, before_jid: int, jid: int, changed: Tree) -> bool:

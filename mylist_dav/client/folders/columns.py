@@ -73,7 +73,7 @@ def peek(path: Path) -> Mapping[str, Any] | None:
 
 def write_rows(path: Path, kinds: str, rows: Rows) -> None:
     """Write a file anew. What cannot be written costs time the next time, and nothing else."""
-    with contextlib.suppress(MylistError, OverflowError, UnicodeEncodeError):
+    with contextlib.suppress(MylistError, OverflowError, ValueError):
         packed = [_packed(kind, column) for kind, column in zip(kinds, rows.columns, strict=True)]
         line = json.dumps({**rows.more, _COLUMNS: [len(column) for column in packed]}).encode()
         data = b"".join((line, b"\n", *packed))
@@ -86,7 +86,10 @@ def write_rows(path: Path, kinds: str, rows: Rows) -> None:
 def _packed(kind: str, column: Sequence[Any]) -> bytes:
     """Texts end with a NUL each: so none and one empty one are told apart."""
     if kind == TEXTS:
-        return "\0".join((*column, "")).encode("utf-8", "surrogateescape")
+        text = "\0".join((*column, ""))
+        if text.count("\0") != len(column):
+            raise ValueError("a text holds a NUL")
+        return text.encode("utf-8", "surrogateescape")
     return array(kind, column).tobytes()
 
 

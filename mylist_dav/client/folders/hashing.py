@@ -45,7 +45,7 @@ def read_steadily(near: Near, path: str, seen: Stamp | None = None) -> Read:
     """
     descriptor = near.open(path)
     try:
-        if seen is not None and seen.size_bytes <= WHOLE_BYTES_MAX:
+        if seen is not None and seen.size_bytes <= WHOLE_BYTES_MAX and is_file(os.fstat(descriptor)):
             if (read := _unchanged(descriptor, seen)) is not None:
                 return read
             os.lseek(descriptor, 0, os.SEEK_SET)

@@ -112,9 +112,7 @@ class Sending:
         self._waiting_bytes = 0
         self._unread = deque[tuple[list[str], dict[str, Stamp], int]]()  # groups, stamps, bytes
         self._alone = Alone(_ALONE_TIMES)
-        self._early: (
-            list[Outcome] | None
-        ) = []  # of files that were read before it is known what the server has
+        self._early: list[Outcome] | None = []  # until it is known what the server has
         self._hashing = 0
         self._asking = 0
         self._ask_ids = _ASK_FIRST
@@ -183,7 +181,7 @@ class Sending:
         if not self._unread:
             return False
         paths, stamps, size_bytes = self._unread.popleft()
-        if self._alone.is_enough and size_bytes <= _ALONE_BYTES:
+        if stamps and self._alone.is_enough and size_bytes <= _ALONE_BYTES:
             with self._alone.at_work():
                 outcomes = self._read_group(paths, stamps)
             if self._early is None:

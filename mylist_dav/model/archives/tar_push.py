@@ -79,9 +79,11 @@ class SmallMembers:
             return
         at, left = 0, self._members_max - self._members
         with memoryview(self._held) as held:
-            while left and (size_bytes := _plain_size(header := bytes(held[at : at + BLOCK]))) is not None:
+            while (
+                left > 0 and (size_bytes := _plain_size(header := bytes(held[at : at + BLOCK]))) is not None
+            ):
                 end = at + BLOCK + size_bytes
-                name = header[:100].rstrip(b"\0").decode("ascii", "replace")
+                name = header[:100].split(b"\0", 1)[0].decode("ascii", "replace")
                 if size_bytes > self._size_bytes_max or end + -end % BLOCK > len(held) or name.endswith("/"):
                     break
                 if tar_file_header(name, size_bytes) != header:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mylist_dav.model.digest import Digest
 from mylist_dav.store.catalog.handed import Handed
-from mylist_dav.store.catalog.rows import Statements
+from mylist_dav.store.catalog.rows import Statements, array
 
 REGISTER = (
     "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state) VALUES (?1, ?2, ?3, ?3, 'stored')"
@@ -21,8 +21,9 @@ REGISTER = (
 
 _REGISTER_NEW = (
     "INSERT INTO block (digest, size_bytes, added_ns, verified_ns, state, intake_position)"
-    " VALUES (?1, ?2, ?3, ?3, 'stored', ?4) ON CONFLICT (digest) DO NOTHING RETURNING digest"
+    " VALUES (?1, ?2, ?3, ?3, 'stored', ?4)"
 )
+_REGISTERED = "SELECT b.digest FROM carray(?) i CROSS JOIN block b ON b.digest = i.value"
 _TAKE_IN = "INSERT INTO intake (position, digest, data, added_ns) VALUES (?, ?, ?, ?)"
 _NEWEST = "SELECT max(position) FROM intake"
 _LIES_AT = "UPDATE block SET intake_position = ? WHERE digest = ?"
@@ -100,25 +101,22 @@ class IntakeWrites(IntakeReads):
         Returns the newest position, 0 when the intake has had all. What is there already is written anew only when its
         bytes are not these.
         """
-        newest = self._newest_taken_in()
-        places = {}
+        began = newest = self._newest_taken_in()
+        now_ns, new, taken = self.now_ns, [], []
+        registered = {row[0] for row in self._sql.execute(_REGISTERED, (array(blocks),))}
         for digest, data in sorted(blocks.items()):  # neighbours in the index are written one after the other
-            newest += len(data) + INTAKE_ROW_BYTES
-            places[digest] = newest
-        now_ns = self.now_ns
-        rows = [(digest, len(blocks[digest]), now_ns, place) for digest, place in places.items()]
-        new = {row[0] for row in self._sql.executemany(_REGISTER_NEW, rows)}
-        taken = [
-            (place, digest, blocks[digest], now_ns)
-            for digest, place in places.items()
-            if digest in new or self._take_in_again(digest, blocks[digest], place)
-        ]
+            position = newest + len(data) + INTAKE_ROW_BYTES
+            if digest not in registered:
+                new.append((digest, len(data), now_ns, position))
+            elif not self._take_in_again(digest, data, position):
+                continue
+            taken.append((position, digest, data, now_ns))
+            newest = position
+        self._sql.executemany(_REGISTER_NEW, new)
         self._sql.executemany(_TAKE_IN, taken)
         self._taken_in.update(blocks)
-        if not taken:
-            return 0
-        self._handed.newest = taken[-1][0]
-        return taken[-1][0]
+        self._handed.newest = newest
+        return newest if newest > began else 0
 
     def _newest_taken_in(self) -> int:
         if self._handed.newest is None:
