@@ -6,7 +6,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mylist_dav.errors import BadArchive, Incomplete, LimitExceeded, MylistError
@@ -168,8 +168,7 @@ def test_too_many_members_stay_too_many() -> None:
         members.feed(one * 3)
 
 
-@given(st.text(min_size=1, max_size=120), st.integers(0, 2**36))
+@given(st.text("a./ ~ä中", max_size=120).map("n".__add__), st.integers(0, 2**36))
 def test_the_header_of_a_file_is_that_of_an_entry_like_it(name: str, size_bytes: int) -> None:
-    assume(name.isprintable() and not name.startswith("/"))
     entry = Entry(1, 0, name, Kind.FILE, 0o644, 0, 0, size_bytes, None, None, None, 1)
     assert tar_file_header(name, size_bytes) == tar_header(TreePath((name,)), entry)
