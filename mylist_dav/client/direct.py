@@ -172,7 +172,7 @@ def trusting_as_the_system() -> SSLContext:
     from ssl import create_default_context, get_default_verify_paths
 
     paths = get_default_verify_paths()
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # of a folder that is not there, or that nobody may look into
         if paths.cafile is not None or (paths.capath is not None and any(Path(paths.capath).iterdir())):
             return create_default_context()
     from certifi import where
@@ -248,7 +248,10 @@ class _Exchange:
 
 
 class _Answer:
-    """An answer while it comes. body: what is there and was not taken. has_begun: its head is here."""
+    """An answer while it comes. body: what is there and was not taken. has_begun: its head is here.
+
+    What brings nothing of the body is bounded: heads, extensions of chunks, trailers.
+    """
 
     def __init__(self) -> None:
         self.status = 0
@@ -256,9 +259,7 @@ class _Answer:
         self.body = deque[bytes]()
         self.has_begun = self.is_whole = False
         self._is_sized = self._goes_on = False
-        self._idle_bytes = (
-            0  # that have come since the last of the body: heads, trailers, extensions of chunks
-        )
+        self._idle_bytes = 0
         self._parser = HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
